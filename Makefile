@@ -1,0 +1,88 @@
+# falloff: what leaks from a clinic's revenue, and which patients fall off. `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The DuckDB driver's Arrow interface is behind a build tag.
+export GOFLAGS := $(strip $(GOFLAGS) -tags=duckdb_arrow)
+export CGO_ENABLED ?= 1
+
+BIN      := bin/falloff
+DEMO_DIR ?= demo
+GOLANGCI := .bin/golangci-lint
+GOLANGCI_VERSION := v2.15.0
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup-demo build ## install what is missing, build, and run the whole way on a simulated clinic
+	$(BIN) demo --dir $(DEMO_DIR)
+
+.PHONY: test
+test: setup-test ## install what the tests need and run all of them (Go and the Grafana plugin)
+	go test -timeout 20m ./...
+	cd grafana-plugin && npm run typecheck && npm run test:ci
+
+.PHONY: build
+build: ## build bin/falloff
+	@mkdir -p bin
+	go build -o $(BIN) ./pipeline/cmd/falloff
+
+.PHONY: plugin
+plugin: setup-plugin ## build the Grafana plugin (frontend and backend) into grafana-plugin/dist
+	cd grafana-plugin && npm run build
+	infra/setup/build-plugin-backend.sh
+
+.PHONY: check
+check: fmt-check vet lint test build plugin ## what CI runs: format, vet, lint, tests, build of everything
+
+.PHONY: fmt
+fmt: ## format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: fmt-check
+fmt-check:
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; echo "run: make fmt"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) setup-plugin ## golangci-lint and eslint
+	$(GOLANGCI) run ./...
+	cd grafana-plugin && npm run lint
+
+$(GOLANGCI):
+	@mkdir -p .bin
+	GOFLAGS= GOBIN=$(CURDIR)/.bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+.PHONY: bench
+bench: ## benchmarks, each beside the alternative it is compared with
+	go test -run '^$$' -bench . -benchtime 3x -timeout 60m ./transforms/... ./warehouse/... ./extractors/simclinic/
+
+.PHONY: long
+long: setup-test ## the long suites in full (CI runs a seeded sample of each)
+	FALLOFF_LONG=1 go test -timeout 120m ./...
+
+.PHONY: setup-demo
+setup-demo:
+	@infra/setup/install.sh compiler browser
+
+.PHONY: setup-test
+setup-test: setup-plugin
+	@infra/setup/install.sh compiler browser
+
+.PHONY: setup-plugin
+setup-plugin: grafana-plugin/node_modules/.package-lock.json
+
+grafana-plugin/node_modules/.package-lock.json: grafana-plugin/package.json grafana-plugin/package-lock.json
+	@infra/setup/install.sh node
+	cd grafana-plugin && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built and the demo's folder
+	rm -rf bin $(DEMO_DIR) grafana-plugin/dist

@@ -1,0 +1,63 @@
+package extractors
+
+import "fmt"
+
+// Cause names why an extraction could not go on. The names are stable: exit codes and schedules depend on them.
+type Cause string
+
+// The causes an extraction can end with.
+const (
+	WrongPassword        Cause = "wrong_password"
+	SecondFactorRequired Cause = "second_factor_required"
+	SecondFactorRejected Cause = "second_factor_rejected"
+	AccountLocked        Cause = "account_locked"
+	AccountDeactivated   Cause = "account_deactivated"
+	PermissionMissing    Cause = "permission_missing"
+	PermissionExcessive  Cause = "permission_excessive"
+	SessionExpired       Cause = "session_expired"
+	RateLimited          Cause = "rate_limited"
+	PortalMaintenance    Cause = "portal_maintenance"
+	PageChanged          Cause = "page_changed"
+	ExportIncomplete     Cause = "export_incomplete"
+	ExportStale          Cause = "export_stale"
+	Network              Cause = "network"
+	BrowserCrashed       Cause = "browser_crashed"
+	Paused               Cause = "paused"
+	AgreementMissing     Cause = "agreement_missing"
+)
+
+// Retryable reports whether trying again later, with nothing changed by a person, can help.
+func (c Cause) Retryable() bool {
+	switch c {
+	case SessionExpired, RateLimited, PortalMaintenance, ExportIncomplete, ExportStale, Network, BrowserCrashed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Failure is an extraction that stopped for a named cause.
+type Failure struct {
+	Cause Cause
+	// Doing says what was being done, for example `signing in` or `exporting sales 2026-01-01..2026-03-31`.
+	Doing string
+	// Hint says what a person should do.
+	Hint string
+	// Err is the underlying error, may be nil. It holds no identity and no credential.
+	Err error
+}
+
+// Error joins operation, cause and hint in one line.
+func (f *Failure) Error() string {
+	text := fmt.Sprintf("%s: %s", f.Doing, f.Cause)
+	if f.Err != nil {
+		text += ": " + f.Err.Error()
+	}
+	if f.Hint != "" {
+		text += ". " + f.Hint
+	}
+	return text
+}
+
+// Unwrap gives the underlying error.
+func (f *Failure) Unwrap() error { return f.Err }

@@ -1,0 +1,185 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// memory is a clinic's store in memory.
+type memory struct {
+	mu   sync.Mutex
+	body map[string][]byte
+}
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b, ok := m.body[key]; ok {
+		return b, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (m *memory) Create(_ context.Context, key string, body []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.body[key]; ok {
+		return fs.ErrExist
+	}
+	m.body[key] = body
+	return nil
+}
+
+func newMemory() *memory { return &memory{body: map[string][]byte{}} }
+
+func paths(t *testing.T) Paths {
+	t.Helper()
+	p, err := DefaultPaths(filepath.Join(t.TempDir(), "config"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func mustMachine(t *testing.T, p Paths) Key {
+	t.Helper()
+	k, _, err := Machine(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestMachineKeyIsMadeOnceAndPrivate(t *testing.T) {
+	p := paths(t)
+	a, made, err := Machine(p)
+	if err != nil || !made {
+		t.Fatalf("first use: made=%v, %v", made, err)
+	}
+	b, made, err := Machine(p)
+	if err != nil || made || a != b {
+		t.Fatalf("second use: made=%v, same=%v, %v", made, a == b, err)
+	}
+	st, err := os.Stat(p.KeyFile)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v, %v", st.Mode(), err)
+	}
+	if err := os.Chmod(p.KeyFile, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Machine(p); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Fatalf("a key that others can read: %v", err)
+	}
+}
+
+func TestBrokenMachineKeyNamesTheFile(t *testing.T) {
+	p := paths(t)
+	mustMachine(t, p)
+	if err := os.WriteFile(p.KeyFile, []byte("not hex"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Machine(p); err == nil || !strings.Contains(err.Error(), p.KeyFile) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestClinicKeyStaysAcrossLakesOfOneMachine(t *testing.T) {
+	ctx, p := context.Background(), paths(t)
+	m := mustMachine(t, p)
+	first, second := newMemory(), newMemory()
+	a, made, err := Clinic(ctx, p, m, "harbour", first)
+	if err != nil || !made {
+		t.Fatalf("made=%v, %v", made, err)
+	}
+	again, made, err := Clinic(ctx, p, m, "harbour", first)
+	if err != nil || made || again != a {
+		t.Fatalf("same lake: made=%v same=%v, %v", made, again == a, err)
+	}
+	b, _, err := Clinic(ctx, p, m, "harbour", second)
+	if err != nil || a != b {
+		t.Fatalf("a lake built again has another key: %v", err)
+	}
+	other, _, err := Clinic(ctx, p, m, "hillside", newMemory())
+	if err != nil || other == a {
+		t.Fatalf("two clinics share a key: %v", err)
+	}
+}
+
+func TestClinicKeyNeedsItsMachineAndItsClinic(t *testing.T) {
+	ctx, p, q := context.Background(), paths(t), paths(t)
+	m, stranger := mustMachine(t, p), mustMachine(t, q)
+	lake := newMemory()
+	if _, _, err := Clinic(ctx, p, m, "harbour", lake); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Clinic(ctx, q, stranger, "harbour", lake); err == nil || !strings.Contains(err.Error(), "--key-file") {
+		t.Fatalf("another machine's key: %v", err)
+	}
+	if _, _, err := Clinic(ctx, p, m, "hillside", lake); err == nil {
+		t.Fatal("a key sealed for one clinic opened for another")
+	}
+	body := lake.body[clinicKeyObject]
+	var s sealed
+	if err := json.Unmarshal(body, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.Body[len(s.Body)-1] ^= 1
+	lake.body[clinicKeyObject], _ = json.Marshal(s)
+	if _, _, err := Clinic(ctx, p, m, "harbour", lake); err == nil {
+		t.Fatal("a changed sealed key opened")
+	}
+}
+
+func TestRacersAgreeOnOneKey(t *testing.T) {
+	ctx, p, lake := context.Background(), paths(t), newMemory()
+	keys := make([]Key, 16)
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			m, _, err := Machine(p)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if keys[i], _, err = Clinic(ctx, p, m, "harbour", lake); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range keys {
+		if keys[i] != keys[0] {
+			t.Fatalf("racer %d got another key", i)
+		}
+	}
+}
+
+func TestNoFormPrintsAKey(t *testing.T) {
+	key := mustMachine(t, paths(t))
+	inStruct := struct{ K Key }{key}
+	asJSON, err := json.Marshal(inStruct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := string(asJSON)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		printed += fmt.Sprintf(verb, key) + fmt.Sprintf(verb, inStruct) + fmt.Sprintf(verb, &key)
+	}
+	for _, secret := range []string{hex.EncodeToString(key[:4]), strings.ToUpper(hex.EncodeToString(key[:4])), fmt.Sprintf("%d %d %d", key[0], key[1], key[2])} {
+		if strings.Contains(printed, secret) {
+			t.Fatalf("a key was printed as %q", secret)
+		}
+	}
+	if bytes.Contains([]byte(printed), key[:4]) {
+		t.Fatal("raw key bytes were printed")
+	}
+}
