@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+)
+
+// config is falloff.yaml: what one does not want to repeat as a flag. Flags win over it. It holds no secret.
+type config struct {
+	Lake      string `yaml:"lake"`
+	Clinic    string `yaml:"clinic"`
+	ConfigDir string `yaml:"config_dir"`
+	KeyFile   string `yaml:"key_file"`
+	PortalURL string `yaml:"portal_url"`
+	Username  string `yaml:"username"`
+	Listen    string `yaml:"listen"`
+}
+
+// loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
+// fine. Paths in the file are relative to it.
+func loadConfig(path string) (config, error) {
+	var c config
+	places := []string{path}
+	if path == "" {
+		places = []string{"falloff.yaml"}
+		if dir, err := os.UserConfigDir(); err == nil {
+			places = append(places, filepath.Join(dir, "falloff", "falloff.yaml"))
+		}
+	}
+	for _, place := range places {
+		text, err := os.ReadFile(place)
+		if errors.Is(err, fs.ErrNotExist) && path == "" {
+			continue
+		}
+		if err != nil {
+			return c, usagef("reading settings: %v. Name an existing file with --config", err)
+		}
+		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
+			return c, usagef("reading settings %s: %s", place, yaml.FormatError(err, false, true))
+		}
+		base := filepath.Dir(place)
+		for _, p := range []*string{&c.ConfigDir, &c.KeyFile} {
+			*p = relativeTo(base, *p)
+		}
+		if !isURL(c.Lake) {
+			c.Lake = relativeTo(base, c.Lake)
+		}
+		return c, nil
+	}
+	return c, nil
+}
+
+func relativeTo(base, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}
+
+func isURL(lake string) bool { return len(lake) >= 5 && lake[:5] == "s3://" }
+
+// need gives the first value that is set, or an error that says how to set it.
+func need(name, example string, values ...string) (string, error) {
+	for _, v := range values {
+		if v != "" {
+			return v, nil
+		}
+	}
+	return "", usagef("no %s: say it with --%s, for example --%s %s, or write `%s: %s` into falloff.yaml", name, name, name, example, name, example)
+}
+
+// firstOf is the first string that is not empty.
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+

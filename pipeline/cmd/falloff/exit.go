@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/falloff-analytics/falloff/extractors"
+	"github.com/falloff-analytics/falloff/pipeline"
+)
+
+// Exit codes, documented in docs/running.md. A scheduler may depend on them.
+const (
+	exitOK          = 0   // done, also when there was nothing new
+	exitBug         = 1   // something unexpected: a bug, or a machine that is broken
+	exitUsage       = 2   // flags or settings are wrong
+	exitRefused     = 3   // the data was refused: a broken or incomplete report, a failed check
+	exitPerson      = 4   // a person must act: password, permission, changed page
+	exitLater       = 5   // try again later: network, rate limit, portal down
+	exitStorage     = 6   // the lake cannot be read or written
+	exitInterrupted = 130 // stopped by a signal
+)
+
+// usageError is a mistake in how the command was called.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+func exitCode(err error) int {
+	var usage usageError
+	var failure *extractors.Failure
+	var storage *pipeline.StorageError
+	var refused *pipeline.RefusedError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &failure):
+		switch {
+		case failure.Cause == extractors.ExportIncomplete:
+			return exitRefused
+		case failure.Cause.Retryable():
+			return exitLater
+		default:
+			return exitPerson
+		}
+	case errors.As(err, &refused):
+		return exitRefused
+	case errors.As(err, &storage):
+		return exitStorage
+	default:
+		return exitBug
+	}
+}
