@@ -1,0 +1,224 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/falloff-analytics/falloff/transforms/contract"
+)
+
+// Snapshot reads a clinic as one commit has it, whatever is committed meanwhile.
+type Snapshot struct {
+	clinic *Clinic
+	commit *Commit
+}
+
+// Snapshot reads what a commit of this clinic names.
+func (c *Clinic) Snapshot(commit *Commit) *Snapshot {
+	return &Snapshot{clinic: c, commit: commit}
+}
+
+// Commit is the commit that is read. It must not be changed.
+func (s *Snapshot) Commit() *Commit { return s.commit }
+
+// Objects are a dataset's objects in order of month; none for a dataset that has no rows.
+func (s *Snapshot) Objects(dataset string) []Object {
+	return slices.Clone(s.commit.Datasets[dataset].Objects)
+}
+
+// Mart is a mart as the commit has it, and whether it has one.
+func (s *Snapshot) Mart(name string) (Mart, bool) {
+	m, ok := s.commit.Marts[name]
+	return m, ok
+}
+
+// Rows reads a dataset's rows, month after month, in order of day and key. An error ends the sequence.
+func Rows[T contract.Row](ctx context.Context, s *Snapshot, table Table[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, o := range s.commit.Datasets[table.name].Objects {
+			rows, err := table.load(ctx, s.clinic, o)
+			if err != nil {
+				yield(*new(T), fmt.Errorf("read %s of clinic %s: %w", table.name, s.clinic.id, err))
+				return
+			}
+			for _, r := range rows {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Settings is the settings object that the commit was made with, nil if there is none.
+func (s *Snapshot) Settings(ctx context.Context) ([]byte, error) {
+	if s.commit.Settings == nil {
+		return nil, nil
+	}
+	body, err := s.clinic.fetch(ctx, *s.commit.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of clinic %s: %w", s.clinic.id, err)
+	}
+	return body, nil
+}
+
+// Verify reads every object that the commit names and compares its bytes with its name, and for Parquet its rows and
+// totals with the commit. It goes on after a wrong one and names them all. It needs the clinic's naming key.
+func (s *Snapshot) Verify(ctx context.Context) error {
+	if s.clinic.key == nil {
+		return fmt.Errorf("clinic %s was opened without its naming key: its objects cannot be verified", s.clinic.id)
+	}
+	objects := slices.Collect(s.commit.objects)
+	wrong := make([]error, len(objects))
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for i, o := range objects {
+		group.Go(func() error {
+			wrong[i] = s.verify(ctx, o)
+			return nil
+		})
+	}
+	_ = group.Wait() // no function returns an error
+	if err := errors.Join(wrong...); err != nil {
+		return fmt.Errorf("commit %d of clinic %s: %w", s.commit.Number, s.clinic.id, err)
+	}
+	return nil
+}
+
+func (s *Snapshot) verify(ctx context.Context, o Object) error {
+	body, err := s.clinic.fetch(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.Schema == "" {
+		return nil // no Parquet: settings
+	}
+	is, err := describe(body)
+	if err != nil {
+		return fmt.Errorf("object %s: %w", o.Path, err)
+	}
+	if is.Rows != o.Rows || is.Schema != o.Schema || !maps.Equal(is.Totals, o.Totals) {
+		return fmt.Errorf("object %s: %w: it has %d rows, schema %s, totals %v; the commit says %d, %s, %v",
+			o.Path, ErrDamaged, is.Rows, is.Schema, is.Totals, o.Rows, o.Schema, o.Totals)
+	}
+	return nil
+}
+
+// Want says what to bring onto this machine.
+type Want struct {
+	// Datasets and Marts are by name; a name that the commit does not have is left out. Both nil mean everything.
+	Datasets, Marts []string
+	// Folder is where fetched objects may lie, the system's temporary folder if empty. Nothing is written for a lake that
+	// lies on this machine.
+	Folder string
+	// MaxBytes refuses to fetch more than that; zero is no limit.
+	MaxBytes int64
+}
+
+// Local is a snapshot's objects as files of this machine. Close it when no reader has them open any more.
+type Local struct {
+	// Datasets and Marts hold paths by name, those of a dataset in order of month. They are for reading only.
+	Datasets map[string][]string
+	Marts    map[string][]string
+
+	folder string // to be removed; empty where the files are the lake's own
+}
+
+// Close removes what was fetched.
+func (l *Local) Close() error {
+	if l.folder == "" {
+		return nil
+	}
+	if err := os.RemoveAll(l.folder); err != nil {
+		return fmt.Errorf("remove fetched objects: %w", err)
+	}
+	return nil
+}
+
+// Materialise makes objects of the snapshot readable as files. Those of a lake on this machine stay where they are; others are
+// fetched into a new folder that only this user can read, each verified before it is written.
+func (s *Snapshot) Materialise(ctx context.Context, want Want) (local *Local, err error) {
+	local = &Local{Datasets: map[string][]string{}, Marts: map[string][]string{}}
+	var objects []Object
+	place := func(o Object) string {
+		objects = append(objects, o)
+		return filepath.FromSlash(o.Path)
+	}
+	everything := want.Datasets == nil && want.Marts == nil
+	for name, d := range s.commit.Datasets {
+		if everything || slices.Contains(want.Datasets, name) {
+			for _, o := range d.Objects {
+				local.Datasets[name] = append(local.Datasets[name], place(o))
+			}
+		}
+	}
+	for name, m := range s.commit.Marts {
+		if everything || slices.Contains(want.Marts, name) {
+			local.Marts[name] = []string{place(m.Object)}
+		}
+	}
+	root, err := s.root(ctx, want, objects, local)
+	if err != nil {
+		return nil, errors.Join(err, local.Close())
+	}
+	for _, paths := range []map[string][]string{local.Datasets, local.Marts} {
+		for _, list := range paths {
+			for i := range list {
+				list[i] = filepath.Join(root, list[i])
+			}
+		}
+	}
+	return local, nil
+}
+
+// root is the folder that the objects' paths are relative to, once they lie there.
+func (s *Snapshot) root(ctx context.Context, want Want, objects []Object, local *Local) (string, error) {
+	c := s.clinic
+	if here, ok := c.store.(interface{ LocalPath(name string) string }); ok && c.seal.transparent() {
+		for _, o := range objects {
+			if _, err := os.Stat(here.LocalPath(c.name(o.Path))); err != nil {
+				return "", fmt.Errorf("commit %d of clinic %s names an object that is not there: %w", s.commit.Number, c.id, err)
+			}
+		}
+		return here.LocalPath(clinicFolder + string(c.id)), nil
+	}
+	var bytes int64
+	for _, o := range objects {
+		bytes += o.Bytes
+	}
+	if want.MaxBytes > 0 && bytes > want.MaxBytes {
+		return "", fmt.Errorf("commit %d of clinic %s needs %d bytes on this machine, %d are allowed: ask for fewer datasets or raise the limit", s.commit.Number, c.id, bytes, want.MaxBytes)
+	}
+	folder, err := os.MkdirTemp(want.Folder, "falloff-lake-") // mode 0700
+	if err != nil {
+		return "", fmt.Errorf("make a folder for fetched objects: %w", err)
+	}
+	local.folder = folder
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, o := range objects {
+		group.Go(func() error {
+			body, err := c.fetch(ctx, o)
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(folder, filepath.FromSlash(o.Path))
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
+			return os.WriteFile(path, body, 0o400)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", fmt.Errorf("fetch objects of commit %d of clinic %s: %w", s.commit.Number, c.id, err)
+	}
+	return folder, nil
+}

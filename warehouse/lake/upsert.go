@@ -1,0 +1,275 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/falloff-analytics/falloff/transforms/contract"
+)
+
+// Batch is rows of one dataset to merge, and what they cover completely. Rows of one unit belong in one batch, and so do a
+// cover and all rows that it speaks of. The rows are not changed.
+type Batch[T contract.Row] struct {
+	Rows   []T
+	Covers []Cover
+}
+
+// Merged says what a batch did, in units (see contract.Row).
+type Merged struct {
+	Added     int // not known before
+	Changed   int // other content than the lake had
+	Unchanged int // equal content
+	Outdated  int // older than what the lake knows, or known to be gone since
+	Removed   int // stored, and absent from a later complete report
+	// Months are the partitions that were written anew or went, in order.
+	Months []string
+}
+
+// Upsert merges a batch into a dataset of the commit in the making, writing anew only the months that change.
+//
+// Versions of one unit compete. A version counts as seen on the newest day on which a report showed it: its own Observed
+// day, or that of a cover that came with it. The version seen last wins; of two last seen on one day the one
+// with more columns filled, then one fixed by a digest of their content. The winner is live unless its day was covered later than
+// it was seen: then a complete report did not have it, and it is gone. Both rules look at sets, not at an order of
+// arrival: the winner is a maximum, and the coverage of a day is a maximum. So batches may come in any order and any
+// number of times. What the rules need to know of units that are gone is kept in a list beside the rows.
+//
+// A row keeps its observed_on while equal content comes again with a cover: the cover is recorded in the commit, and the object
+// stays as it is. Seen again without a cover, the row takes the later day.
+func Upsert[T contract.Row](ctx context.Context, tx *Tx, table Table[T], batch Batch[T]) (Merged, error) {
+	merged, err := upsert(ctx, tx, table, batch)
+	if err != nil {
+		return Merged{}, fmt.Errorf("merge %d rows into %s of clinic %s: %w", len(batch.Rows), table.name, tx.clinic.id, err)
+	}
+	return merged, nil
+}
+
+func upsert[T contract.Row](ctx context.Context, tx *Tx, table Table[T], batch Batch[T]) (Merged, error) {
+	was := tx.next.Datasets[table.name]
+	added, err := table.spansOf(batch.Covers)
+	if err != nil {
+		return Merged{}, err
+	}
+	m := &merge[T]{table: table, before: was.coverage()}
+	m.after = m.before.with(added)
+	if m.incoming, err = table.group(batch.Rows, added); err != nil {
+		return Merged{}, err
+	}
+	if was.Removed != nil {
+		body, err := tx.clinic.fetch(ctx, *was.Removed)
+		if err != nil {
+			return Merged{}, err
+		}
+		if m.graves, err = decodeGraveyard(body); err != nil {
+			return Merged{}, fmt.Errorf("object %s: %w", was.Removed.Path, err)
+		}
+	}
+	partitions := make(map[string]*partition, len(was.Objects))
+	for _, o := range was.Objects {
+		partitions[o.Month] = &partition{object: &o}
+	}
+	if err := m.judgeStored(ctx, tx, partitions); err != nil {
+		return Merged{}, err
+	}
+	m.judgeRest()
+	arrivals := map[string][]T{}
+	for _, v := range m.incoming {
+		if v.outcome == won {
+			month := m.month(v.standing.day)
+			arrivals[month] = append(arrivals[month], v.rows...)
+			if partitions[month] == nil {
+				partitions[month] = &partition{}
+			}
+		}
+	}
+	if err := m.rewrite(ctx, tx, partitions, arrivals); err != nil {
+		return Merged{}, err
+	}
+	next := Dataset{Removed: was.Removed, Covers: m.after.stored()}
+	for _, month := range slices.Sorted(maps.Keys(partitions)) {
+		if o := partitions[month].object; o != nil {
+			next.Objects = append(next.Objects, *o)
+		}
+	}
+	if m.graves.changed {
+		if next.Removed, err = m.putGraves(ctx, tx); err != nil {
+			return Merged{}, err
+		}
+	}
+	put(&tx.next.Datasets, table.name, next)
+	slices.Sort(m.merged.Months)
+	return m.merged, nil
+}
+
+// partition is one month while a batch is merged into it.
+type partition struct {
+	object  *Object // nil while there is none
+	dropped map[string]bool
+	raised  map[string]int32
+}
+
+// judgeStored reads the months that the batch can change, and decides about their units. Of a month that no incoming row
+// belongs to, the identifying columns are read first: they say whether a unit has moved away or is gone.
+func (m *merge[T]) judgeStored(ctx context.Context, tx *Tx, partitions map[string]*partition) error {
+	if len(m.incoming) == 0 && slices.Equal(m.before, m.after) {
+		return nil
+	}
+	direct := map[string]bool{}
+	for _, v := range m.incoming {
+		direct[m.month(v.standing.day)] = true
+	}
+	var deciding sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for month, p := range partitions {
+		group.Go(func() error {
+			if !direct[month] {
+				touched, err := m.touches(ctx, tx.clinic, *p.object)
+				if err != nil || !touched {
+					return err
+				}
+			}
+			rows, err := m.table.load(ctx, tx.clinic, *p.object)
+			if err != nil {
+				return err
+			}
+			deciding.Lock()
+			defer deciding.Unlock()
+			m.judgePartition(p, rows)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+var errTouched = errors.New("touched")
+
+// touches says whether a month holds a unit that is incoming, or one that the new coverage refutes.
+func (m *merge[T]) touches(ctx context.Context, c *Clinic, o Object) (bool, error) {
+	var columns []string
+	for _, i := range m.table.light {
+		columns = append(columns, m.table.columns[i].name)
+	}
+	f, err := c.openColumns(ctx, o, columns)
+	if err != nil {
+		return false, err
+	}
+	err = m.table.eachLight(f, func(row *T) error {
+		if m.incoming[(*row).Unit()] != nil {
+			return errTouched
+		}
+		day := (*row).Day()
+		if m.after.refutes(day, m.before.effective(day, (*row).Observed())) {
+			return errTouched
+		}
+		return nil
+	})
+	if errors.Is(err, errTouched) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("object %s of clinic %s: %w", o.Path, c.id, err)
+	}
+	return false, nil
+}
+
+// load reads all rows of an object.
+func (t Table[T]) load(ctx context.Context, c *Clinic, o Object) ([]T, error) {
+	body, err := c.fetch(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.decode(body)
+	if err == nil && int64(len(rows)) != o.Rows {
+		err = fmt.Errorf("%w: %d rows, the commit says %d", ErrDamaged, len(rows), o.Rows)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("object %s of clinic %s: %w", o.Path, c.id, err)
+	}
+	return rows, nil
+}
+
+func (m *merge[T]) judgePartition(p *partition, rows []T) {
+	// A unit of several rows is rare, and its rows lie together: sorted by day and key, which begins with the unit's name.
+	for from := 0; from < len(rows); {
+		unit := rows[from].Unit()
+		to := from + 1
+		for to < len(rows) && rows[to].Unit() == unit {
+			to++
+		}
+		verdict, observed := m.judge(unit, rows[from:to])
+		switch verdict {
+		case drop:
+			put(&p.dropped, unit, true)
+		case raise:
+			put(&p.raised, unit, observed)
+		}
+		from = to
+	}
+}
+
+// rewrite writes the months anew that lose, gain or change rows.
+func (m *merge[T]) rewrite(ctx context.Context, tx *Tx, partitions map[string]*partition, arrivals map[string][]T) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for month, p := range partitions {
+		if len(p.dropped) == 0 && len(p.raised) == 0 && len(arrivals[month]) == 0 {
+			continue
+		}
+		m.merged.Months = append(m.merged.Months, month)
+		group.Go(func() error {
+			rows := arrivals[month]
+			if p.object != nil {
+				stored, err := m.table.load(ctx, tx.clinic, *p.object)
+				if err != nil {
+					return err
+				}
+				stored = slices.DeleteFunc(stored, func(r T) bool { return p.dropped[r.Unit()] })
+				for i := range stored {
+					if observed, ok := p.raised[stored[i].Unit()]; ok {
+						m.table.setObserved(&stored[i], observed)
+					}
+				}
+				rows = append(stored, rows...)
+			}
+			if len(rows) == 0 {
+				p.object = nil
+				return nil
+			}
+			body, err := m.table.encode(rows)
+			if err != nil {
+				return err
+			}
+			o, err := tx.upload(ctx, "data/"+m.table.name+"/month="+month+"/", ".parquet", body)
+			if err != nil {
+				return err
+			}
+			o.Month, o.Rows, o.Schema, o.Totals = month, int64(len(rows)), m.table.hash, m.table.totals(rows)
+			p.object = &o
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (m *merge[T]) putGraves(ctx context.Context, tx *Tx) (*Object, error) {
+	if len(m.graves.units) == 0 {
+		return nil, nil
+	}
+	body, err := m.graves.encode()
+	if err != nil {
+		return nil, err
+	}
+	o, err := tx.upload(ctx, "data/"+m.table.name+"/removed/", ".parquet", body)
+	if err != nil {
+		return nil, err
+	}
+	o.Rows, o.Schema = int64(len(m.graves.units)), schemaHash(removedSchema)
+	return &o, nil
+}
