@@ -1,0 +1,43 @@
+-- grain: one patient with a visit by D
+-- key: patient
+-- description: A patient's status at D: the most engaged of the current episodes (active before at_risk before
+--   fallen_off); a booking ahead in any discipline makes active.
+with bookings_ahead as (
+    select
+        appointment.patient,
+        min(appointment.service_date) as next_booking_on
+    from staging.appointments as appointment
+    cross join staging.clock as clock
+    where appointment.state = 'booked'
+        and appointment.service_date > clock.as_of
+    group by appointment.patient
+),
+
+patients as (
+    select
+        state.patient,
+        count(*) as disciplines,
+        min(case state.status when 'active' then 1 when 'at_risk' then 2 else 3 end) as engagement,
+        max(state.last_on) as last_on,
+        cast(sum(state.visit_days) as bigint) as visit_days
+    from intermediate.episode_states as state
+    group by state.patient
+)
+
+select
+    patients.patient,
+    case
+        when bookings_ahead.next_booking_on is not null or patients.engagement = 1 then 'active'
+        when patients.engagement = 2 then 'at_risk'
+        else 'fallen_off'
+    end as status,
+    patients.disciplines,
+    patients.visit_days,
+    patients.last_on,
+    clock.as_of - patients.last_on as days_since,
+    bookings_ahead.next_booking_on,
+    clock.as_of
+from patients
+cross join staging.clock as clock
+left join bookings_ahead using (patient)
+order by patients.patient

@@ -1,0 +1,25 @@
+// Package sql holds the models: every .sql file under staging, intermediate and marts is one select statement, named
+// after its folder and file (`marts/leak_ledger.sql` is the table marts.leak_ledger), and every file under macros defines
+// the macro of its name.
+//
+// A model begins with a comment that says its grain (what one row is), its key (the columns that identify a row, `none`
+// where there are none) and its description. Models read other models, the tables `lake.<dataset>` with the columns of
+// transforms/contract, and the tables `settings.*` made from clinic.yaml; package warehouse/models finds the order and
+// runs them. Staging cleans the datasets and says how things stood at the as-of day, intermediate models answer one
+// question each, marts are what is published: no `select *`, a total order, and only the types bigint, double, varchar,
+// date and boolean.
+//
+// Macros are what the models share with the analysis of other event files: they take the name of a table and know
+// nothing of clinics.
+package sql
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed macros staging intermediate marts
+var files embed.FS
+
+// Files is the tree of models and macros.
+func Files() fs.FS { return files }

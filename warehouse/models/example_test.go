@@ -1,0 +1,37 @@
+package models_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/models"
+)
+
+// A clinic of which nothing has landed yet has every mart, each without a row.
+func ExampleBuild() {
+	result, err := models.Build(context.Background(), models.Inputs{
+		// Tables names the Parquet files of each dataset, such as contract.Appointments.
+		Settings: settings.Clinic{Name: "Harbour Street Physio", TimeZone: "America/Toronto", Currency: "CAD"},
+		AsOf:     civil.Date{Year: 2026, Month: time.March, Day: 31},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, mart := range result.Marts {
+		fmt.Println(mart.Name, mart.Rows, "by", mart.Key)
+	}
+	// Output:
+	// cohort_retention 0 by [discipline cohort_month month_index]
+	// episode_status 0 by [patient discipline]
+	// falloff_by_days 0 by [definition discipline cohort_month time]
+	// falloff_by_visit 0 by [discipline visit_number]
+	// leak_ledger 0 by [category source_id]
+	// patient_status 0 by [patient]
+	// receivables_aging 0 by [basis side payer is_waiting currency bucket]
+	// visits_by_week 0 by [week_from state discipline location staff_member]
+}

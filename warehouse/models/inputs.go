@@ -1,0 +1,259 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/transforms/contract"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+)
+
+// datasetRows maps each dataset to the contract's row type, whose parquet tags are the schema of its table.
+func datasetRows() map[string]reflect.Type {
+	return map[string]reflect.Type{
+		contract.Appointments: reflect.TypeFor[contract.Appointment](),
+		contract.InvoiceLines: reflect.TypeFor[contract.InvoiceLine](),
+		contract.Claims:       reflect.TypeFor[contract.Claim](),
+		contract.Policies:     reflect.TypeFor[contract.Policy](),
+		contract.Shifts:       reflect.TypeFor[contract.Shift](),
+		contract.Insurers:     reflect.TypeFor[contract.Insurer](),
+	}
+}
+
+// inputTables names every table that models may read besides models.
+func inputTables() []string {
+	var names []string
+	for dataset := range datasetRows() {
+		names = append(names, "lake."+dataset)
+	}
+	for _, t := range settingsTables(Inputs{}) {
+		names = append(names, "settings."+t.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// schemaOf lists a dataset's columns with their SQL types, as its parquet tags say.
+func schemaOf(row reflect.Type) ([]Column, error) {
+	var columns []Column
+	for field := range row.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("parquet"), ",")
+		kind := field.Type
+		if kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		var sqlType string
+		switch {
+		case kind.Kind() == reflect.String:
+			sqlType = "VARCHAR"
+		case kind.Kind() == reflect.Bool:
+			sqlType = "BOOLEAN"
+		case kind.Kind() == reflect.Int32 && strings.Contains(options, "date"):
+			sqlType = "DATE"
+		case kind.Kind() == reflect.Int32:
+			sqlType = "INTEGER"
+		case kind.Kind() == reflect.Int64 && strings.Contains(options, "timestamp"):
+			sqlType = "TIMESTAMP WITH TIME ZONE"
+		case kind.Kind() == reflect.Int64:
+			sqlType = "BIGINT"
+		default:
+			return nil, fmt.Errorf("column %s of %s: type %s has no SQL type here", name, row.Name(), field.Type)
+		}
+		columns = append(columns, Column{Name: name, Type: sqlType})
+	}
+	return columns, nil
+}
+
+// loadDatasets makes a view over each dataset's files, an empty table where there are none.
+func (s *session) loadDatasets(ctx context.Context, files map[string][]string) error {
+	rows := datasetRows()
+	for dataset := range files {
+		if _, isKnown := rows[dataset]; !isKnown {
+			return fmt.Errorf("dataset %s is not in the contract: there are %s",
+				dataset, strings.Join(slices.Sorted(maps.Keys(rows)), ", "))
+		}
+	}
+	for _, dataset := range slices.Sorted(maps.Keys(rows)) {
+		want, err := schemaOf(rows[dataset])
+		if err != nil {
+			return err
+		}
+		if len(files[dataset]) == 0 {
+			if err := s.exec(ctx, "create table lake."+dataset+" "+columnList(want)); err != nil {
+				return fmt.Errorf("making the empty dataset %s: %w", dataset, err)
+			}
+			continue
+		}
+		if err := s.loadDataset(ctx, dataset, files[dataset], want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) loadDataset(ctx context.Context, dataset string, files []string, want []Column) error {
+	// Sorted, so that the order of the argument changes nothing.
+	source := "read_parquet(" + textList(slices.Sorted(slices.Values(files))) + ", hive_partitioning = false)"
+	have, err := s.columns(ctx, "select * from "+source)
+	if err != nil {
+		return fmt.Errorf("reading dataset %s: %w", dataset, err)
+	}
+	names := make([]string, len(want))
+	for i, column := range want {
+		names[i] = column.Name
+		at := slices.IndexFunc(have, func(c Column) bool { return c.Name == column.Name })
+		if at < 0 {
+			return fmt.Errorf("dataset %s has no column %s: it was written under another contract: import it again", dataset, column.Name)
+		}
+		if have[at].Type != column.Type {
+			return fmt.Errorf("dataset %s: column %s is %s, the contract says %s: import it again",
+				dataset, column.Name, have[at].Type, column.Type)
+		}
+	}
+	if err := s.exec(ctx, fmt.Sprintf("create view lake.%s as select %s from %s", dataset, strings.Join(names, ", "), source)); err != nil {
+		return fmt.Errorf("reading dataset %s: %w", dataset, err)
+	}
+	return nil
+}
+
+// columns describes what a query gives.
+func (s *session) columns(ctx context.Context, query string) ([]Column, error) {
+	rows, err := s.conn.QueryContext(ctx, "select column_name, column_type from (describe "+query+")")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var columns []Column
+	for rows.Next() {
+		var c Column
+		if err := rows.Scan(&c.Name, &c.Type); err != nil {
+			return nil, err
+		}
+		columns = append(columns, c)
+	}
+	return columns, rows.Err()
+}
+
+func columnList(columns []Column) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = c.Name + " " + c.Type
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// settingsTable is one table made from clinic.yaml.
+type settingsTable struct {
+	name    string
+	columns []Column
+	rows    [][]any
+}
+
+// settingsTables gives the settings as tables. An empty text and a zero date are null.
+func settingsTables(in Inputs) []settingsTable {
+	c := in.Settings
+	clinic := settingsTable{name: "clinic", columns: []Column{
+		{"name", "VARCHAR"}, {"country", "VARCHAR"}, {"region", "VARCHAR"}, {"time_zone", "VARCHAR"},
+		{"currency", "VARCHAR"}, {"week_starts", "VARCHAR"}, {"as_of", "DATE"}, {"history_from", "DATE"},
+	}, rows: [][]any{{
+		c.Name, optional(c.Country), optional(c.Region), c.TimeZone,
+		c.Currency, or(c.WeekStarts, "monday"), day(&in.AsOf), day(&in.HistoryFrom),
+	}}}
+	disciplines := settingsTable{name: "disciplines", columns: []Column{{"name", "VARCHAR"}, {"falloff_days", "INTEGER"}}}
+	for _, d := range c.Disciplines {
+		disciplines.rows = append(disciplines.rows, []any{d.Name, positive(d.FalloffDays)})
+	}
+	prices := settingsTable{name: "prices", columns: []Column{
+		{"item", "VARCHAR"}, {"discipline", "VARCHAR"}, {"location", "VARCHAR"}, {"gross_cents", "BIGINT"},
+		{"valid_from", "DATE"}, {"valid_to", "DATE"},
+	}}
+	for _, p := range c.Prices {
+		prices.rows = append(prices.rows, []any{
+			p.Item, optional(p.Discipline), optional(p.Location), p.GrossCents, day(p.From), day(p.To),
+		})
+	}
+	fees := settingsTable{name: "fees", columns: []Column{
+		{"kind", "VARCHAR"}, {"item", "VARCHAR"}, {"discipline", "VARCHAR"}, {"location", "VARCHAR"},
+		{"gross_cents", "BIGINT"}, {"notice_hours", "INTEGER"}, {"valid_from", "DATE"}, {"valid_to", "DATE"},
+	}}
+	for _, f := range c.Fees {
+		fees.rows = append(fees.rows, []any{
+			string(f.Kind), f.Item, optional(f.Discipline), optional(f.Location),
+			f.GrossCents, f.NoticeHours, day(f.From), day(f.To),
+		})
+	}
+	insurers := settingsTable{name: "insurers", columns: []Column{{"name", "VARCHAR"}}}
+	for _, name := range c.Insurers {
+		insurers.rows = append(insurers.rows, []any{name})
+	}
+	limits := settingsTable{name: "filing_limits", columns: []Column{{"insurer", "VARCHAR"}, {"days", "INTEGER"}}}
+	for _, l := range c.FilingLimits {
+		limits.rows = append(limits.rows, []any{l.Insurer, l.Days})
+	}
+	return []settingsTable{clinic, disciplines, prices, fees, insurers, limits}
+}
+
+func (s *session) loadSettings(ctx context.Context, in Inputs) error {
+	if err := checkSettings(in.Settings, in.AsOf); err != nil {
+		return err
+	}
+	for _, t := range settingsTables(in) {
+		if err := s.exec(ctx, "create table settings."+t.name+" "+columnList(t.columns)); err != nil {
+			return fmt.Errorf("making settings.%s: %w", t.name, err)
+		}
+		places := strings.TrimSuffix(strings.Repeat("?, ", len(t.columns)), ", ")
+		for _, row := range t.rows {
+			if _, err := s.conn.ExecContext(ctx, "insert into settings."+t.name+" values ("+places+")", row...); err != nil {
+				return fmt.Errorf("filling settings.%s: %w", t.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func checkSettings(c settings.Clinic, asOf civil.Date) error {
+	switch {
+	case !asOf.IsValid():
+		return fmt.Errorf("as-of day %s is no day: give the newest day that the reports cover", asOf)
+	case c.TimeZone == "":
+		return fmt.Errorf("the clinic's time_zone is missing: add it to clinic.yaml")
+	case c.Currency == "":
+		return fmt.Errorf("the clinic's currency is missing: add it to clinic.yaml")
+	}
+	return nil
+}
+
+func optional(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func positive(n int) any {
+	if n <= 0 {
+		return nil
+	}
+	return n
+}
+
+// day is a date as text, which DuckDB casts without a zone coming into it.
+func day(d *civil.Date) any {
+	if d == nil || d.IsZero() {
+		return nil
+	}
+	return d.String()
+}

@@ -1,0 +1,122 @@
+// Package models turns one clinic's datasets into marts: it finds the order of the SQL models, runs them in an in-memory
+// DuckDB, checks what they made, and hands back each mart as the bytes of one Parquet file.
+//
+// It knows no lake: its inputs are local Parquet files, its outputs are bytes. The same inputs give the same bytes,
+// whatever the order of rows and files, the number of threads, or the machine's clock and zone. Nothing spills to disk;
+// marts pass through a private directory in memory (see Inputs.ScratchDir) on their way out.
+package models
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/sql"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+)
+
+// Inputs is what a build starts from.
+type Inputs struct {
+	// Tables lists the Parquet files of each dataset (contract.Appointments, …). A dataset without files is empty.
+	Tables map[string][]string
+	// Settings is the clinic's clinic.yaml.
+	Settings settings.Clinic
+	// AsOf is the day D: the marts show what had happened by its end, local time.
+	AsOf civil.Date
+	// HistoryFrom is the first day the datasets cover. Where it is zero, the day of the earliest appointment counts.
+	HistoryFrom civil.Date
+	// Threads is how many threads DuckDB uses, all processors where it is zero.
+	Threads int
+	// MemoryLimit is DuckDB's memory limit, such as `4GB`; its own default where it is empty. Past it the build fails.
+	MemoryLimit string
+	// ScratchDir is where a private directory for finished marts is made. Empty means /dev/shm where there is one, else
+	// the system's temporary directory.
+	ScratchDir string
+}
+
+// Result is what a build made.
+type Result struct {
+	// Marts are in the order of their names.
+	Marts []Mart
+	// Timings are in the order in which the models ran.
+	Timings []Timing
+}
+
+// Mart is one published table.
+type Mart struct {
+	// Name is the file's name without folder and ending, such as `leak_ledger`.
+	Name string
+	// Grain, Key and Description are from the model's header.
+	Grain       string
+	Key         []string
+	Description string
+	Columns     []Column
+	Rows        int64
+	// Parquet is the whole file: zstd, sorted as the model says.
+	Parquet []byte
+}
+
+// Column is one column of a mart, with its type as DuckDB calls it.
+type Column struct {
+	Name, Type string
+}
+
+// Timing says how long one model took. A model that is read once is a view, and its time is part of its reader's.
+type Timing struct {
+	Model    string
+	Duration time.Duration
+	IsView   bool
+}
+
+// Mart finds a mart by its name.
+func (r *Result) Mart(name string) (Mart, bool) {
+	for _, m := range r.Marts {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Mart{}, false
+}
+
+// Build runs the project's own models. An error names the model, the line and what to do, and means that there is no
+// result: marts are all of one build or none.
+func Build(ctx context.Context, in Inputs) (*Result, error) {
+	project, err := Load(ctx, sql.Files())
+	if err != nil {
+		return nil, err
+	}
+	return project.Build(ctx, in)
+}
+
+// Build runs the models of the project over the inputs.
+func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
+	s, err := open(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := s.prepare(ctx, in); err != nil {
+		return nil, err
+	}
+	timings, err := s.run(ctx, p, p.Models, false)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Timings: timings}
+	for _, m := range p.Models {
+		if m.Layer != Marts {
+			continue
+		}
+		mart, err := s.export(ctx, m)
+		if err != nil {
+			return nil, fmt.Errorf("exporting %s: %w", m.Name(), err)
+		}
+		result.Marts = append(result.Marts, mart)
+	}
+	slices.SortFunc(result.Marts, func(a, b Mart) int { return strings.Compare(a.Name, b.Name) })
+	return result, nil
+}

@@ -1,0 +1,179 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Layer is the folder a model is in, and the schema of its table.
+type Layer string
+
+// The layers, in the order in which rows pass through them.
+const (
+	Staging      Layer = "staging"
+	Intermediate Layer = "intermediate"
+	Marts        Layer = "marts"
+)
+
+// Model is one .sql file: a select statement whose rows become a table.
+type Model struct {
+	Layer Layer
+	// File is its path in the tree, such as `marts/leak_ledger.sql`.
+	File string
+	// Grain, Key and Description are from the comment at the top. Key is empty where the header says `none`.
+	Grain       string
+	Key         []string
+	Description string
+	// Text is the whole file.
+	Text string
+	// Reads names what it reads: models, `lake.` and `settings.` tables, each once, in the order of their names.
+	Reads []string
+
+	table string
+	// references counts how often each of Reads is named.
+	references map[string]int
+}
+
+// Name is the model's table, such as `marts.leak_ledger`.
+func (m *Model) Name() string { return string(m.Layer) + "." + m.table }
+
+// Project is a tree of models and macros, in an order in which they can run.
+type Project struct {
+	// Models come after everything they read.
+	Models []*Model
+	macros []macro
+}
+
+type macro struct{ name, file, text string }
+
+// Model finds a model by its table's name.
+func (p *Project) Model(name string) (*Model, bool) {
+	i := slices.IndexFunc(p.Models, func(m *Model) bool { return m.Name() == name })
+	if i < 0 {
+		return nil, false
+	}
+	return p.Models[i], true
+}
+
+// Load reads the tree, finds what each model reads with DuckDB's own parser, and orders the models. A syntax error, an
+// unknown table, a cycle or a missing header is an error that names the file and, where there is one, the line.
+func Load(ctx context.Context, tree fs.FS) (*Project, error) {
+	p := &Project{}
+	var found []*Model
+	for _, folder := range []string{"macros", string(Staging), string(Intermediate), string(Marts)} {
+		files, err := fs.Glob(tree, folder+"/*.sql")
+		if err != nil {
+			return nil, fmt.Errorf("listing models in %s: %w", folder, err)
+		}
+		for _, file := range files {
+			text, err := fs.ReadFile(tree, file)
+			if err != nil {
+				return nil, fmt.Errorf("reading model %s: %w", file, err)
+			}
+			name := strings.TrimSuffix(path.Base(file), ".sql")
+			if folder == "macros" {
+				p.macros = append(p.macros, macro{name: name, file: file, text: string(text)})
+				continue
+			}
+			m := &Model{Layer: Layer(folder), File: file, Text: string(text), table: name}
+			if err := m.readHeader(); err != nil {
+				return nil, err
+			}
+			found = append(found, m)
+		}
+	}
+	if err := p.resolve(ctx, found); err != nil {
+		return nil, err
+	}
+	ordered, err := order(found)
+	if err != nil {
+		return nil, err
+	}
+	p.Models = ordered
+	return p, nil
+}
+
+// readHeader takes grain, key and description from the comment lines at the top. A line that begins with more than one
+// space continues the one before.
+func (m *Model) readHeader() error {
+	fields := map[string]string{}
+	last := ""
+	for line := range strings.Lines(m.Text) {
+		comment, isComment := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "--")
+		if !isComment {
+			break
+		}
+		name, value, isField := strings.Cut(comment, ":")
+		name = strings.TrimPrefix(name, " ")
+		switch {
+		case isField && (name == "grain" || name == "key" || name == "description"):
+			last = name
+			fields[name] = strings.TrimSpace(value)
+		case last != "" && strings.HasPrefix(comment, "  "):
+			fields[last] += " " + strings.TrimSpace(comment)
+		}
+	}
+	for _, name := range []string{"grain", "key", "description"} {
+		if fields[name] == "" {
+			return fmt.Errorf("model %s: the header has no `-- %s:` line: add it at the top of the file", m.File, name)
+		}
+	}
+	m.Grain, m.Description = fields["grain"], fields["description"]
+	if fields["key"] != "none" {
+		for column := range strings.SplitSeq(fields["key"], ",") {
+			m.Key = append(m.Key, strings.TrimSpace(column))
+		}
+	}
+	return nil
+}
+
+// order sorts the models so that each comes after what it reads; among those that could be next, by name, so that the
+// order is the same every time.
+func order(found []*Model) ([]*Model, error) {
+	byName := map[string]*Model{}
+	for _, m := range found {
+		byName[m.Name()] = m
+	}
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := map[string]int{}
+	var ordered []*Model
+	var trail []string
+	var visit func(m *Model) error
+	visit = func(m *Model) error {
+		switch state[m.Name()] {
+		case done:
+			return nil
+		case open:
+			loop := append(trail[slices.Index(trail, m.Name()):], m.Name())
+			return fmt.Errorf("models read each other in a circle: %s: take one of these reads out", strings.Join(loop, " reads "))
+		}
+		state[m.Name()] = open
+		trail = append(trail, m.Name())
+		for _, name := range m.Reads {
+			if next, isModel := byName[name]; isModel {
+				if err := visit(next); err != nil {
+					return err
+				}
+			}
+		}
+		trail = trail[:len(trail)-1]
+		state[m.Name()] = done
+		ordered = append(ordered, m)
+		return nil
+	}
+	slices.SortFunc(found, func(a, b *Model) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, m := range found {
+		if err := visit(m); err != nil {
+			return nil, err
+		}
+	}
+	return ordered, nil
+}

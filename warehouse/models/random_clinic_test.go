@@ -1,0 +1,245 @@
+package models
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/transforms/contract"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+)
+
+// randomClinic is a small clinic in which everything happens that the datasets can express, likely or not.
+type randomClinic struct {
+	random       *rand.Rand
+	zone         *time.Location
+	asOf         civil.Date
+	Settings     settings.Clinic
+	Appointments []contract.Appointment
+	Lines        []contract.InvoiceLine
+	Claims       []contract.Claim
+	Policies     []contract.Policy
+	Insurers     []contract.Insurer
+}
+
+var randomItems = []string{"Physio", "Massage", "Unlisted"}
+
+func newRandomClinic(t *testing.T, seed uint64, patients int) *randomClinic {
+	t.Helper()
+	zone, err := time.LoadLocation("America/Toronto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &randomClinic{
+		random: rand.New(rand.NewPCG(seed, 7)),
+		zone:   zone,
+		asOf:   civil.Date{Year: 2026, Month: time.March, Day: 31},
+		Settings: settings.Clinic{
+			Name: "Random", TimeZone: "America/Toronto", Currency: "CAD", WeekStarts: "sunday",
+			Disciplines: []settings.Discipline{{Name: "Massage Therapy", FalloffDays: 60}},
+			Prices: []settings.Price{
+				{Item: "Physio", Discipline: "Physiotherapy", GrossCents: 10000},
+				{Item: "Physio", Discipline: "Physiotherapy", Location: "North", GrossCents: 11000},
+				{Item: "Massage", Discipline: "Massage Therapy", GrossCents: 9000},
+			},
+			Fees: []settings.Fee{
+				{Kind: settings.NoShow, Item: "No Show Fee", GrossCents: 5000},
+				{Kind: settings.LateCancel, Item: "Late Cancellation Fee", GrossCents: 4000, NoticeHours: 24},
+			},
+		},
+	}
+	for i := range patients {
+		c.addPatient(fmt.Sprintf("p1_%03d", i))
+	}
+	for i := range 3 {
+		c.Insurers = append(c.Insurers, contract.Insurer{PayerID: payer(i), Name: fmt.Sprintf("Insurer %d", i), ObservedOn: contract.DayOf(c.asOf)})
+	}
+	return c
+}
+
+func payer(i int) string { return fmt.Sprintf("i1_%d", i) }
+
+func (c *randomClinic) chance(percent int) bool { return c.random.IntN(100) < percent }
+
+func (c *randomClinic) day(d civil.Date, hour int) int64 {
+	return time.Date(d.Year, d.Month, d.Day, hour, c.random.IntN(60), 0, 0, c.zone).UnixMicro()
+}
+
+// addPatient walks from a first day to beyond D in steps around a pace, with the odd long pause.
+func (c *randomClinic) addPatient(name string) {
+	pace := 3 + c.random.IntN(40)
+	day := c.asOf.AddDays(-c.random.IntN(700))
+	for c.chance(93) && day.Before(c.asOf.AddDays(60)) {
+		c.addAppointment(name, day)
+		if c.chance(6) {
+			c.addAppointment(name, day)
+		}
+		day = day.AddDays(1 + c.random.IntN(2*pace))
+		if c.chance(6) {
+			day = day.AddDays(30 + c.random.IntN(250))
+		}
+	}
+	for i := range c.random.IntN(3) {
+		p := contract.Policy{
+			Patient: name, PayerID: payer(c.random.IntN(4)), PolicyID: fmt.Sprintf("%s-%d", name, i), Status: contract.PolicyOpen,
+			ObservedOn: contract.DayOf(c.asOf),
+		}
+		if c.chance(50) {
+			end := contract.DayOf(c.asOf.AddDays(-c.random.IntN(300)))
+			p.EndDate = &end
+		}
+		if c.chance(50) {
+			used, most := int32(c.random.IntN(20)), int32(c.random.IntN(20))
+			p.TreatmentsUsed, p.MaxTreatments = &used, &most
+		}
+		if c.chance(30) {
+			most := int64(c.random.IntN(100000))
+			p.PolicyMaximumCents = &most
+		}
+		c.Policies = append(c.Policies, p)
+	}
+}
+
+func (c *randomClinic) addAppointment(patient string, day civil.Date) {
+	states := []string{contract.Arrived, contract.Arrived, contract.Arrived, contract.Arrived, contract.Booked, contract.Cancelled,
+		contract.NoShow, contract.Archived, contract.Rescheduled}
+	starts := c.day(day, 8+c.random.IntN(10))
+	booked := c.day(day.AddDays(-c.random.IntN(70)), 1)
+	a := contract.Appointment{
+		AppointmentID: int64(len(c.Appointments) + 1), Patient: &patient,
+		Location: []string{"Main", "North"}[c.random.IntN(2)], StaffMember: []string{"Kim", "Lee"}[c.random.IntN(2)],
+		Treatment: randomItems[c.random.IntN(len(randomItems))], State: states[c.random.IntN(len(states))],
+		ServiceDate: contract.DayOf(day), StartsAt: starts, EndsAt: starts + (30 * time.Minute).Microseconds(),
+		TimeZone: "America/Toronto", ObservedOn: contract.DayOf(c.asOf),
+	}
+	if c.chance(90) {
+		a.BookedAt = &booked
+	}
+	if c.chance(3) {
+		first := true
+		a.FirstVisit = &first
+	}
+	if a.State == contract.Arrived && c.chance(90) {
+		arrived := c.day(day.AddDays(c.random.IntN(3)), 20)
+		a.ArrivedAt = &arrived
+	}
+	if a.State == contract.Cancelled && c.chance(95) {
+		cancelled := starts - int64(c.random.IntN(20*24))*time.Hour.Microseconds() + int64(c.random.IntN(48))*time.Hour.Microseconds()
+		a.CancelledAt = &cancelled
+	}
+	c.Appointments = append(c.Appointments, a)
+	if c.chance(5) {
+		other := a
+		friend := patient + "f"
+		other.Patient, other.Seat = &friend, 1
+		c.Appointments = append(c.Appointments, other)
+	}
+	if c.chance(80) {
+		c.addInvoice(patient, a, day)
+	}
+}
+
+// addInvoice bills the appointment (or its missing) to patient, insurers or both, in one to three editions.
+func (c *randomClinic) addInvoice(patient string, a contract.Appointment, day civil.Date) {
+	base := strconv.Itoa(900 + len(c.Lines))
+	item := a.Treatment
+	switch {
+	case a.State == contract.NoShow:
+		item = "No Show Fee"
+	case a.State == contract.Cancelled:
+		item = "Late Cancellation Fee"
+	}
+	line := contract.InvoiceLine{
+		InvoiceBase: base, Item: item, PurchaseDate: a.ServiceDate,
+		InvoiceDate: contract.DayOf(day.AddDays(c.random.IntN(20))), Patient: patient, StaffMember: a.StaffMember, Location: a.Location,
+		IncomeCategory: []string{"Treatment", "Package Pass"}[c.random.IntN(2)], Status: contract.Unpaid, Currency: "CAD",
+		ObservedOn: contract.DayOf(c.asOf),
+	}
+	sequence := int32(1)
+	sides := [][]string{{"P"}, {"P", "C"}, {"C"}, {"P", "C", "C"}}[c.random.IntN(4)]
+	for i, side := range sides {
+		l := line
+		l.InvoiceSide, l.PayerKind = side, contract.Person
+		l.TotalCents = int64(c.random.IntN(3) * 4000)
+		l.BalanceCents = int64(c.random.IntN(3)-1) * 1500
+		if side == contract.InsurerSide {
+			name := payer((len(c.Lines) + i) % 4)
+			l.PayerKind, l.PayerID, l.IsPrepay = contract.InsurerKind, &name, c.chance(10)
+		}
+		for range 1 + c.random.IntN(2) {
+			l.InvoiceSequence, l.IsReversal = sequence, false
+			l.InvoiceNumber = fmt.Sprintf("%s-%s%02d", base, side, sequence)
+			c.Lines = append(c.Lines, l)
+			if side == contract.InsurerSide {
+				c.addClaims(l)
+			}
+			if sequence++; c.chance(25) {
+				x := l
+				x.IsReversal, x.InvoiceSequence = true, sequence
+				x.InvoiceNumber = fmt.Sprintf("%s-%s%02dX", base, side, sequence)
+				x.TotalCents, x.BalanceCents = -l.TotalCents, -l.BalanceCents
+				c.Lines = append(c.Lines, x)
+				sequence++
+			}
+		}
+	}
+}
+
+func (c *randomClinic) addClaims(l contract.InvoiceLine) {
+	folders := contract.Folders()
+	for range c.random.IntN(3) {
+		claim := contract.Claim{
+			ClaimID: fmt.Sprintf("c1_%d", len(c.Claims)), InvoiceNumber: l.InvoiceNumber, Patient: l.Patient, PayerID: *l.PayerID,
+			ServiceDate: l.PurchaseDate, Folder: folders[c.random.IntN(len(folders))], ObservedOn: contract.DayOf(c.asOf),
+		}
+		if sent := l.PurchaseDate + int32(c.random.IntN(40)); claim.Folder != contract.ClaimDraft && c.chance(95) {
+			claim.SubmittedOn = &sent
+			if answered := sent + int32(c.random.IntN(60)); c.chance(60) {
+				claim.RespondedOn = &answered
+			}
+		}
+		c.Claims = append(c.Claims, claim)
+	}
+}
+
+// inputs writes the clinic's files, each dataset in as many parts as asked, its rows in the order that shuffle gives.
+func (c *randomClinic) inputs(t *testing.T, parts int, shuffle *rand.Rand) Inputs {
+	t.Helper()
+	dir := t.TempDir()
+	return Inputs{
+		Settings: c.Settings, AsOf: c.asOf, Threads: 2,
+		Tables: map[string][]string{
+			contract.Appointments: writeParts(t, dir, contract.Appointments, c.Appointments, parts, shuffle),
+			contract.InvoiceLines: writeParts(t, dir, contract.InvoiceLines, c.Lines, parts, shuffle),
+			contract.Claims:       writeParts(t, dir, contract.Claims, c.Claims, parts, shuffle),
+			contract.Policies:     writeParts(t, dir, contract.Policies, c.Policies, parts, shuffle),
+			contract.Insurers:     writeParts(t, dir, contract.Insurers, c.Insurers, parts, shuffle),
+		},
+	}
+}
+
+func writeParts[T any](t *testing.T, dir, name string, rows []T, parts int, shuffle *rand.Rand) []string {
+	t.Helper()
+	rows = slices.Clone(rows)
+	if shuffle != nil {
+		shuffle.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	}
+	var files []string
+	for i := range parts {
+		path := filepath.Join(dir, fmt.Sprintf("%s-%d.parquet", name, i))
+		writeRows(t, path, rows[i*len(rows)/parts:(i+1)*len(rows)/parts])
+		files = append(files, path)
+	}
+	return files
+}
+
+// localDayOf is the clinic's day of an instant.
+func localDayOf(c *randomClinic, micros int64) int32 {
+	return contract.DayOf(civil.DateOf(time.UnixMicro(micros).In(c.zone)))
+}
