@@ -1,0 +1,177 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-rod/rod"
+)
+
+const exportCanary = "CanaryMaryPatient555"
+
+// exportPortal offers exports in several states of health. Its page links to each.
+func exportPortal(t *testing.T) (address string, canaryExport []byte) {
+	canaryExport = bytes.Repeat([]byte("1,"+exportCanary+",95.00\n"), 200_000)
+	page := func(w http.ResponseWriter) {
+		links := ""
+		for _, name := range []string{"good.csv", "inline.csv", "empty.csv", "page.csv", "missing.csv", "cut.csv", "moved.csv", "signedout.csv"} {
+			links += fmt.Sprintf(`<a id="%s" href="/downloads/%s">x</a><a id="save-%s" href="/downloads/%s" download>x</a>`, name, name, name, name)
+		}
+		html(w, "%s", links)
+	}
+	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		csv := func() { w.Header().Set("Content-Type", "text/csv; charset=utf-8") }
+		attachment := func() { w.Header().Set("Content-Disposition", `attachment; filename="good.csv"`) }
+		switch r.URL.Path {
+		case "/page":
+			page(w)
+		case "/downloads/good.csv":
+			csv()
+			attachment()
+			w.Write(canaryExport)
+		case "/downloads/inline.csv":
+			csv()
+			w.Write(canaryExport)
+		case "/downloads/empty.csv":
+			csv()
+			attachment()
+		case "/downloads/page.csv":
+			html(w, "<p>still working")
+		case "/downloads/cut.csv":
+			csv()
+			w.Header().Set("Content-Length", "1000")
+			w.Write([]byte("half of it"))
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		case "/downloads/signedout.csv":
+			http.Redirect(w, r, "/page", http.StatusSeeOther)
+		case "/downloads/moved.csv":
+			http.Redirect(w, r, "/downloads/good.csv", http.StatusFound)
+		default:
+			http.NotFound(w, r)
+		}
+	}), nil), canaryExport
+}
+
+var exportRules = []Rule{
+	{Purpose: "open a page", Method: "GET", Path: "/page"},
+	{Purpose: "download an export", Method: "GET", Path: "/downloads/:file", Capture: true},
+}
+
+// capture clicks a link while a capture waits.
+func capture(t *testing.T, s *Session, page *rod.Page, id string) (Export, error) {
+	t.Helper()
+	waiting, err := s.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eval(t, page, `() => document.getElementById('`+id+`').click()`)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	return waiting.Wait(ctx)
+}
+
+func TestExportsNeverTouchADisk(t *testing.T) {
+	address, want := exportPortal(t)
+	parent, tmp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: exportRules, ScratchParent: parent})
+	page := open(t, s, address+"/page")
+	for _, id := range []string{"good.csv", "save-good.csv", "inline.csv", "moved.csv"} {
+		export, err := capture(t, s, page, id)
+		if err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		if export.Status != 200 || export.MediaType != "text/csv" || !bytes.Equal(export.Body, want) {
+			t.Errorf("%s: status %d, %s, %d bytes; want 200, text/csv, %d bytes", id, export.Status, export.MediaType, len(export.Body), len(want))
+		}
+		if wantAttachment := id != "inline.csv"; export.Attachment != wantAttachment {
+			t.Errorf("%s: attachment is %v", id, export.Attachment)
+		}
+		if found := filesWith(t, exportCanary, parent, tmp, s.Directory()); len(found) > 0 {
+			t.Errorf("%s: the export's bytes lie in %v", id, found)
+		}
+		if got := eval(t, page, `() => document.body.innerText + document.title`); strings.Contains(got, exportCanary) {
+			t.Errorf("%s: the page shows the export", id)
+		}
+	}
+	// The proof is worth something only if the search finds what is there.
+	if err := os.WriteFile(s.Directory()+"/planted", want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found := filesWith(t, exportCanary, parent); len(found) != 1 {
+		t.Errorf("the search found %v, not the planted file", found)
+	}
+}
+
+func TestExportsThatAreNotWhole(t *testing.T) {
+	address, _ := exportPortal(t)
+	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: exportRules, MaxExport: 1 << 20})
+	page := open(t, s, address+"/page")
+
+	if export, err := capture(t, s, page, "empty.csv"); err != nil || export.Status != 200 || len(export.Body) != 0 {
+		t.Errorf("an empty export gave %+v, %v", export, err)
+	}
+	if export, err := capture(t, s, page, "page.csv"); err != nil || export.MediaType != "text/html" || export.Attachment {
+		t.Errorf("a page in place of a file gave %s, attachment %v, %v", export.MediaType, export.Attachment, err)
+	}
+	if export, err := capture(t, s, page, "missing.csv"); err != nil || export.Status != 404 || !strings.Contains(string(export.Body), "not found") {
+		t.Errorf("a missing file gave %+v, %v", export, err)
+	}
+	if export, err := capture(t, s, page, "signedout.csv"); err != nil || export.Status != 303 || export.Body != nil {
+		t.Errorf("a way to another page in place of a file gave %+v, %v", export, err)
+	}
+	if _, err := capture(t, s, page, "cut.csv"); err == nil {
+		t.Error("half a file passes for a whole one")
+	}
+	if _, err := capture(t, s, page, "good.csv"); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("an export above the limit gave %v", err)
+	}
+	if got := eval(t, page, `() => location.pathname`); got != "/page" {
+		t.Errorf("the page has become %s", got)
+	}
+}
+
+func TestExportsNobodyAskedFor(t *testing.T) {
+	address, _ := exportPortal(t)
+	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: exportRules})
+	page := open(t, s, address+"/page")
+	eval(t, page, `() => document.getElementById('good.csv').click()`)
+	want := Entry{Wall: InBrowser, Method: "GET", Host: "portal", Path: "/downloads/:file", Kind: "Document", Reason: notExpected}
+	eventually(t, "the export is refused", func() bool { return countOf(s.Ledger().Entries(), want) == 1 })
+
+	waiting, err := s.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Capture(); err == nil {
+		t.Error("two captures wait at once")
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := waiting.Wait(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting for nothing: %v", err)
+	}
+	if second, err := s.Capture(); err != nil {
+		t.Errorf("after one capture there is no second: %v", err)
+	} else {
+		second.Cancel()
+	}
+	waiting, err = s.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := waiting.Wait(t.Context()); err == nil {
+		t.Error("a capture of a closed session gives an export")
+	}
+}

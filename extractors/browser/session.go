@@ -1,0 +1,288 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/cdp"
+	"github.com/go-rod/rod/lib/proto"
+)
+
+// Config says what browser to start and what it may do. Only Origin and Rules are required.
+type Config struct {
+	// Origin is the portal's; everything else is refused.
+	Origin Origin
+	// Rules is the allow-list.
+	Rules []Rule
+	// Words are segments of the portal's paths, beside those in Rules, that the ledger may print.
+	Words []string
+	// Executable is the path or name of the Chromium to start; see Find.
+	Executable string
+	// Download allows Find to download a browser where there is none.
+	Download bool
+	// ScratchParent is the directory in which the session makes its own; empty for memory where there is a tmpfs.
+	ScratchParent string
+	// StartTimeout bounds the start of the browser; 30 seconds if zero.
+	StartTimeout time.Duration
+	// ConnectTimeout bounds a connection to the portal; 15 seconds if zero.
+	ConnectTimeout time.Duration
+	// MaxExport bounds an export, in bytes; 512 MB if zero.
+	MaxExport int
+	// OnAnswer, if set, is told of every answer of the portal before the page sees it. It must return at once.
+	OnAnswer func(Answer)
+
+	// trusted are the pins of certificates that tests use.
+	trusted []string
+}
+
+func (c *Config) withDefaults() {
+	if c.StartTimeout == 0 {
+		c.StartTimeout = 30 * time.Second
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 15 * time.Second
+	}
+	if c.MaxExport == 0 {
+		c.MaxExport = 512 << 20
+	}
+	if c.OnAnswer == nil {
+		c.OnAnswer = func(Answer) {}
+	}
+}
+
+// ErrCrashed is the cause of a session's context when the browser or one of its tabs has ended by itself.
+var ErrCrashed = errors.New("the browser crashed")
+
+var errClosed = errors.New("the browser session is closed")
+
+// A Session is a running Chromium under guard. It keeps no state on any disk: cookies, caches and storage live in the
+// memory of an off-the-record context and end with it.
+type Session struct {
+	cfg     Config
+	scratch *scratch
+	process *process
+	files   [2]*os.File
+	pipe    *pipe
+	guard   *guard
+	proxy   *proxy
+	rod     *rod.Browser
+	ledger  *Ledger
+	notes   []string
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	// watching waits for the goroutines that the session itself started.
+	watching sync.WaitGroup
+
+	mu          sync.Mutex
+	unreachable error
+
+	closing sync.Once
+	closed  error
+}
+
+// Start finds and starts a browser. The session lives until Close, or until ctx ends, and Close must be called in both
+// cases.
+func Start(ctx context.Context, cfg Config) (*Session, error) {
+	cfg.withDefaults()
+	p, err := newPolicy(cfg.Origin, cfg.Rules, cfg.Words)
+	if err != nil {
+		return nil, fmt.Errorf("starting the browser: %w", err)
+	}
+	executable, err := Find(ctx, cfg.Executable, cfg.Download)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{cfg: cfg, ledger: newLedger()}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	if err := s.start(executable, p); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Session) start(executable string, p *policy) error {
+	var swept int
+	var err error
+	if s.scratch, swept, err = newScratch(s.cfg.ScratchParent); err != nil {
+		return err
+	}
+	if swept > 0 {
+		s.note("removed what %d dead browser session(s) had left behind", swept)
+	}
+	if !s.scratch.inMemory {
+		s.note("this system has no memory file system: the browser's profile lies in a private directory on disk until the session ends")
+	}
+	s.guard = &guard{
+		policy: p, ledger: s.ledger, answer: s.cfg.OnAnswer, maxBody: s.cfg.MaxExport, ctx: s.ctx, used: map[*Rule]int{},
+	}
+	if s.proxy, err = startProxy(p, s.ledger, s.guard.current, s.reached, s.cfg.ConnectTimeout); err != nil {
+		return fmt.Errorf("starting the browser's proxy: %w", err)
+	}
+	unsandboxed := sandboxUnavailable()
+	if unsandboxed {
+		s.note("the browser runs without its sandbox, because falloff runs as root or in a container")
+	}
+	if err := s.launch(executable, unsandboxed); err != nil {
+		return err
+	}
+	starting, cancel := context.WithTimeout(s.ctx, s.cfg.StartTimeout)
+	defer cancel()
+	if err := s.connect(starting); err != nil {
+		if line := s.process.stderr.lastLine(); line != "" {
+			return fmt.Errorf("starting the browser %s: %w; its last words: %s", executable, err, line)
+		}
+		return fmt.Errorf("starting the browser %s: %w", executable, err)
+	}
+	s.process.stderr.silence()
+	return nil
+}
+
+func (s *Session) launch(executable string, unsandboxed bool) error {
+	theirIn, ourOut, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("starting the browser: %w", err)
+	}
+	defer theirIn.Close()
+	ourIn, theirOut, err := os.Pipe()
+	if err != nil {
+		ourOut.Close()
+		return fmt.Errorf("starting the browser: %w", err)
+	}
+	defer theirOut.Close()
+	s.files = [2]*os.File{ourOut, ourIn}
+	args := arguments(s.scratch, s.cfg.Origin, s.proxy.address(), unsandboxed, s.cfg.trusted)
+	s.process, err = startProcess(executable, args, environment(s.scratch), s.scratch.dir, []*os.File{theirIn, theirOut})
+	if err != nil {
+		return err
+	}
+	s.pipe = newPipe(ourOut, ourIn, s.tap)
+	s.guard.call = func(ctx context.Context, method string, params any) ([]byte, error) {
+		return s.pipe.Call(ctx, "", method, params)
+	}
+	s.watching.Go(func() {
+		select {
+		case <-s.process.ended:
+		case <-s.pipe.gone:
+		}
+		s.cancel(ErrCrashed)
+	})
+	return nil
+}
+
+// connect puts the guard up before the first tab exists, and only then lets rod see the browser.
+func (s *Session) connect(ctx context.Context) error {
+	s.rod = rod.New().ControlURL("").Client(s.pipe).NoDefaultDevice().Trace(false).SlowMotion(0).Monitor("").Context(s.ctx)
+	connected := make(chan error, 1)
+	s.watching.Go(func() { connected <- s.rod.Connect() })
+	select {
+	case err := <-connected:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	starting := s.rod.Context(ctx)
+	if err := (proto.FetchEnable{Patterns: []*proto.FetchRequestPattern{{URLPattern: "*"}}}).Call(starting); err != nil {
+		return err
+	}
+	private, err := starting.Incognito()
+	if err != nil {
+		return err
+	}
+	s.rod = private.Context(s.ctx)
+	for _, id := range []proto.BrowserBrowserContextID{"", private.BrowserContextID} {
+		deny := proto.BrowserSetDownloadBehavior{Behavior: proto.BrowserSetDownloadBehaviorBehaviorDeny, BrowserContextID: id}
+		if err := deny.Call(starting); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tap sees every event before rod does.
+func (s *Session) tap(event *cdp.Event) bool {
+	switch event.Method {
+	case proto.TargetTargetCrashed{}.ProtoEvent(), proto.InspectorTargetCrashed{}.ProtoEvent():
+		s.cancel(ErrCrashed)
+	}
+	return s.guard.tap(event)
+}
+
+func (s *Session) note(format string, args ...any) {
+	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+}
+
+func (s *Session) reached(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unreachable = nil; err == nil {
+		return
+	}
+	s.unreachable = fmt.Errorf("the portal could not be reached: %s", unreachable(err))
+}
+
+// Notes says what a person should know about how the browser runs.
+func (s *Session) Notes() []string { return s.notes }
+
+// Ledger counts what the browser asked for. It stays readable after Close.
+func (s *Session) Ledger() *Ledger { return s.ledger }
+
+// Context ends with the session. Its cause is ErrCrashed if the browser, or a tab of it, ended by itself.
+func (s *Session) Context() context.Context { return s.ctx }
+
+// Unreachable says why the latest attempt to reach the portal failed, nil if it did not.
+func (s *Session) Unreachable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unreachable
+}
+
+// Directory is where the browser writes. It is gone after Close.
+func (s *Session) Directory() string { return s.scratch.dir }
+
+// Enter says which stage of the work begins. Rules of other stages no longer count.
+func (s *Session) Enter(stage string) { s.guard.enter(stage) }
+
+// Capture begins to wait for an export. There can be one at a time.
+func (s *Session) Capture() (*Capture, error) { return s.guard.expect() }
+
+// Close ends browser, proxy and everything they own: processes are reaped, directories removed. It may be called more
+// than once, from several goroutines, and after the browser has died; every call returns the first one's result.
+func (s *Session) Close() error {
+	s.closing.Do(func() {
+		s.cancel(errClosed)
+		var errs []error
+		if s.process != nil {
+			// There is nothing to save, so there is nothing to ask for politely.
+			errs = append(errs, s.process.kill())
+		}
+		for _, f := range s.files {
+			if f != nil {
+				f.Close()
+			}
+		}
+		if s.pipe != nil {
+			<-s.pipe.gone
+			s.guard.running.Wait()
+		}
+		if s.proxy != nil {
+			s.proxy.close()
+		}
+		s.watching.Wait()
+		if s.scratch != nil {
+			errs = append(errs, s.scratch.remove())
+		}
+		s.closed = errors.Join(errs...)
+	})
+	return s.closed
+}

@@ -1,0 +1,213 @@
+package jane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/falloff-analytics/falloff/extractors"
+)
+
+// show brings a report's screen to a range: filters reset, range set and read back, result computed anew where the
+// portal offers an old one. It returns the number of rows that the screen says the report has.
+func (r *run) show(ctx context.Context, e export) (rows int, err error) {
+	s := r.profile.Screen
+	r.answers.forget()
+	r.session.Enter(stageFilter)
+	opening := r.answers.count(s.Rows)
+	here, err := r.main.place(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !strings.HasSuffix(here, e.Route) {
+		if err := r.main.follow(ctx, e.Route); err != nil {
+			return 0, err
+		}
+		if err := r.settle(ctx, opening, ""); err != nil {
+			return 0, err
+		}
+	}
+	for _, selector := range []string{s.Heading, s.Filters, s.Menu} {
+		if _, err := r.main.find(ctx, selector); err != nil {
+			return 0, err
+		}
+	}
+	if err := r.after(ctx, s.Reset, ""); err != nil {
+		return 0, err
+	}
+	left, err := r.main.ask(ctx, blankScript, s.Narrowing)
+	if err != nil {
+		return 0, err
+	}
+	if left.Str() != "" {
+		return 0, &unmet{expected: fmt.Sprintf("blank filters after a reset, %s still narrows the report", left.Str())}
+	}
+	if err := r.setRange(ctx, e.window); err != nil {
+		return 0, err
+	}
+	if err := r.freshen(ctx, e.window); err != nil {
+		return 0, err
+	}
+	return r.rows(ctx)
+}
+
+// setRange types a range and applies it.
+func (r *run) setRange(ctx context.Context, w extractors.Window) error {
+	s := r.profile.Screen
+	open, err := r.main.has(ctx, s.From)
+	if err != nil {
+		return err
+	}
+	if !open {
+		if err := r.main.click(ctx, s.Range); err != nil {
+			return err
+		}
+	}
+	for _, field := range []struct{ selector, value string }{{s.From, w.From.String()}, {s.To, w.To.String()}} {
+		if err := r.main.fill(ctx, field.selector, field.value); err != nil {
+			return err
+		}
+		typed, err := r.main.ask(ctx, valueScript, field.selector)
+		if err != nil {
+			return err
+		}
+		if typed.Str() != field.value {
+			return &unmet{expected: fmt.Sprintf("%s in the field %s, found %q", field.value, field.selector, shapeOf(typed.Str()))}
+		}
+	}
+	return r.after(ctx, s.Apply, r.profile.rangeText(w))
+}
+
+// after clicks something that runs the report, and waits for its result.
+func (r *run) after(ctx context.Context, selector, shownRange string) error {
+	before := r.answers.count(r.profile.Screen.Rows)
+	if err := r.main.click(ctx, selector); err != nil {
+		return err
+	}
+	return r.settle(ctx, before, shownRange)
+}
+
+// freshen has an old result computed anew.
+func (r *run) freshen(ctx context.Context, w extractors.Window) error {
+	s := r.profile.Screen
+	cached, err := r.main.has(ctx, s.FreshCopy)
+	if err != nil || !cached {
+		return err
+	}
+	if err := r.after(ctx, s.FreshCopy, r.profile.rangeText(w)); err != nil {
+		return err
+	}
+	if cached, err = r.main.has(ctx, s.FreshCopy); err != nil {
+		return err
+	}
+	if cached {
+		return fail(extractors.ExportStale, "", nil)
+	}
+	return nil
+}
+
+// calm is how long a screen must stay the same to count as settled. An application shows a result some time after its
+// answer came, and nothing says when it has.
+const calm = 40 * time.Millisecond
+
+// settle waits until the report was answered more often than before, and the screen shows a count and, where one is
+// given, the range, and no longer that it is busy; twice the same, with a pause between.
+func (r *run) settle(ctx context.Context, before int, shownRange string) error {
+	s := r.profile.Screen
+	var last, seen settled
+	err := r.main.until(ctx, r.timeouts.Report,
+		func() string { return seen.missing(s, shownRange, r.answers.count(s.Rows) > before) },
+		func(ctx context.Context) (bool, error) {
+			now, err := r.state(ctx)
+			if err != nil {
+				return false, err
+			}
+			seen = now
+			same := seen == last
+			last = seen
+			if !seen.complete(shownRange) || r.answers.count(s.Rows) <= before || !r.profile.countText.MatchString(seen.count) {
+				return false, nil
+			}
+			if same {
+				return true, nil
+			}
+			timer := time.NewTimer(calm)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			return false, nil
+		})
+	return r.unlessUnanswered(s.Rows, err)
+}
+
+// unlessUnanswered tells a page that lacks something from a portal that has not answered what the page asked it.
+func (r *run) unlessUnanswered(purpose string, err error) error {
+	var unmet *unmet
+	if errors.As(err, &unmet) && r.session.Ledger().Sent(purpose) > r.answers.count(purpose) {
+		return fail(extractors.Network, "", fmt.Errorf("the portal was asked to %s and does not answer", purpose))
+	}
+	return err
+}
+
+// settled is what a report screen shows of its state.
+type settled struct {
+	busy         bool
+	count, shown string
+}
+
+func (r *run) state(ctx context.Context) (settled, error) {
+	var now settled
+	busy, err := r.main.has(ctx, r.profile.Screen.Busy)
+	if err != nil {
+		return now, err
+	}
+	count, err := r.main.look(ctx, r.profile.Screen.Count)
+	if err != nil {
+		return now, err
+	}
+	shown, err := r.main.look(ctx, r.profile.Screen.Range)
+	return settled{busy: busy, count: count.text, shown: shown.text}, err
+}
+
+func (s settled) complete(shownRange string) bool {
+	return !s.busy && s.count != "" && s.shown != "" && (shownRange == "" || s.shown == shownRange)
+}
+
+// missing says what a report screen lacks to be settled.
+func (s settled) missing(on reportScreen, shownRange string, answered bool) string {
+	switch {
+	case !answered:
+		return fmt.Sprintf("the request to %s, which was not sent or not answered", on.Rows)
+	case s.busy:
+		return fmt.Sprintf("an end of the computation, %s is still shown", on.Busy)
+	case s.shown == "":
+		return fmt.Sprintf("one element %s with a range", on.Range)
+	case shownRange != "" && s.shown != shownRange:
+		return fmt.Sprintf("the range %s in %s, found %q", shownRange, on.Range, shapeOf(s.shown))
+	default:
+		return fmt.Sprintf("a count like `50 of 1,234` in %s, found %q", on.Count, shapeOf(s.count))
+	}
+}
+
+// rows reads Y of "X of Y".
+func (r *run) rows(ctx context.Context) (int, error) {
+	text, err := r.main.find(ctx, r.profile.Screen.Count)
+	if err != nil {
+		return 0, err
+	}
+	found := r.profile.countText.FindStringSubmatch(text)
+	if found == nil {
+		return 0, &unmet{expected: fmt.Sprintf("a count like `50 of 1,234` in %s, found %q", r.profile.Screen.Count, shapeOf(text))}
+	}
+	on, errOn := strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
+	of, errOf := strconv.Atoi(strings.ReplaceAll(found[2], ",", ""))
+	if errOn != nil || errOf != nil || on > of {
+		return 0, &unmet{expected: fmt.Sprintf("a count that adds up in %s, found %q", r.profile.Screen.Count, shapeOf(text))}
+	}
+	return of, nil
+}

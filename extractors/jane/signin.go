@@ -1,0 +1,206 @@
+package jane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-rod/rod/lib/proto"
+
+	"github.com/falloff-analytics/falloff/extractors"
+)
+
+// The stages of the work, as the profile's requests name them.
+const (
+	stageSignIn  = "sign in"
+	stageAccount = "account"
+	stageFilter  = "filter"
+	stageExport  = "export"
+	stageSignOut = "sign out"
+)
+
+func (r *run) signInAndCheck(ctx context.Context) error {
+	r.cfg.Progress(Event{Step: SignIn})
+	if err := r.open(ctx); err != nil {
+		return r.named(ctx, "opening the portal", err)
+	}
+	if err := r.signIn(ctx); err != nil {
+		return r.named(ctx, "signing in", err)
+	}
+	r.cfg.Progress(Event{Step: CheckAccess})
+	if err := r.checkAccess(ctx); err != nil {
+		return r.named(ctx, "checking the account's access", err)
+	}
+	return nil
+}
+
+// open opens the application at its sign-in screen.
+func (r *run) open(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
+	defer cancel()
+	page, err := r.session.Open(bounded)
+	if err != nil {
+		return err
+	}
+	r.main = &screen{page: page, run: r}
+	if err := r.attend(bounded, r.main); err != nil {
+		return err
+	}
+	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + r.profile.SignIn.Route}.Call(page.Context(bounded))
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case bounded.Err() != nil:
+		return fail(extractors.Network, "", errors.New("the portal does not answer"))
+	case err != nil:
+		return err
+	case r.session.Unreachable() != nil:
+		return fail(extractors.Network, "", r.session.Unreachable())
+	case result.ErrorText != "":
+		return fail(extractors.Network, "", fmt.Errorf("the portal's application does not open (%s)", netError(result.ErrorText)))
+	}
+	return nil
+}
+
+// netError keeps the browser's own name for a network error, for example ERR_CERT_DATE_INVALID, and nothing else.
+func netError(text string) string {
+	name := strings.TrimPrefix(text, "net::")
+	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
+		return "unknown error"
+	}
+	return name
+}
+
+// attend makes a tab behave as if a person looked at it, also where it is not in front.
+func (r *run) attend(ctx context.Context, s *screen) error {
+	return proto.EmulationSetFocusEmulationEnabled{Enabled: true}.Call(s.page.Context(ctx))
+}
+
+func (r *run) signIn(ctx context.Context) error {
+	in := r.profile.SignIn
+	account, password := r.cfg.Account.reveal()
+	r.answers.forget()
+	r.session.Enter(stageSignIn)
+	if err := r.main.fill(ctx, in.Account, account); err != nil {
+		return err
+	}
+	oneScreen, err := r.main.has(ctx, in.Password)
+	if err != nil {
+		return err
+	}
+	if !oneScreen {
+		if err := r.main.click(ctx, in.Submit); err != nil {
+			return err
+		}
+	}
+	if err := r.main.fill(ctx, in.Password, password); err != nil {
+		return err
+	}
+	if err := r.main.click(ctx, in.Submit); err != nil {
+		return err
+	}
+	if _, err := r.main.find(ctx, in.SignedIn); err != nil {
+		return r.unlessUnanswered(in.Request, err)
+	}
+	r.signedIn = true
+	r.session.Enter(stageAccount)
+	return nil
+}
+
+// checkAccess reads the account's level and toggles and refuses an account that sees too little or can do too much.
+func (r *run) checkAccess(ctx context.Context) error {
+	access := r.profile.Access
+	r.answers.forget()
+	if err := r.main.follow(ctx, access.Route); err != nil {
+		return err
+	}
+	level, err := r.main.find(ctx, access.Level)
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	cause := extractors.Cause("")
+	// What is excessive counts more than what is missing: it must be told even if the account is useless as well.
+	judge := func(c extractors.Cause, what string) {
+		wrong = append(wrong, what)
+		if cause == "" || c == extractors.AccountDeactivated || c == extractors.PermissionExcessive && cause == extractors.PermissionMissing {
+			cause = c
+		}
+	}
+	switch {
+	case slices.Contains(access.Levels.Fitting, level):
+	case slices.Contains(access.Levels.Excessive, level):
+		judge(extractors.PermissionExcessive, "its level is "+level)
+	case slices.Contains(access.Levels.Missing, level):
+		judge(extractors.PermissionMissing, "its level is "+level)
+	default:
+		return &unmet{expected: fmt.Sprintf("an access level that the profile knows in %s, found %q", access.Level, shapeOf(level))}
+	}
+	for _, t := range access.Toggles {
+		shown, err := r.main.find(ctx, t.Selector)
+		switch {
+		case err != nil:
+			return err
+		case !slices.Contains(access.ToggleWords, shown):
+			return &unmet{expected: fmt.Sprintf("one of %v in %s, found %q", access.ToggleWords, t.Selector, shapeOf(shown))}
+		case shown != t.Must:
+			judge(t.Otherwise, t.Name+" is "+shown)
+		}
+	}
+	if cause != "" {
+		return fail(cause, "", errors.New(strings.Join(wrong, ", ")))
+	}
+	return nil
+}
+
+// leave signs out, if we are signed in and the portal lets us. It is done at the end of every run, also when its context
+// has ended, and a failure is only remarked on: the session then ends by itself after a while.
+func (r *run) leave(ctx context.Context) {
+	if !r.signedIn || r.session.Context().Err() != nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeouts.SignOut)
+	defer cancel()
+	r.cfg.Progress(Event{Step: SignOut})
+	if err := r.signOut(bounded); err != nil {
+		r.cfg.Progress(Event{Step: Remark, Note: "signing out did not succeed; the portal ends the session by itself after a while"})
+	}
+}
+
+func (r *run) signOut(ctx context.Context) error {
+	gone, err := r.main.has(ctx, r.profile.SignIn.Account)
+	if err == nil && gone {
+		// The portal has put us out already.
+		return nil
+	}
+	r.answers.forget()
+	r.session.Enter(stageSignOut)
+	if err := r.main.click(ctx, r.profile.SignOut.Menu); err != nil {
+		return err
+	}
+	if err := r.main.click(ctx, r.profile.SignOut.Item); err != nil {
+		return err
+	}
+	_, err = r.main.find(ctx, r.profile.SignIn.Account)
+	return err
+}
+
+// shapeOf shows what a text looks like without what it says: letters become x, digits 9.
+func shapeOf(text string) string {
+	shape := strings.Map(func(c rune) rune {
+		switch {
+		case c >= '0' && c <= '9':
+			return '9'
+		case c == ' ' || strings.ContainsRune(".,:;-–/()", c):
+			return c
+		default:
+			return 'x'
+		}
+	}, text)
+	if runes := []rune(shape); len(runes) > 40 {
+		shape = string(runes[:40]) + "…"
+	}
+	return shape
+}
