@@ -1,0 +1,375 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/launcher"
+	"github.com/go-rod/rod/lib/proto"
+
+	"github.com/falloff-analytics/falloff/warehouse/query"
+	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
+	"github.com/falloff-analytics/falloff/warehouse/server"
+)
+
+// grafana is a running Grafana, spoken to as a person with a password.
+type grafana struct {
+	url, user, password string
+}
+
+// running is the Grafana that GRAFANA_URL names. Without one the test is reported as not run.
+func running(t *testing.T) grafana {
+	t.Helper()
+	g := grafana{url: strings.TrimRight(os.Getenv("GRAFANA_URL"), "/"), user: os.Getenv("GRAFANA_USER"), password: os.Getenv("GRAFANA_PASSWORD")}
+	if g.url == "" {
+		t.Skip("NOT RUN: GRAFANA_URL is not set, so no dashboard was opened in a real Grafana. Set it to the address of a Grafana " +
+			"that has this plugin (GRAFANA_USER and GRAFANA_PASSWORD are admin/admin unless set).")
+	}
+	if g.user == "" {
+		g.user = "admin"
+	}
+	if g.password == "" {
+		g.password = "admin"
+	}
+	return g
+}
+
+// call speaks JSON with Grafana's API and fails the test on anything but 2xx and, where allowed, 404.
+func (g grafana) call(t *testing.T, method, path string, body, into any) (status int) {
+	t.Helper()
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content = bytes.NewReader(text)
+	}
+	// A cleanup calls too, after the test's own context has ended.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, g.url+path, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(g.user, g.password)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatalf("asking Grafana: %v", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode >= 300 && response.StatusCode != http.StatusNotFound {
+		t.Fatalf("%s %s: %d %s", method, path, response.StatusCode, text)
+	}
+	if into != nil && response.StatusCode < 300 {
+		if err := json.Unmarshal(text, into); err != nil {
+			t.Fatalf("%s %s: %v: %s", method, path, err, text)
+		}
+	}
+	return response.StatusCode
+}
+
+// fixture is a lake of one clinic.
+type fixture struct{ marts map[string][]string }
+
+func (fixture) Clinics(context.Context) ([]string, error) { return []string{"harbour-street"}, nil }
+
+func (fixture) Head(_ context.Context, clinic string) (string, error) {
+	if clinic != "harbour-street" {
+		return "", server.ErrUnknownClinic
+	}
+	return "7", nil
+}
+
+func (f fixture) Open(ctx context.Context, clinic string) (server.Engine, error) {
+	return query.Open(ctx, f.marts, martstest.Meta(clinic, "7"), query.Limits{})
+}
+
+// installed gives the address of the dashboard: the one that is provisioned there, over the data it has, or else one of
+// our own over a query server with fixture marts, which goes with the test.
+func (g grafana) installed(t *testing.T, d dashboard) string {
+	t.Helper()
+	if status := g.call(t, http.MethodGet, "/api/dashboards/uid/"+d.UID, nil, nil); status == http.StatusOK {
+		t.Logf("opening the dashboard that is provisioned there")
+		return g.url + "/d/" + d.UID
+	}
+	t.Logf("the dashboard is not provisioned there: opening it over fixture marts")
+	const token = "a-token-that-tests-alone-may-know"
+	s, err := server.New(server.Options{Snapshots: fixture{martstest.Small(t)}, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() { cancel(); <-ended })
+
+	var source struct {
+		Datasource struct{ UID string }
+	}
+	g.call(t, http.MethodPost, "/api/datasources", map[string]any{
+		"name": fmt.Sprintf("Falloff test %d", time.Now().UnixNano()), "type": pluginID, "access": "proxy",
+		"url": "http://" + listener.Addr().String(), "jsonData": map[string]any{"clinic": "harbour-street"},
+		"secureJsonData": map[string]any{"token": token},
+	}, &source)
+	t.Cleanup(func() { g.call(t, http.MethodDelete, "/api/datasources/uid/"+source.Datasource.UID, nil, nil) })
+	var health struct{ Status, Message string }
+	g.call(t, http.MethodGet, "/api/datasources/uid/"+source.Datasource.UID+"/health", nil, &health)
+	if health.Status != "OK" {
+		t.Fatalf("the data source's health: %+v", health)
+	}
+
+	var model map[string]any
+	if err := json.Unmarshal(d.text, &model); err != nil {
+		t.Fatal(err)
+	}
+	uid := fmt.Sprintf("falloff-test-%d", time.Now().UnixNano())
+	model["uid"], model["title"] = uid, model["title"].(string)+" "+uid
+	g.call(t, http.MethodPost, "/api/dashboards/db", map[string]any{"dashboard": model}, nil)
+	t.Cleanup(func() { g.call(t, http.MethodDelete, "/api/dashboards/uid/"+uid, nil, nil) })
+	// The fixture's days stay where they are while the calendar goes on: January to October 2026.
+	return g.url + "/d/" + uid + "?from=1767225600000&to=1793404800000&var-datasource=" + source.Datasource.UID
+}
+
+// signIn gives the browser the session of the person.
+func (g grafana) signIn(t *testing.T, browser *rod.Browser) {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"user": g.user, "password": g.password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/login", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("signing in to Grafana as %s: status %d. Set GRAFANA_USER and GRAFANA_PASSWORD", g.user, response.StatusCode)
+	}
+	host, err := url.Parse(g.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cookies []*proto.NetworkCookieParam
+	for _, c := range response.Cookies() {
+		cookies = append(cookies, &proto.NetworkCookieParam{Name: c.Name, Value: c.Value, Domain: host.Hostname(), Path: "/", HTTPOnly: c.HttpOnly})
+	}
+	if err := browser.SetCookies(cookies); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// chromium starts a browser that ends with the test.
+func chromium(t *testing.T) *rod.Browser {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Fatal("no Chromium on the PATH: install chromium-headless-shell or chromium")
+	}
+	l := launcher.New().Bin(path).Headless(true).NoSandbox(os.Geteuid() == 0).UserDataDir(t.TempDir()).Context(t.Context())
+	address, err := l.Launch()
+	if err != nil {
+		t.Fatalf("starting %s: %v", path, err)
+	}
+	browser := rod.New().ControlURL(address)
+	if err := browser.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = browser.Close()
+		l.Kill()
+		l.Cleanup()
+	})
+	return browser
+}
+
+// complaints gathers what the page's console and scripts complain of.
+type complaints struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (c *complaints) add(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, text)
+}
+
+func (c *complaints) listen(page *rod.Page) {
+	go page.EachEvent(
+		func(e *proto.RuntimeConsoleAPICalled) {
+			if e.Type == proto.RuntimeConsoleAPICalledTypeError {
+				var words []string
+				for _, argument := range e.Args {
+					words = append(words, argument.Value.String()+argument.Description)
+				}
+				c.add("console: " + strings.Join(words, " "))
+			}
+		},
+		func(e *proto.RuntimeExceptionThrown) {
+			c.add("exception: " + e.ExceptionDetails.Text + " " + e.ExceptionDetails.Exception.Description)
+		},
+		func(e *proto.LogEntryAdded) {
+			if e.Entry.Level == proto.LogLogEntryLevelError {
+				c.add("log: " + e.Entry.Text + " " + e.Entry.URL)
+			}
+		},
+	)()
+}
+
+// panelStates tells of every panel whether it shows anything, as people would see it.
+const panelStates = `() => [...document.querySelectorAll('section[data-testid^="data-testid Panel header"]')].map((panel) => {
+  const text = panel.innerText;
+  const drawn = [...panel.querySelectorAll('canvas')].some((c) => c.width > 0) ||
+    panel.querySelectorAll('[role=gridcell], [role=cell]').length > 0 ||
+    [...panel.querySelectorAll('[data-testid="data-testid Bar gauge value"], .flot-base, span')].some((s) => /\d/.test(s.textContent));
+  return {
+    title: panel.getAttribute('data-testid').replace('data-testid Panel header ', ''),
+    drawn,
+    noData: /\bNo data\b/.test(text),
+    failed: panel.querySelector('[data-testid="data-testid Panel status error"]') !== null,
+    loading: panel.querySelector('[aria-label="Panel loading bar"], [data-testid="data-testid panel-loading-bar"]') !== null,
+    text: text.slice(0, 200),
+  };
+})`
+
+type panelState struct {
+	Title, Text                    string
+	Drawn, NoData, Failed, Loading bool
+}
+
+func (s panelState) wrong() string {
+	switch {
+	case s.Failed:
+		return "it shows an error"
+	case s.NoData:
+		return "it says No data"
+	case s.Loading:
+		return "it is still loading"
+	case !s.Drawn:
+		return "it shows nothing"
+	default:
+		return ""
+	}
+}
+
+func TestEveryPanelShowsDataInARealGrafana(t *testing.T) {
+	g := running(t)
+	browser := chromium(t)
+	for _, d := range dashboards(t) {
+		t.Run(d.UID, func(t *testing.T) {
+			address := g.installed(t, d)
+			g.signIn(t, browser)
+			page, err := browser.Page(proto.TargetCreateTarget{URL: "about:blank"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			page = page.Timeout(2 * time.Minute)
+			// Panels are drawn when they come into view: one tall view has them all.
+			if err := page.SetViewport(&proto.EmulationSetDeviceMetricsOverride{Width: 1440, Height: 2400, DeviceScaleFactor: 1}); err != nil {
+				t.Fatal(err)
+			}
+			var heard complaints
+			heard.listen(page)
+			if err := page.Navigate(address); err != nil {
+				t.Fatal(err)
+			}
+			states := settle(t, page, len(d.Panels))
+			keepScreenshot(t, page, d.UID)
+			for _, s := range states {
+				if wrong := s.wrong(); wrong != "" {
+					t.Errorf("panel %q: %s: %q", s.Title, wrong, s.Text)
+				}
+			}
+			if len(states) != len(d.Panels) {
+				t.Errorf("%d panels are shown, the dashboard has %d", len(states), len(d.Panels))
+			}
+			heard.mu.Lock()
+			defer heard.mu.Unlock()
+			for _, complaint := range heard.all {
+				t.Errorf("the browser complains: %s", complaint)
+			}
+		})
+	}
+}
+
+// settle waits until every panel shows data, and gives what there is when that takes too long.
+func settle(t *testing.T, page *rod.Page, panels int) []panelState {
+	t.Helper()
+	var states []panelState
+	deadline := time.Now().Add(90 * time.Second)
+	for time.Now().Before(deadline) {
+		found, err := page.Eval(panelStates)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states = nil
+		if err := found.Value.Unmarshal(&states); err != nil {
+			t.Fatal(err)
+		}
+		good := 0
+		for _, s := range states {
+			if s.wrong() == "" {
+				good++
+			}
+		}
+		if good == panels && len(states) == panels {
+			break
+		}
+		if err := page.WaitIdle(500 * time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := page.WaitStable(300 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	return states
+}
+
+// keepScreenshot leaves a picture for people among the test's artifacts.
+func keepScreenshot(t *testing.T, page *rod.Page, name string) {
+	t.Helper()
+	picture, err := page.Screenshot(true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.ArtifactDir(), name+".png")
+	if err := os.WriteFile(path, picture, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("screenshot: %s", path)
+}

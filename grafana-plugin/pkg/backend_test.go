@@ -1,0 +1,457 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+
+	"github.com/falloff-analytics/falloff/warehouse/query"
+	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
+	"github.com/falloff-analytics/falloff/warehouse/server"
+)
+
+const token = "a-token-that-tests-alone-may-know"
+
+// binary builds the backend once, the way it is shipped: without cgo.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "falloff-plugin-")
+	if err != nil {
+		return "", err
+	}
+	built := filepath.Join(dir, "gpx_falloff")
+	command := exec.Command("go", "build", "-o", built, ".")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the backend without cgo: %w\n%s", err, output)
+	}
+	return built, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(built))
+	}
+	os.Exit(code)
+}
+
+// backend is the plugin's process, spoken to as Grafana does.
+type backend struct {
+	data        grpcplugin.DataClient
+	diagnostics grpcplugin.DiagnosticsClient
+	resource    grpcplugin.ResourceClient
+}
+
+func start(t *testing.T) backend {
+	t.Helper()
+	built, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := plugin.NewClient(&plugin.ClientConfig{
+		Cmd: exec.Command(built),
+		HandshakeConfig: plugin.HandshakeConfig{
+			ProtocolVersion:  grpcplugin.ProtocolVersion,
+			MagicCookieKey:   grpcplugin.MagicCookieKey,
+			MagicCookieValue: grpcplugin.MagicCookieValue,
+		},
+		VersionedPlugins: map[int]plugin.PluginSet{grpcplugin.ProtocolVersion: {
+			"data":        &grpcplugin.DataGRPCPlugin{},
+			"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
+			"resource":    &grpcplugin.ResourceGRPCPlugin{},
+		}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		Logger:           hclog.NewNullLogger(),
+	})
+	t.Cleanup(client.Kill)
+	protocol, err := client.Client()
+	if err != nil {
+		t.Fatalf("starting the backend: %v", err)
+	}
+	dispense := func(name string) any {
+		part, err := protocol.Dispense(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return part
+	}
+	return backend{
+		data:        dispense("data").(grpcplugin.DataClient),
+		diagnostics: dispense("diagnostics").(grpcplugin.DiagnosticsClient),
+		resource:    dispense("resource").(grpcplugin.ResourceClient),
+	}
+}
+
+// oneClinic is a lake with one snapshot of one clinic.
+type oneClinic struct{ marts map[string][]string }
+
+func (oneClinic) Clinics(context.Context) ([]string, error) {
+	return []string{"harbour-street", "second-clinic"}, nil
+}
+
+func (oneClinic) Head(_ context.Context, clinic string) (string, error) {
+	if clinic != "harbour-street" && clinic != "second-clinic" {
+		return "", server.ErrUnknownClinic
+	}
+	return "7", nil
+}
+
+func (o oneClinic) Open(ctx context.Context, clinic string) (server.Engine, error) {
+	return query.Open(ctx, o.marts, martstest.Meta(clinic, "7"), query.Limits{})
+}
+
+// queryServer is a real query server over fixture marts; it gives its URL.
+func queryServer(t *testing.T) string {
+	t.Helper()
+	s, err := server.New(server.Options{Snapshots: oneClinic{martstest.Small(t)}, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the query server: %v", err)
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// configured is a data source's settings as Grafana sends them along.
+func configured(url, clinic, token string) *pluginv2.PluginContext {
+	stored, _ := json.Marshal(map[string]any{"clinic": clinic})
+	return &pluginv2.PluginContext{
+		OrgId: 1, PluginId: "falloff-falloff-datasource",
+		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{
+			Id: 1, Uid: url + clinic + token, Name: "Falloff", Url: url, JsonData: stored,
+			DecryptedSecureJsonData: map[string]string{"token": token},
+		},
+	}
+}
+
+func ask(t *testing.T, b backend, instance *pluginv2.PluginContext, queries ...map[string]any) map[string]*pluginv2.DataResponse {
+	t.Helper()
+	request := &pluginv2.QueryDataRequest{PluginContext: instance}
+	for i, q := range queries {
+		text, err := json.Marshal(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Queries = append(request.Queries, &pluginv2.DataQuery{
+			RefId: string(rune('A' + i)), Json: text, MaxDataPoints: 100, IntervalMS: 1000,
+			TimeRange: &pluginv2.TimeRange{
+				FromEpochMS: time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC).UnixMilli(),
+				ToEpochMS:   time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC).UnixMilli(),
+			},
+		})
+	}
+	response, err := b.data.QueryData(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.Responses
+}
+
+// frame is the one frame of an answer.
+func frame(t *testing.T, answer *pluginv2.DataResponse) *data.Frame {
+	t.Helper()
+	if answer == nil || answer.Error != "" || len(answer.Frames) != 1 {
+		t.Fatalf("got %v", answer)
+	}
+	f, err := data.UnmarshalArrowFrame(answer.Frames[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// rows prints a frame's cells, a row a line, empty cells as "-".
+func rows(f *data.Frame) []string {
+	var lines []string
+	for i := range f.Rows() {
+		var cells []string
+		for _, field := range f.Fields {
+			value, ok := field.ConcreteAt(i)
+			switch at := value.(type) {
+			case time.Time:
+				value = at.UTC().Format(time.DateOnly)
+			case float64:
+				value = fmt.Sprintf("%.2f", at)
+			}
+			if !ok {
+				value = "-"
+			}
+			cells = append(cells, fmt.Sprint(value))
+		}
+		lines = append(lines, strings.Join(cells, " | "))
+	}
+	return lines
+}
+
+func TestQueryDataGivesFrames(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	answers := ask(t, b, configured(url, "harbour-street", token),
+		map[string]any{"query": "leaks_by_category", "params": map[string]any{"certainty": "firm"}},
+		map[string]any{"query": "leaks_by_month", "format": "series"},
+		map[string]any{"query": "leaks_by_month", "format": "series", "useTimeRange": true},
+		map[string]any{"query": "cohort_heatmap", "format": "matrix", "params": map[string]any{"months": "2"}},
+		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"category": "write_off"}},
+		map[string]any{"query": "freshness"},
+	)
+
+	table := frame(t, answers["A"])
+	want := []string{
+		"Claim rejected, not resubmitted | 120.00 | 1 | 0.52 | 2026-07-02 | Correct and resubmit the claim | claim_rejected",
+		"Claim never sent | 80.00 | 1 | 0.35 | 2026-08-14 | Submit the claim | claim_never_sent",
+		"Co-pay not collected | 30.00 | 1 | 0.13 | 2026-07-02 | Collect from the patient | copay_missed",
+	}
+	if diff := cmp.Diff(want, rows(table)); diff != "" {
+		t.Errorf("categories (-want +got):\n%s", diff)
+	}
+	amount := table.Fields[1].Config
+	if amount.DisplayNameFromDS != "Leaked" || amount.Unit != "currency:financial:$" || *amount.Decimals != 2 {
+		t.Errorf("the amount is shown as %+v", amount)
+	}
+	if day := table.Fields[4].Config; day.Unit != "time:YYYY-MM-DD" {
+		t.Errorf("the day is shown as %+v", day)
+	}
+	if got := fmt.Sprint(table.Meta.Custom); !strings.Contains(got, "commit:7") || !strings.Contains(got, "asOf:2026-09-30") {
+		t.Errorf("the frame says of its snapshot %s", got)
+	}
+
+	// July has the rejected claim and the co-pay, August the claim never sent and one uncharged visit, September one
+	// uncharged visit and the fee. Where a month has none of a category its cell is empty, not zero.
+	wide := frame(t, answers["B"])
+	if diff := cmp.Diff([]string{
+		"2026-07-01 | 120.00 | 30.00 | - | - | -",
+		"2026-08-01 | - | - | 95.00 | 80.00 | -",
+		"2026-09-01 | - | - | 95.00 | - | 50.00",
+	}, rows(wide)); diff != "" {
+		t.Errorf("months (-want +got):\n%s", diff)
+	}
+	if colour := wide.Fields[5].Config.Color["fixedColor"]; colour == nil || colour == wide.Fields[1].Config.Color["fixedColor"] {
+		t.Errorf("the last series has colour %v", colour)
+	}
+	if wide.Fields[1].Name != "Claim rejected, not resubmitted" || wide.Fields[1].Config.Unit != "currency:financial:$" {
+		t.Errorf("the first series is %q in %q", wide.Fields[1].Name, wide.Fields[1].Config.Unit)
+	}
+	if got := rows(frame(t, answers["C"])); len(got) != 1 || got[0] != "2026-09-01 | 95.00 | 50.00" {
+		t.Errorf("within September: %v", got)
+	}
+	if diff := cmp.Diff([]string{"2026-07 · 10 | 1.00 | 0.60 | 0.40", "2026-08 · 8 | 1.00 | 0.25 | -"}, rows(frame(t, answers["D"]))); diff != "" {
+		t.Errorf("cohorts (-want +got):\n%s", diff)
+	}
+	if empty := frame(t, answers["E"]); len(empty.Fields) != 14 || empty.Rows() != 0 {
+		t.Errorf("an empty answer has %d columns and %d rows", len(empty.Fields), empty.Rows())
+	}
+	landed, _ := frame(t, answers["F"]).FieldByName("committed_at")
+	if at, ok := landed.ConcreteAt(0); !ok || !at.(time.Time).Equal(time.Date(2026, 10, 1, 6, 30, 0, 0, time.UTC)) {
+		t.Errorf("landed at %v: a timestamp lost its unit", at)
+	}
+}
+
+func TestAQueryThatFailsTakesNoOtherWithIt(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	answers := ask(t, b, configured(url, "harbour-street", token),
+		map[string]any{"query": "leak_total"},
+		map[string]any{"query": "no_such_query"},
+		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"limit": -1}},
+		map[string]any{},
+		map[string]any{"query": "leak_total", "format": "series"},
+		map[string]any{"query": 7},
+		map[string]any{"query": "leak_total", "format": "pie"},
+	)
+	frame(t, answers["A"])
+	for ref, want := range map[string]string{
+		"B": "no query named", "C": "from 1 to 1000", "D": "No query is chosen", "E": "cannot be shown as series",
+		"F": "cannot be read", "G": "format is not known",
+	} {
+		answer := answers[ref]
+		if answer == nil || !strings.Contains(answer.Error, want) || answer.Status < 400 || answer.ErrorSource != "downstream" {
+			t.Errorf("%s: got %v, want %q", ref, answer, want)
+		}
+	}
+}
+
+func TestADataSourceAsksForItsOwnClinicAlone(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	clinicOf := func(bound, asked string) string {
+		f := frame(t, ask(t, b, configured(url, bound, token), map[string]any{"query": "leak_total", "clinic": asked})["A"])
+		return fmt.Sprint(f.Meta.Custom)
+	}
+	if got := clinicOf("harbour-street", "second-clinic"); !strings.Contains(got, "clinic:harbour-street") {
+		t.Errorf("a data source of one clinic answered from another: %s", got)
+	}
+	if got := clinicOf("", "second-clinic"); !strings.Contains(got, "clinic:second-clinic") {
+		t.Errorf("a data source of no clinic answered from %s", got)
+	}
+	if answer := ask(t, b, configured(url, "", token), map[string]any{"query": "leak_total"})["A"]; !strings.Contains(answer.Error, "No clinic") {
+		t.Errorf("without any clinic: %v", answer)
+	}
+	_, body := call(t, b, configured(url, "harbour-street", token), http.MethodGet, "clinics")
+	if !strings.Contains(body, "harbour-street") || strings.Contains(body, "second-clinic") {
+		t.Errorf("it lists %s", body)
+	}
+}
+
+func call(t *testing.T, b backend, instance *pluginv2.PluginContext, method, path string) (int, string) {
+	t.Helper()
+	stream, err := b.resource.CallResource(t.Context(), &pluginv2.CallResourceRequest{
+		PluginContext: instance, Method: method, Path: path, Url: path,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(response.Code), string(response.Body)
+}
+
+func TestResources(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	instance := configured(url, "", token)
+	if status, body := call(t, b, instance, http.MethodGet, "queries"); status != 200 || !strings.Contains(body, `"name":"retention_curve"`) {
+		t.Errorf("queries: %d %s", status, body)
+	}
+	if status, body := call(t, b, instance, http.MethodGet, "clinics"); status != 200 || !strings.Contains(body, `"id":"second-clinic"`) {
+		t.Errorf("clinics: %d %s", status, body)
+	}
+	if status, _ := call(t, b, instance, http.MethodPost, "queries"); status != http.StatusMethodNotAllowed {
+		t.Errorf("a POST answers %d", status)
+	}
+	if status, _ := call(t, b, instance, http.MethodGet, "v1/query"); status != http.StatusNotFound {
+		t.Errorf("another path answers %d", status)
+	}
+	if status, body := call(t, b, configured(url, "", "wrong-token-wrong-token"), http.MethodGet, "queries"); status != http.StatusBadGateway || !strings.Contains(body, `"category":"token"`) {
+		t.Errorf("with a wrong token: %d %s", status, body)
+	}
+}
+
+func TestHealthNamesWhatIsWrong(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	stranger := httptest.NewServer(http.NotFoundHandler())
+	defer stranger.Close()
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a refused handshake is what is asked for
+	secure.StartTLS()
+	defer secure.Close()
+	elsewhere := httptest.NewServer(http.RedirectHandler(url, http.StatusTemporaryRedirect))
+	defer elsewhere.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+
+	for _, test := range []struct {
+		name, url, clinic, token string
+		category, says           string
+	}{
+		{name: "well", url: url, clinic: "harbour-street", token: token, says: "snapshot 7, as of 2026-09-30"},
+		{name: "well, trailing slash, no clinic", url: url + "/", token: token, says: "harbour-street, second-clinic"},
+		{name: "no URL", token: token, category: "settings", says: "URL is missing"},
+		{name: "no URL at all", url: "8750", token: token, category: "settings", says: "not an address"},
+		{name: "credentials in the URL", url: "http://a:b@127.0.0.1:8750", token: token, category: "settings", says: "not an address"},
+		{name: "plain HTTP to another machine", url: "http://falloff.example:8750", token: token, category: "settings", says: "Plain HTTP"},
+		{name: "another scheme", url: "ftp://127.0.0.1", token: token, category: "settings", says: "https://"},
+		{name: "no token", url: url, category: "token", says: "token is missing"},
+		{name: "a wrong token", url: url, token: "wrong-token-wrong-token", category: "token", says: "refuses the token"},
+		{name: "an unknown clinic", url: url, clinic: "elsewhere", token: token, category: "clinic", says: "no clinic"},
+		{name: "nothing listens", url: gone.URL, token: token, category: "unreachable", says: "falloff serve"},
+		{name: "something else listens", url: stranger.URL, token: token, category: "not_a_query_server", says: "404"},
+		{name: "a redirect is not followed", url: elsewhere.URL, token: token, category: "not_a_query_server", says: "307"},
+		{name: "a certificate of nobody's", url: secure.URL, token: token, category: "tls", says: "not trusted"},
+		{name: "TLS to a plain server", url: strings.Replace(url, "http://", "https://", 1), token: token, category: "tls", says: "TLS 1.3"},
+		{name: "a name that is none", url: "https://no-such-host.invalid", token: token, category: "name_unresolved", says: "host name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: configured(test.url, test.clinic, test.token)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(response.Message, test.says) {
+				t.Errorf("it says %q", response.Message)
+			}
+			if test.token != "" && strings.Contains(response.Message+string(response.JsonDetails), test.token) {
+				t.Errorf("it says the token: %s", response.Message)
+			}
+			if test.category == "" {
+				if response.Status != pluginv2.CheckHealthResponse_OK {
+					t.Errorf("status %s", response.Status)
+				}
+				return
+			}
+			var details struct{ Category, Hint string }
+			if err := json.Unmarshal(response.JsonDetails, &details); err != nil {
+				t.Fatal(err)
+			}
+			if response.Status != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" {
+				t.Errorf("got %s %+v, want category %s", response.Status, details, test.category)
+			}
+		})
+	}
+}
+
+func TestSettingsOfAnotherShapeAreSaid(t *testing.T) {
+	b := start(t)
+	instance := configured("http://127.0.0.1:1", "", token)
+	instance.DataSourceInstanceSettings.JsonData = []byte(`{"clinic": {"a": 1}, "access": 5}`)
+	response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: instance})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(response.Message, "settings cannot be read") {
+		t.Errorf("got %v", response)
+	}
+}
+
+// The plugin runs in other people's Grafana, on whatever that runs on: it must stay free of cgo and of our engine.
+func TestTheBackendNeedsNeitherCgoNorDuckDB(t *testing.T) {
+	command := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{len .CgoFiles}}", ".")
+	command.Env = append(os.Environ(), "CGO_ENABLED=1", "GOFLAGS=-buildvcs=false")
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("listing what the backend imports: %v", err)
+	}
+	ours := 0
+	for line := range strings.Lines(string(output)) {
+		path, cgoFiles, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.Contains(path, "duckdb") || strings.HasPrefix(path, "github.com/falloff-analytics/falloff/") && !strings.Contains(path, "/grafana-plugin/") {
+			t.Errorf("it imports %s", path)
+		}
+		if strings.Contains(path, "/grafana-plugin/") {
+			ours++
+		}
+		// The standard library's own cgo (net, os/user) falls away with CGO_ENABLED=0.
+		if cgoFiles != "0" && strings.Contains(path, ".") {
+			t.Errorf("%s uses cgo", path)
+		}
+	}
+	if ours != 2 {
+		t.Errorf("%d packages of the plugin were looked at", ours)
+	}
+}

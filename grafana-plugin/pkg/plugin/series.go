@@ -1,0 +1,104 @@
+package plugin
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+)
+
+// widest is how many series one answer may be spread into.
+const widest = 200
+
+// spread turns a long frame into a wide one: a row for each value of the x column and a field for each value of the name
+// column, as the query server says that the answer is drawn. Rows and fields keep the order of their first appearance;
+// where a series has no row, its cell is empty and never zero.
+func spread(long *data.Frame, schema *arrow.Schema) (*data.Frame, error) {
+	metadata := schema.Metadata()
+	value := func(key string) string { v, _ := metadata.GetValue(key); return v }
+	x, _ := long.FieldByName(value(metaSeriesX))
+	name, _ := long.FieldByName(value(metaSeriesName))
+	cells, _ := long.FieldByName(value(metaSeriesValue))
+	if x == nil || name == nil || cells == nil {
+		return nil, &problem{
+			Category: categoryQuery, Message: "This query cannot be shown as series",
+			Hint: "Set its format to table",
+		}
+	}
+	rowOf := map[any]int{}
+	columnOf := map[string]int{}
+	var rows []any
+	var names []string
+	for i := range long.Rows() {
+		key, _ := x.ConcreteAt(i)
+		if _, ok := rowOf[key]; !ok {
+			rowOf[key] = len(rows)
+			rows = append(rows, x.At(i))
+		}
+		label := text(name, i)
+		if _, ok := columnOf[label]; !ok {
+			columnOf[label] = len(names)
+			names = append(names, label)
+		}
+	}
+	if len(names) > widest {
+		return nil, &problem{
+			Category: categoryQuery, Message: fmt.Sprintf("The answer has more than %d series", widest),
+			Hint: "Narrow the query's parameters, or set its format to table",
+		}
+	}
+	wide := data.NewFrame(long.Name, data.NewFieldFromFieldType(x.Type(), len(rows)))
+	wide.Meta = long.Meta
+	wide.Fields[0].Name, wide.Fields[0].Config = x.Name, x.Config
+	if x.Type() == data.FieldTypeNullableTime {
+		// A time axis labels itself by what fits.
+		axis := *x.Config
+		axis.Unit = ""
+		wide.Fields[0].Config = &axis
+	}
+	for i, at := range rows {
+		wide.Fields[0].Set(i, at)
+	}
+	for _, label := range names {
+		field := data.NewFieldFromFieldType(cells.Type(), len(rows))
+		field.Name = label
+		config := *cells.Config
+		config.DisplayNameFromDS = label
+		field.Config = &config
+		wide.Fields = append(wide.Fields, field)
+	}
+	for i := range long.Rows() {
+		key, _ := x.ConcreteAt(i)
+		wide.Fields[1+columnOf[text(name, i)]].Set(rowOf[key], cells.At(i))
+	}
+	wide.Meta.PreferredVisualization = data.VisTypeGraph
+	if x.Type() == data.FieldTypeNullableTime {
+		wide.Meta.Type = data.FrameTypeTimeSeriesWide
+		wide.Meta.TypeVersion = data.FrameTypeVersion{0, 1}
+	}
+	return wide, nil
+}
+
+// tellable are colours that people with any kind of colour vision tell apart, on a dark ground and a light one: Okabe and
+// Ito's, without black and yellow.
+var tellable = []string{"#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00"}
+
+// colour gives the series of a wide frame colours that anyone can tell apart. Where there are more of them than such
+// colours the panel chooses; an override of the panel wins in any case.
+func colour(wide *data.Frame) {
+	if len(wide.Fields)-1 > len(tellable) {
+		return
+	}
+	for i, field := range wide.Fields[1:] {
+		field.Config.Color = map[string]any{"mode": "fixed", "fixedColor": tellable[i]}
+	}
+}
+
+// text is a cell as a series is called after it.
+func text(field *data.Field, i int) string {
+	value, ok := field.ConcreteAt(i)
+	if !ok {
+		return "(none)"
+	}
+	return fmt.Sprint(value)
+}

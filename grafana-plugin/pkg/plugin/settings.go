@@ -1,0 +1,94 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+)
+
+// settings are what a person typed into the data source's configuration.
+type settings struct {
+	// base is the query server's address, without a trailing slash.
+	base string
+	// clinic is the one clinic that this data source may ask for; empty leaves it to each query.
+	clinic string
+	token  string
+	// caCertificate and serverName are for a server whose certificate no public authority has signed.
+	caCertificate, serverName string
+}
+
+// jsonData mirrors FalloffOptions in src/types.ts.
+type jsonData struct {
+	Clinic            string `json:"clinic"`
+	TLSAuthWithCACert bool   `json:"tlsAuthWithCACert"`
+	ServerName        string `json:"serverName"`
+}
+
+// readSettings checks the settings. Its errors are problems with category settings or token.
+func readSettings(instance backend.DataSourceInstanceSettings) (settings, error) {
+	var stored jsonData
+	if len(instance.JSONData) > 0 {
+		if err := json.Unmarshal(instance.JSONData, &stored); err != nil {
+			return settings{}, &problem{
+				Category: categorySettings, Message: "The data source's settings cannot be read",
+				Hint: "Save the data source again, or correct its provisioning file", cause: err,
+			}
+		}
+	}
+	s := settings{
+		clinic: strings.TrimSpace(stored.Clinic),
+		token:  strings.TrimSpace(instance.DecryptedSecureJSONData["token"]),
+	}
+	if stored.TLSAuthWithCACert {
+		s.caCertificate = instance.DecryptedSecureJSONData["tlsCACert"]
+		s.serverName = stored.ServerName
+	}
+	base, err := readAddress(instance.URL)
+	if err != nil {
+		return settings{}, err
+	}
+	s.base = base
+	if s.token == "" {
+		return settings{}, &problem{
+			Category: categoryToken, Message: "The token is missing",
+			Hint: "Enter the token that falloff serve was started with",
+		}
+	}
+	return s, nil
+}
+
+// readAddress takes https anywhere and plain http on this machine alone.
+func readAddress(text string) (string, error) {
+	wrong := func(message, hint string) (string, error) {
+		return "", &problem{Category: categorySettings, Message: message, Hint: hint}
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return wrong("The query server's URL is missing", "Enter the address that falloff serve listens on, for example http://127.0.0.1:8750")
+	}
+	address, err := url.Parse(text)
+	if err != nil || address.Hostname() == "" || address.User != nil || address.RawQuery != "" || address.Fragment != "" {
+		return wrong("The query server's URL is not an address", "Enter scheme, host and port alone, for example https://falloff.example:8750")
+	}
+	switch {
+	case address.Scheme == "https":
+	case address.Scheme == "http" && isLoopback(address.Hostname()):
+	case address.Scheme == "http":
+		return wrong("Plain HTTP to another machine is refused", "Use https://, with falloff serve given a certificate, or an address on this machine")
+	default:
+		return wrong(fmt.Sprintf("The URL's scheme is %q", address.Scheme), "Use https://, or http:// on this machine")
+	}
+	return strings.TrimRight(address.String(), "/"), nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,193 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cloud.google.com/go/civil"
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// Request asks one named query.
+type Request struct {
+	// Query is the definition's name.
+	Query string
+	// Params are its parameters by name; what is left out takes its default.
+	Params map[string]any
+	// From and To bound the days of a query that has a time range, both inclusive; zero is open.
+	From, To civil.Date
+}
+
+// Keys of the schema's metadata, and of its fields'.
+const (
+	MetaQuery    = "falloff.query"
+	MetaTitle    = "falloff.title"
+	MetaClinic   = "falloff.clinic"
+	MetaCommit   = "falloff.commit"
+	MetaAsOf     = "falloff.as_of"
+	MetaTimeZone = "falloff.time_zone"
+	MetaCurrency = "falloff.currency"
+	// Present where the definition has a Series.
+	MetaSeriesX     = "falloff.series.x"
+	MetaSeriesName  = "falloff.series.name"
+	MetaSeriesValue = "falloff.series.value"
+
+	FieldTitle       = "title"
+	FieldType        = "type"
+	FieldUnit        = "unit"
+	FieldDescription = "description"
+)
+
+// Answer is the whole answer of a query. The caller releases it.
+type Answer struct {
+	// Schema has one field a column of the definition, with its title, type and unit in the field's metadata, and the
+	// snapshot in the schema's.
+	Schema  *arrow.Schema
+	Batches []arrow.RecordBatch
+	Rows    int64
+}
+
+// Release frees the answer's memory.
+func (a *Answer) Release() {
+	for _, batch := range a.Batches {
+		batch.Release()
+	}
+	a.Batches = nil
+}
+
+// Run answers a request. Errors are UnknownQueryError, ParameterError, UnavailableError, TooLargeError, the context's, or
+// DuckDB's.
+func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
+	d, ok := Lookup(request.Query)
+	if !ok {
+		return nil, &UnknownQueryError{Name: clip(request.Query)}
+	}
+	bound, err := d.Bind(request.Params)
+	if err != nil {
+		return nil, err
+	}
+	if reason, ok := e.unavailable[d.Name]; ok {
+		return nil, &UnavailableError{Name: d.Name, Reason: reason}
+	}
+	bound["from"], bound["to"] = dayText(request.From), dayText(request.To)
+
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("answering %s: %w", d.Name, err)
+	}
+	defer func() { _ = conn.Close() }()
+	answer := &Answer{Schema: d.schema(e.meta)}
+	err = conn.Raw(func(raw any) error {
+		return e.collect(ctx, raw.(driver.Conn), d, bound, answer)
+	})
+	if err != nil {
+		answer.Release()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("answering %s: %w", d.Name, ctx.Err())
+		}
+		return nil, fmt.Errorf("answering %s: %w", d.Name, err)
+	}
+	return answer, nil
+}
+
+func (e *Engine) collect(ctx context.Context, conn driver.Conn, d Definition, bound map[string]any, answer *Answer) error {
+	arrowConn, err := duckdb.NewArrowFromConn(conn)
+	if err != nil {
+		return err
+	}
+	var arguments []any
+	for _, name := range d.placeholders() {
+		arguments = append(arguments, sql.Named(name, bound[name]))
+	}
+	reader, err := arrowConn.QueryContext(ctx, d.statement(), arguments...)
+	if err != nil {
+		return err
+	}
+	defer reader.Release()
+	for reader.Next() {
+		batch := reader.RecordBatch()
+		answer.Rows += batch.NumRows()
+		if answer.Rows > e.limits.Rows {
+			return &TooLargeError{Name: d.Name, Rows: e.limits.Rows}
+		}
+		described, err := describe(answer.Schema, batch)
+		if err != nil {
+			return err
+		}
+		answer.Batches = append(answer.Batches, described)
+	}
+	return reader.Err()
+}
+
+// describe gives a batch the definition's schema, which differs from DuckDB's in metadata alone.
+func describe(schema *arrow.Schema, batch arrow.RecordBatch) (arrow.RecordBatch, error) {
+	for i, field := range batch.Schema().Fields() {
+		if want := schema.Field(i); field.Name != want.Name || !arrow.TypeEqual(field.Type, want.Type) {
+			return nil, fmt.Errorf("column %d came as %s %s, not as %s %s", i+1, field.Name, field.Type, want.Name, want.Type)
+		}
+	}
+	return array.NewRecordBatch(schema, batch.Columns(), batch.NumRows()), nil
+}
+
+// statement is the query's SQL with every column cast to the type that it is declared with.
+func (d Definition) statement() string {
+	columns := make([]string, len(d.Columns))
+	for i, c := range d.Columns {
+		columns[i] = fmt.Sprintf(`cast("%s" as %s) as "%s"`, c.Name, c.Type.duckType(), c.Name)
+	}
+	return "select " + strings.Join(columns, ", ") + " from (\n" + d.text + "\n) as answer order by " + d.order
+}
+
+var placeholder = regexp.MustCompile(`\$[a-z_]+`)
+
+// placeholders are the names of the parameters that the SQL mentions, each once.
+func (d Definition) placeholders() []string {
+	var names []string
+	for _, name := range placeholder.FindAllString(d.text, -1) {
+		if !slices.Contains(names, name[1:]) {
+			names = append(names, name[1:])
+		}
+	}
+	return names
+}
+
+// schema is what the query's answers look like over one snapshot.
+func (d Definition) schema(meta Meta) *arrow.Schema {
+	fields := make([]arrow.Field, len(d.Columns))
+	for i, c := range d.Columns {
+		fields[i] = arrow.Field{Name: c.Name, Type: c.Type.arrow(), Nullable: true, Metadata: arrow.NewMetadata(
+			[]string{FieldTitle, FieldType, FieldUnit, FieldDescription},
+			[]string{c.Title, string(c.Type), string(c.Unit), c.Description},
+		)}
+	}
+	keys := []string{MetaQuery, MetaTitle, MetaClinic, MetaCommit, MetaAsOf, MetaTimeZone, MetaCurrency}
+	values := []string{d.Name, d.Title, meta.Clinic, meta.Commit, meta.AsOf.String(), meta.TimeZone, meta.Currency}
+	if d.Series != nil {
+		keys = append(keys, MetaSeriesX, MetaSeriesName, MetaSeriesValue)
+		values = append(values, d.Series.X, d.Series.Name, d.Series.Value)
+	}
+	metadata := arrow.NewMetadata(keys, values)
+	return arrow.NewSchema(fields, &metadata)
+}
+
+func (c ColumnType) arrow() arrow.DataType {
+	switch c {
+	case Integer:
+		return arrow.PrimitiveTypes.Int64
+	case Number:
+		return arrow.PrimitiveTypes.Float64
+	case Flag:
+		return arrow.FixedWidthTypes.Boolean
+	case Instant, Day:
+		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
+	default:
+		return arrow.BinaryTypes.String
+	}
+}

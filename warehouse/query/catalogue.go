@@ -1,0 +1,38 @@
+package query
+
+import (
+	"embed"
+	"fmt"
+)
+
+//go:embed sql/*.sql
+var texts embed.FS
+
+// catalogue is every definition, its SQL filled in. It is never changed after the program has started.
+var catalogue = withTexts(leakQueries, falloffQueries, scheduleQueries)
+
+// withTexts gives each definition the SQL file of its name. A definition without one cannot be shipped: the program
+// would not start, and no test would pass.
+func withTexts(groups ...[]Definition) []Definition {
+	var all []Definition
+	for _, group := range groups {
+		for _, d := range group {
+			text, err := texts.ReadFile("sql/" + d.Name + ".sql")
+			if err != nil {
+				panic(fmt.Sprintf("query %s has no SQL: %v", d.Name, err))
+			}
+			d.text = string(text)
+			if d.Parameters == nil {
+				d.Parameters = []Parameter{}
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// disciplineParameter narrows to one discipline, by the name that the clinic gave it.
+var disciplineParameter = Parameter{
+	Name: "discipline", Title: "Discipline", Type: TextParameter, Default: "all",
+	Description: "A discipline's name as the query \"disciplines\" lists it, or all",
+}

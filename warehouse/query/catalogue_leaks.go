@@ -1,0 +1,124 @@
+package query
+
+var certaintyParameter = Parameter{
+	Name: "certainty", Title: "Certainty", Type: ChoiceParameter, Default: "owed",
+	Allowed:     []string{"owed", "firm", "likely", "estimate", "all"},
+	Description: "owed is firm and likely together; estimates are never part of what is owed",
+}
+
+var leakQueries = []Definition{
+	{
+		Name:        "leak_total",
+		Title:       "Money leaked",
+		Description: "What leaks in all at the snapshot's day, by how sure it is. Estimates stand beside the sum, never in it.",
+		Columns: []Column{
+			{Name: "amount_cents", Title: "Leaked", Type: Integer, Unit: Cents, Description: "Firm and likely leaks together"},
+			{Name: "leaks", Title: "Leaks", Type: Integer, Unit: Count},
+			{Name: "patients", Title: "Patients", Type: Integer, Unit: Count, Description: "Patients with a firm or likely leak"},
+			{Name: "firm_cents", Title: "Firm", Type: Integer, Unit: Cents, Description: "Invoiced and owed"},
+			{Name: "likely_cents", Title: "Likely", Type: Integer, Unit: Cents, Description: "Not invoiced yet, or past what a policy pays"},
+			{Name: "estimate_cents", Title: "Estimated besides", Type: Integer, Unit: Cents},
+			{Name: "as_of", Title: "As of", Type: Day},
+		},
+		Marts: []string{"leak_ledger"},
+		order: "amount_cents",
+	},
+	{
+		Name:        "leaks_by_category",
+		Title:       "Money leaked by category",
+		Description: "The ledger's open leaks at the snapshot's day, summed by category, the largest first.",
+		Parameters:  []Parameter{certaintyParameter},
+		Columns: []Column{
+			{Name: "title", Title: "Category", Type: Text},
+			{Name: "amount_cents", Title: "Leaked", Type: Integer, Unit: Cents},
+			{Name: "leaks", Title: "Leaks", Type: Integer, Unit: Count},
+			{Name: "share", Title: "Share", Type: Number, Unit: Fraction, Description: "Of the money in this answer"},
+			{Name: "oldest_on", Title: "Oldest", Type: Day, Description: "Service day of the oldest leak"},
+			{Name: "remedy", Title: "What to do", Type: Text},
+			{Name: "category", Title: "Slug", Type: Text},
+		},
+		Marts: []string{"leak_ledger"},
+		order: "amount_cents desc, category",
+	},
+	{
+		Name:        "leaks_by_month",
+		Title:       "Money leaked by service month",
+		Description: "The ledger's open leaks at the snapshot's day by the month of the service.",
+		Parameters: []Parameter{
+			{
+				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "category",
+				Allowed:     []string{"category", "certainty", "discipline", "location", "all"},
+				Description: "One series for each value",
+			},
+			certaintyParameter,
+		},
+		TimeRange: "service days",
+		Columns: []Column{
+			{Name: "month", Title: "Month", Type: Day, Description: "First day of the service month"},
+			{Name: "series", Title: "Series", Type: Text},
+			{Name: "amount_cents", Title: "Leaked", Type: Integer, Unit: Cents},
+			{Name: "leaks", Title: "Leaks", Type: Integer, Unit: Count},
+		},
+		Series: &Series{X: "month", Name: "series", Value: "amount_cents"},
+		Marts:  []string{"leak_ledger"},
+		order:  "month, place, series",
+	},
+	{
+		Name:        "worst_open_leaks",
+		Title:       "Worst open leaks",
+		Description: "The largest single leaks, with the evidence for each and what to do about it.",
+		Parameters: []Parameter{
+			{
+				Name: "limit", Title: "Rows", Type: IntegerParameter, Default: int64(20), Min: 1, Max: 1000,
+				Description: "How many leaks",
+			},
+			certaintyParameter,
+			{
+				Name: "category", Title: "Category", Type: ChoiceParameter, Default: "all", Allowed: categoryChoices(),
+				Description: "One category of the ledger, or all",
+			},
+		},
+		Columns: []Column{
+			{Name: "occurred_on", Title: "Service day", Type: Day},
+			{Name: "title", Title: "Leak", Type: Text},
+			{Name: "amount_cents", Title: "Amount", Type: Integer, Unit: Cents},
+			{Name: "age_days", Title: "Age", Type: Integer, Unit: Days},
+			{Name: "certainty", Title: "Certainty", Type: Text},
+			{Name: "source_id", Title: "Invoice or appointment", Type: Text, Description: "As the clinic's own system numbers it"},
+			{Name: "patient", Title: "Patient", Type: Text, Description: "A pseudonym"},
+			{Name: "staff_member", Title: "Staff member", Type: Text},
+			{Name: "location", Title: "Location", Type: Text},
+			{Name: "item", Title: "Item", Type: Text},
+			{Name: "payer", Title: "Payer", Type: Text},
+			{Name: "evidence", Title: "Evidence", Type: Text},
+			{Name: "remedy", Title: "What to do", Type: Text},
+			{Name: "category", Title: "Slug", Type: Text},
+		},
+		Marts: []string{"leak_ledger"},
+		order: "amount_cents desc, occurred_on, category, source_id",
+	},
+	{
+		Name:        "receivables_aging",
+		Title:       "Receivables by age",
+		Description: "Open balances at the snapshot's day by age. What waits for another insurer's answer is counted once.",
+		Parameters: []Parameter{
+			{
+				Name: "basis", Title: "Age since", Type: ChoiceParameter, Default: "invoice", Allowed: []string{"invoice", "service"},
+				Description: "The day from which the age counts",
+			},
+			{
+				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "side", Allowed: []string{"side", "payer"},
+				Description: "Insurers beside patients, or every payer",
+			},
+		},
+		Columns: []Column{
+			{Name: "bucket", Title: "Age", Type: Text},
+			{Name: "series", Title: "Owed by", Type: Text},
+			{Name: "amount_cents", Title: "Open", Type: Integer, Unit: Cents},
+			{Name: "invoices", Title: "Invoices", Type: Integer, Unit: Count},
+		},
+		Series: &Series{X: "bucket", Name: "series", Value: "amount_cents"},
+		Marts:  []string{"receivables_aging"},
+		order:  "place, series",
+	},
+}

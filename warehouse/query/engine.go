@@ -1,0 +1,270 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// Meta says which snapshot an engine holds, and what every answer repeats of it.
+type Meta struct {
+	// Clinic is the clinic's id in the lake; Name is what people call it.
+	Clinic, Name string
+	// Commit names the lake's commit, AsOf the day whose state the marts describe.
+	Commit string
+	AsOf   civil.Date
+	// TimeZone is the clinic's IANA zone, Currency its ISO 4217 code.
+	TimeZone, Currency string
+	// CommittedAt is when the commit was made.
+	CommittedAt time.Time
+	Freshness   []Freshness
+}
+
+// Freshness says what has landed of one dataset.
+type Freshness struct {
+	Dataset string
+	// CoveredFrom and CoveredTo bound the days that the reports cover; zero where nothing is known of it.
+	CoveredFrom, CoveredTo civil.Date
+	// ObservedOn is the newest report date among the rows; zero where there is none.
+	ObservedOn civil.Date
+	Rows       int64
+}
+
+// Limits bound what an engine may use.
+type Limits struct {
+	// MemoryMB and Threads are DuckDB's; Rows is the most rows of one answer. Zero takes the default.
+	MemoryMB, Threads int
+	Rows              int64
+}
+
+func (l Limits) orDefault() Limits {
+	if l.MemoryMB == 0 {
+		l.MemoryMB = 1024
+	}
+	if l.Threads == 0 {
+		l.Threads = 2
+	}
+	if l.Rows == 0 {
+		l.Rows = 100_000
+	}
+	return l
+}
+
+// Engine answers named queries from one snapshot. It is safe for concurrent use.
+type Engine struct {
+	db          *sql.DB
+	meta        Meta
+	limits      Limits
+	unavailable map[string]string
+}
+
+// Open loads the marts of one snapshot, given as local Parquet paths, into an in-memory DuckDB and shuts the door behind
+// them: from then on it can open no file, no address and no extension, and none of that can be switched back on. The
+// files are not needed afterwards. A mart that no definition knows is loaded too, and asked by nobody.
+//
+// Where a snapshot lacks a mart, or has it in another shape, the queries that need it answer UnavailableError and the
+// others work.
+func Open(ctx context.Context, marts map[string][]string, meta Meta, limits Limits) (*Engine, error) {
+	limits = limits.orDefault()
+	connector, err := duckdb.NewConnector(":memory:", nil)
+	if err != nil {
+		return nil, fmt.Errorf("starting DuckDB: %w", err)
+	}
+	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits}
+	if err := e.load(ctx, marts); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening snapshot %s of clinic %s: %w", meta.Commit, meta.Clinic, err), e.db.Close())
+	}
+	return e, nil
+}
+
+// Meta says which snapshot this is.
+func (e *Engine) Meta() Meta { return e.meta }
+
+// Close frees the snapshot. Answers already given stay valid.
+func (e *Engine) Close() error { return e.db.Close() }
+
+func (e *Engine) load(ctx context.Context, marts map[string][]string) error {
+	settings := []string{
+		fmt.Sprintf("set memory_limit = '%dMB'", e.limits.MemoryMB),
+		fmt.Sprintf("set threads = %d", e.limits.Threads),
+		"set global TimeZone = 'UTC'",
+		// Nothing may spill: a mart on disk would be a copy outside the lake.
+		"set temp_directory = ''",
+	}
+	for _, statement := range settings {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("preparing DuckDB: %w", err)
+		}
+	}
+	for _, mart := range slices.Sorted(maps.Keys(marts)) {
+		if err := e.loadMart(ctx, mart, marts[mart]); err != nil {
+			return err
+		}
+	}
+	if err := e.loadFreshness(ctx); err != nil {
+		return err
+	}
+	if err := e.loadSnapshot(ctx); err != nil {
+		return err
+	}
+	if err := e.loadLeakCategories(ctx); err != nil {
+		return err
+	}
+	for _, statement := range lockdown {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("closing DuckDB off: %w", err)
+		}
+	}
+	return e.probe(ctx)
+}
+
+// lockdown shuts off everything outside the loaded tables. The last statement makes the others final.
+var lockdown = []string{
+	"set autoinstall_known_extensions = false",
+	"set autoload_known_extensions = false",
+	"set allow_community_extensions = false",
+	"set allow_persistent_secrets = false",
+	"set enable_external_access = false",
+	"set lock_configuration = true",
+}
+
+var martName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+func (e *Engine) loadMart(ctx context.Context, mart string, paths []string) error {
+	if !martName.MatchString(mart) || slices.Contains(ownTables, mart) {
+		return fmt.Errorf("loading mart %q: that is no mart's name", mart)
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	quoted := make([]string, len(paths))
+	for i, path := range paths {
+		quoted[i] = "'" + strings.ReplaceAll(path, "'", "''") + "'"
+	}
+	statement := fmt.Sprintf(`create table "%s" as select * from read_parquet([%s], union_by_name = true)`, mart, strings.Join(quoted, ", "))
+	if _, err := e.db.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("loading mart %s: %w", mart, err)
+	}
+	return nil
+}
+
+// ownTables are those that the engine makes itself, beside the marts.
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category"}
+
+func (e *Engine) loadFreshness(ctx context.Context) error {
+	if _, err := e.db.ExecContext(ctx, `create table snapshot_freshness (
+		dataset varchar, covered_from date, covered_to date, observed_on date, row_count bigint)`); err != nil {
+		return fmt.Errorf("making the freshness table: %w", err)
+	}
+	for _, f := range e.meta.Freshness {
+		if _, err := e.db.ExecContext(ctx, `insert into snapshot_freshness
+			values ($1, cast($2 as date), cast($3 as date), cast($4 as date), $5)`,
+			f.Dataset, dayText(f.CoveredFrom), dayText(f.CoveredTo), dayText(f.ObservedOn), f.Rows); err != nil {
+			return fmt.Errorf("filling the freshness table: %w", err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) loadSnapshot(ctx context.Context) error {
+	var committed any
+	if !e.meta.CommittedAt.IsZero() {
+		committed = e.meta.CommittedAt.UTC()
+	}
+	if _, err := e.db.ExecContext(ctx, `create table snapshot as
+		select $1::varchar as clinic, $2::varchar as commit_name, cast($3 as date) as as_of, $4::timestamptz as committed_at`,
+		e.meta.Clinic, e.meta.Commit, dayText(e.meta.AsOf), committed); err != nil {
+		return fmt.Errorf("noting the snapshot: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) loadLeakCategories(ctx context.Context) error {
+	if _, err := e.db.ExecContext(ctx, `create table leak_category (place bigint, category varchar, title varchar, remedy varchar)`); err != nil {
+		return fmt.Errorf("making the table of leak categories: %w", err)
+	}
+	for place, c := range leakCategories {
+		if _, err := e.db.ExecContext(ctx, `insert into leak_category values ($1, $2, $3, $4)`, place, c.slug, c.title, c.remedy); err != nil {
+			return fmt.Errorf("filling the table of leak categories: %w", err)
+		}
+	}
+	return nil
+}
+
+// dayText is a day as DuckDB casts it, or nil where there is none.
+func dayText(d civil.Date) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d.String()
+}
+
+// probe prepares every query once, so that a mart of another shape is known before anybody asks.
+func (e *Engine) probe(ctx context.Context) error {
+	present, err := e.tables(ctx)
+	if err != nil {
+		return err
+	}
+	e.unavailable = map[string]string{}
+	for _, d := range catalogue {
+		var missing []string
+		for _, mart := range d.Marts {
+			if !present[mart] {
+				missing = append(missing, mart)
+			}
+		}
+		if len(missing) > 0 {
+			e.unavailable[d.Name] = "it has no mart " + strings.Join(missing, ", ")
+			continue
+		}
+		statement, err := e.db.PrepareContext(ctx, d.statement())
+		if err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("preparing query %s: %w", d.Name, ctx.Err())
+			}
+			e.unavailable[d.Name] = "its marts have another shape: " + firstLine(err.Error())
+			continue
+		}
+		if err := statement.Close(); err != nil {
+			return fmt.Errorf("preparing query %s: %w", d.Name, err)
+		}
+	}
+	return nil
+}
+
+// Unavailable says which queries this snapshot cannot answer, and why.
+func (e *Engine) Unavailable() map[string]string { return maps.Clone(e.unavailable) }
+
+func (e *Engine) tables(ctx context.Context) (map[string]bool, error) {
+	rows, err := e.db.QueryContext(ctx, "select table_name from duckdb_tables()")
+	if err != nil {
+		return nil, fmt.Errorf("listing the snapshot's tables: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	present := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("listing the snapshot's tables: %w", err)
+		}
+		present[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("listing the snapshot's tables: %w", err)
+	}
+	return present, nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

@@ -1,0 +1,26 @@
+-- 60,000 leaks over four years: what a million appointments leave behind where one in seventeen leaks.
+select
+    ['visit_not_closed', 'arrived_no_charge', 'no_show_fee', 'claim_never_sent', 'claim_rejected', 'patient_balance_aged'][1 + i % 6] as category,
+    i::varchar as source_id,
+    date '2026-09-30' - (i * 7919 % 1460)::integer as occurred_on,
+    (2000 + i * 104729 % 18000)::bigint as amount_cents,
+    'CAD' as currency,
+    case when i % 6 < 3 then 'likely' else 'firm' end as certainty,
+    1::bigint as patients,
+    'p1_' || (i * 31 % 20000) as patient,
+    'Staff ' || (i % 24) as staff_member,
+    'Location ' || (i % 4) as location,
+    'Discipline ' || (i % 5) as discipline,
+    'Treatment ' || (i % 12) as item,
+    case when i % 6 >= 3 then 'Insurer ' || (i % 9) end as payer,
+    case when i % 6 < 3 then i end as appointment_id,
+    case when i % 6 >= 3 then i || '-C01' end as invoice_number,
+    null::date as invoice_date,
+    null::varchar as claim_folder,
+    null::date as claim_sent_on,
+    null::date as claim_answered_on,
+    null::date as policy_ended_on,
+    'balance' as amount_basis,
+    (i * 7919 % 1460)::bigint as age_days,
+    date '2026-09-30' as as_of
+from range(60000) as series (i)

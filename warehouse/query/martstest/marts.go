@@ -1,0 +1,83 @@
+// Package martstest writes small Parquet marts for tests of what reads them: a clinic of a handful of rows whose every
+// answer can be worked out by hand, and a large one for benchmarks. Their columns are those of sql/marts.
+package martstest
+
+import (
+	"database/sql"
+	"embed"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/falloff-analytics/falloff/warehouse/query"
+)
+
+//go:embed small/*.sql large/*.sql
+var scripts embed.FS
+
+// AsOf is the day whose state the marts describe.
+var AsOf = civil.Date{Year: 2026, Month: time.September, Day: 30}
+
+// Small writes the marts that small/ spells out, one Parquet file each, and gives their paths by mart.
+func Small(tb testing.TB) map[string][]string { return write(tb, "small") }
+
+// Large writes marts as a clinic with a million appointments has them: ledger and weeks in full size.
+func Large(tb testing.TB) map[string][]string { return write(tb, "large") }
+
+// Meta describes the snapshot that Small and Large write.
+func Meta(clinic, commit string) query.Meta {
+	return query.Meta{
+		Clinic: clinic, Name: "Harbour Street Physio", Commit: commit, AsOf: AsOf,
+		TimeZone: "America/Toronto", Currency: "CAD",
+		CommittedAt: time.Date(2026, time.October, 1, 6, 30, 0, 0, time.UTC),
+		Freshness: []query.Freshness{
+			{
+				Dataset: "appointments", Rows: 1200,
+				CoveredFrom: civil.Date{Year: 2025, Month: time.January, Day: 1}, CoveredTo: AsOf, ObservedOn: AsOf,
+			},
+			{
+				Dataset: "claims", Rows: 310,
+				CoveredFrom: civil.Date{Year: 2025, Month: time.January, Day: 1},
+				CoveredTo:   AsOf.AddDays(-2), ObservedOn: AsOf.AddDays(-1),
+			},
+			{Dataset: "insurers", Rows: 3},
+		},
+	}
+}
+
+func write(tb testing.TB, folder string) map[string][]string {
+	tb.Helper()
+	connector, err := duckdb.NewConnector(":memory:", nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer func() { _ = db.Close() }()
+	entries, err := scripts.ReadDir(folder)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	marts := map[string][]string{}
+	for _, entry := range entries {
+		script, err := scripts.ReadFile(folder + "/" + entry.Name())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		mart := strings.TrimSuffix(entry.Name(), ".sql")
+		path := filepath.Join(dir, mart+".parquet")
+		if _, err := db.Exec(fmt.Sprintf("copy (\n%s\n) to '%s' (format parquet)", script, path)); err != nil {
+			tb.Fatalf("writing mart %s: %v", mart, err)
+		}
+		marts[mart] = []string{path}
+	}
+	if len(marts) == 0 {
+		tb.Fatal("no marts were written")
+	}
+	return marts
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/falloff-analytics/falloff/warehouse/query"
+)
+
+// refusal is an answer that is not the one asked for: an HTTP status, a code for programs, a sentence and a hint for
+// people.
+type refusal struct {
+	status  int
+	Code    string
+	Message string
+	Hint    string
+}
+
+func (r *refusal) Error() string { return r.Message }
+
+// Codes of errors, as clients see them.
+const (
+	codeUnauthorized  = "unauthorized"
+	codeNotFound      = "not_found"
+	codeBadRequest    = "bad_request"
+	codeUnknownClinic = "unknown_clinic"
+	codeUnknownQuery  = "unknown_query"
+	codeBadParameter  = "bad_parameter"
+	codeUnavailable   = "unavailable"
+	codeTooLarge      = "too_large"
+	codeTimeout       = "timeout"
+	codeInternal      = "internal"
+)
+
+func badBody(err error) error {
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return &refusal{http.StatusRequestEntityTooLarge, codeTooLarge, "the request is too long", "send at most 64 KiB"}
+	}
+	return &refusal{http.StatusBadRequest, codeBadRequest, "the request is not the JSON object that is expected", `send {"clinic", "query", "params", "from", "to"}`}
+}
+
+func isUnknownClinic(err error) bool { return errors.Is(err, ErrUnknownClinic) }
+
+// refusalOf finds what a client is told of an error. What is unexpected is told in the log alone.
+func refusalOf(err error) *refusal {
+	var (
+		plain       *refusal
+		unknown     *query.UnknownQueryError
+		parameter   *query.ParameterError
+		unavailable *query.UnavailableError
+		tooLarge    *query.TooLargeError
+	)
+	switch {
+	case errors.As(err, &plain):
+		return plain
+	case isUnknownClinic(err):
+		return &refusal{http.StatusNotFound, codeUnknownClinic, "there is no such clinic in the lake", "GET /v1/clinics lists those there are"}
+	case errors.As(err, &unknown):
+		return &refusal{http.StatusNotFound, codeUnknownQuery, unknown.Error(), unknown.Hint()}
+	case errors.As(err, &parameter):
+		return &refusal{http.StatusBadRequest, codeBadParameter, parameter.Error(), parameter.Hint()}
+	case errors.As(err, &unavailable):
+		return &refusal{http.StatusConflict, codeUnavailable, unavailable.Error(), unavailable.Hint()}
+	case errors.As(err, &tooLarge):
+		return &refusal{http.StatusUnprocessableEntity, codeTooLarge, tooLarge.Error(), tooLarge.Hint()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &refusal{http.StatusGatewayTimeout, codeTimeout, "the query took too long", "narrow the time range or the parameters, or ask again when the server is less busy"}
+	default:
+		return &refusal{http.StatusInternalServerError, codeInternal, "the query server could not answer", "its log says why"}
+	}
+}
+
+// fail answers with what a client may know of the error, and logs what only the operator may.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	told := refusalOf(err)
+	if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		s.log.Error("a request failed", "path", r.URL.Path, "code", told.Code, "error", err)
+	}
+	s.refuse(w, told)
+}
+
+func (s *Server) refuse(w http.ResponseWriter, r *refusal) {
+	writeJSON(w, r.status, map[string]string{"error": r.Message, "hint": r.Hint, "code": r.Code})
+}
