@@ -56,3 +56,11 @@ func storage(doing string, err error) error {
 	}
 	return &StorageError{Doing: doing, Err: err}
 }
+
+// orSilent makes a nil Progress callable.
+func (p Progress) orSilent() Progress {
+	if p == nil {
+		return func(Step) {}
+	}
+	return p
+}

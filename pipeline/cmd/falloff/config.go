@@ -82,4 +82,3 @@ func firstOf(values ...string) string {
 	}
 	return ""
 }
-

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/falloff-analytics/falloff/extractors"
+	"github.com/falloff-analytics/falloff/extractors/jane"
+	"github.com/falloff-analytics/falloff/extractors/simclinic"
+	"github.com/falloff-analytics/falloff/extractors/simclinic/canary"
+	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
+	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+)
+
+// demonstration is what a demo found, as --json prints it.
+type demonstration struct {
+	*extracted
+	Lake string `json:"lake"`
+	// Planted is what the simulated staff forgot, Missing and Unexpected how the ledger differs from it.
+	Planted    int      `json:"planted"`
+	Found      int      `json:"found"`
+	Missing    []string `json:"missing"`
+	Unexpected []string `json:"unexpected"`
+	// Searched is how many planted identities were searched for in everything written; Leaked how many were found.
+	Searched int     `json:"identities_searched"`
+	Leaked   int     `json:"identities_found"`
+	Seconds  float64 `json:"seconds"`
+}
+
+func (a *app) demoCommand() *cobra.Command {
+	var dials simDials
+	dir := "demo"
+	cmd := &cobra.Command{
+		Use:   "demo [--dir DIR] [--lake s3://bucket/prefix]",
+		Short: "the whole way on a simulated clinic",
+		Long: `Starts a simulated clinic with its staff portal, signs in through a real browser, exports its reports, lands them under
+pseudonyms, builds the models, prints the ledger, and checks it against what the simulated staff really forgot. Then
+everything that was written is searched for the names, phones and notes that were planted in the portal.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			clinic, err := dials.clinic()
+			if err != nil {
+				return err
+			}
+			found, err := a.demo(cmd.Context(), clinic, dir)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return json.NewEncoder(a.stdout).Encode(found)
+			}
+			return nil
+		},
+	}
+	dials.register(cmd)
+	cmd.Flags().StringVar(&dir, "dir", dir, "`folder` for the lake and its keys")
+	cmd.Flags().StringVar(&a.flags.Lake, "lake", "", "put the lake elsewhere: a `folder`, or s3://bucket/prefix")
+	return cmd
+}
+
+const demoClinic = "demo"
+
+func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*demonstration, error) {
+	start := a.now()
+	options := pipeline.SiteOptions{
+		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic,
+		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Now: a.now,
+	}
+	dials := clinic.Dials()
+	a.tell("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
+	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
+	if err != nil {
+		return nil, err
+	}
+	site, err := pipeline.OpenSite(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	staff, err := portal.New(clinic, portal.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer staff.Close()
+	url, stopPortal, err := staff.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stopPortal()
+	clerk := portal.DefaultClerk()
+	progress, stop := a.progress()
+	out, err := a.extract(ctx, extraction{site: site, settings: &typed, portal: jane.Config{
+		BaseURL: url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "xlsx",
+		Window: extractors.Window{From: dials.From, To: dials.To},
+	}}, progress)
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	a.tellRefused(out)
+	found := &demonstration{extracted: out, Lake: options.Lake}
+	if err := a.demoLedger(ctx, site, clinic, found); err != nil {
+		return nil, err
+	}
+	if err := a.demoSearch(clinic, dir, found); err != nil {
+		return nil, err
+	}
+	found.Seconds = a.now().Sub(start).Seconds()
+	if err := found.verdict(); err != nil {
+		return nil, err
+	}
+	a.demoNext(found, options, dir, a.now().Sub(start))
+	return found, nil
+}
+
+// demoLedger prints the ledger by category and holds it against the truth.
+func (a *app) demoLedger(ctx context.Context, site *pipeline.Site, clinic *simclinic.Clinic, found *demonstration) error {
+	view, err := site.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = view.Close() }()
+	if !a.json {
+		if err := a.printSummary(ctx, view); err != nil {
+			return err
+		}
+	}
+	_, rows, err := view.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	ledger := map[string]bool{}
+	for _, r := range rows {
+		on, ok := r[2].(time.Time)
+		if !ok {
+			return fmt.Errorf("the ledger's occurred_on is %T, not a date", r[2])
+		}
+		ledger[fmt.Sprintf("%v %v %s %v", r[0], r[1], on.Format(time.DateOnly), r[3])] = true
+	}
+	found.Found = len(rows)
+	found.Missing, found.Unexpected = []string{}, []string{}
+	for _, l := range clinic.Truth() {
+		found.Planted++
+		row := fmt.Sprintf("%s %s %s %d", l.Category, l.SourceID, l.OccurredOn, l.AmountCents)
+		if !ledger[row] {
+			found.Missing = append(found.Missing, row)
+		}
+		delete(ledger, row)
+	}
+	for row := range ledger {
+		found.Unexpected = append(found.Unexpected, row)
+	}
+	slices.Sort(found.Missing)
+	slices.Sort(found.Unexpected)
+	a.tell("\nThe simulated staff forgot %d things. The ledger holds %d: %d missing, %d that should not be there.",
+		found.Planted, found.Found, len(found.Missing), len(found.Unexpected))
+	for _, row := range found.Missing {
+		a.tell("  missing     %s", row)
+	}
+	for _, row := range found.Unexpected {
+		a.tell("  unexpected  %s", row)
+	}
+	return nil
+}
+
+// printSummary prints what leaked by category, and where the patients stand.
+func (a *app) printSummary(ctx context.Context, view *pipeline.View) error {
+	if err := a.printLedgerSummary(ctx, view); err != nil {
+		return err
+	}
+	_, rows, err := view.Query(ctx, `
+		select status, count(*) as patients
+		from marts.patient_status
+		group by status
+		order by case status when 'active' then 1 when 'at_risk' then 2 else 3 end`)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for _, r := range rows {
+		parts = append(parts, fmt.Sprintf("%v %s", r[1], strings.ReplaceAll(fmt.Sprint(r[0]), "_", " ")))
+	}
+	_, err = fmt.Fprintf(a.stdout, "\nPatients: %s.\n", strings.Join(parts, ", "))
+	return err
+}
+
+// demoSearch searches everything below the demo's folder for every identity planted in the portal.
+func (a *app) demoSearch(clinic *simclinic.Clinic, dir string, found *demonstration) error {
+	planted := clinic.Planted()
+	searcher, err := canary.New(planted)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil //nolint:nilerr // the lake is elsewhere and nothing was written here
+	}
+	hits, err := searcher.Tree(dir)
+	if err != nil {
+		return err
+	}
+	found.Searched, found.Leaked = len(planted), len(hits)
+	a.tell("Searched every byte below %s for %d planted names, numbers and notes: %d found.", dir, len(planted), len(hits))
+	for _, h := range hits {
+		a.tell("  in %s, written as %s", h.File, h.Form)
+	}
+	return nil
+}
+
+// verdict fails a demo whose ledger is wrong or whose bytes hold an identity.
+func (d *demonstration) verdict() error {
+	switch {
+	case d.Leaked > 0:
+		return fmt.Errorf("%d planted identities were found in what was written: this is a bug, please report it", d.Leaked)
+	case len(d.Missing)+len(d.Unexpected) > 0:
+		return errors.New("the ledger differs from the simulated truth: this is a bug, please report it")
+	default:
+		return nil
+	}
+}
+
+func (a *app) demoNext(found *demonstration, o pipeline.SiteOptions, dir string, took time.Duration) {
+	where := fmt.Sprintf("--lake %s --clinic %s --config-dir %s", found.Lake, o.Clinic, filepath.Join(dir, "config"))
+	a.tell(`
+Done in %s. What to look at next:
+  bin/falloff leaks  %s --format csv
+  bin/falloff sql    %s -c "from marts.falloff_by_visit"
+  bin/falloff status %s
+  bin/falloff serve  %s     then Grafana: see infra/README.md`, elapsed(took), where, where, where, where)
+}

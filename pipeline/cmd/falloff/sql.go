@@ -1,0 +1,60 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func (a *app) sqlCommand() *cobra.Command {
+	var text, format string
+	cmd := &cobra.Command{
+		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json]",
+		Short: "run SQL over the lake, as its owner",
+		Example: `  falloff sql --lake lake --clinic harbour-street -c "from marts.patient_status limit 10"
+  falloff sql --lake lake --clinic harbour-street --format csv < question.sql`,
+		Args: cobra.NoArgs,
+		Long: `Runs one statement in an in-memory DuckDB in which every dataset of the newest commit is a view of the schema
+lake, and every mart one of the schema marts. "show all tables" lists them. Without -c the statement is read from standard
+input.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if text == "" {
+				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits
+					return usagef("no statement: give one with -c, or on standard input")
+				}
+				body, err := io.ReadAll(a.stdin)
+				if err != nil {
+					return err
+				}
+				text = string(body)
+			}
+			if strings.TrimSpace(text) == "" {
+				return usagef("no statement: give one with -c, or on standard input")
+			}
+			if a.json {
+				format = formatJSON
+			}
+			site, err := a.existingSite(cmd.Context())
+			if err != nil {
+				return err
+			}
+			view, err := site.Open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = view.Close() }()
+			columns, rows, err := view.Query(cmd.Context(), text)
+			if err != nil {
+				return usagef("%v", err)
+			}
+			return printRows(a.stdout, format, columns, rows)
+		},
+	}
+	a.lakeFlags(cmd)
+	cmd.Flags().StringVarP(&text, "command", "c", "", "the `SQL` statement")
+	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json")
+	return cmd
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"cloud.google.com/go/civil"
+	"github.com/spf13/cobra"
+
+	"github.com/falloff-analytics/falloff/pipeline"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status --lake DIR --clinic NAME",
+		Short: "show what has landed and how fresh it is",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			site, err := a.existingSite(cmd.Context())
+			if err != nil {
+				return err
+			}
+			status, err := site.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				encoder := json.NewEncoder(a.stdout)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(status)
+			}
+			return a.printStatus(status)
+		},
+	}
+	a.lakeFlags(cmd)
+	return cmd
+}
+
+func (a *app) printStatus(s *pipeline.Status) error {
+	built := "not built yet: run falloff build"
+	if s.BuiltAsOf.IsValid() {
+		built = fmt.Sprintf("as of %s, from commit %d", s.BuiltAsOf, s.BuiltFrom)
+		if s.Stale {
+			built += "; newer data has landed since: run falloff build"
+		}
+	}
+	_, err := fmt.Fprintf(a.stdout, "clinic    %s\nlake      %s\ncommit    %d, made %s\nreports   show %s\nmodels    %s\n\n",
+		s.Clinic, s.Lake, s.Commit, s.CommittedAt.Format("2006-01-02 15:04 MST"), orDash(s.AsOf), built)
+	if err != nil {
+		return err
+	}
+	var rows [][]any
+	for _, f := range s.Datasets {
+		rows = append(rows, []any{f.Dataset, f.Rows, f.Objects, f.Bytes, orDash(f.From), orDash(f.To), orDash(f.ObservedOn), s.Quarantined(f.Dataset)})
+	}
+	return printTable(a.stdout, []string{"dataset", "rows", "objects", "bytes", "complete from", "to", "observed on", "quarantined"}, rows)
+}
+
+func orDash(d civil.Date) string {
+	if !d.IsValid() {
+		return "-"
+	}
+	return d.String()
+}

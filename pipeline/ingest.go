@@ -1,0 +1,333 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/extractors"
+	"github.com/falloff-analytics/falloff/transforms"
+	"github.com/falloff-analytics/falloff/transforms/contract"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
+)
+
+// IngestOptions say how reports are taken in.
+type IngestOptions struct {
+	// Source names where the reports come from in the commit's checkpoints.
+	Source string
+	// Settings is the clinic's clinic.yaml; nil takes the one in the lake.
+	Settings *settings.Clinic
+	// Covers says that the reports hold every row of that range; zero leaves it to each report.
+	Covers extractors.Window
+	// ObservedOn is the report date of every report; zero leaves it to each report.
+	ObservedOn civil.Date
+	// Skip is told of a file that is no report, and why; such files are left out. Nil makes one an error.
+	Skip     func(name, why string)
+	Progress Progress
+}
+
+// Ingested says what came in.
+type Ingested struct {
+	Commit  int64      `json:"commit"`
+	AsOf    civil.Date `json:"as_of,omitzero"`
+	Changed bool       `json:"changed"`
+	Files   []File     `json:"files"`
+	// Merged is by dataset.
+	Merged map[string]lake.Merged `json:"merged"`
+}
+
+// File is one report that was read.
+type File struct {
+	Name        string     `json:"name"`
+	Dataset     string     `json:"dataset"`
+	Rows        int        `json:"rows"`
+	Quarantined int        `json:"quarantined"`
+	Dropped     []string   `json:"dropped_headers,omitempty"`
+	Forbidden   int        `json:"forbidden_cells"`
+	ObservedOn  civil.Date `json:"observed_on"`
+	// FirstQuarantined says in words what was wrong with the first quarantined row; it holds nothing of the row.
+	FirstQuarantined string `json:"first_quarantined,omitempty"`
+}
+
+// landing gathers the batches of one ingest.
+type landing struct {
+	transformer *transforms.Transformer
+	batches     []*transforms.Batch
+	names       map[string]string // payer id → name, in memory only
+	report      *Ingested
+}
+
+// Ingest reads every report of the source and lands them in one commit: all, or nothing of them.
+func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOptions) (*Ingested, error) {
+	progress := o.Progress.orSilent()
+	clinic, stored, err := s.clinicSettings(ctx, o.Settings)
+	if err != nil {
+		return nil, err
+	}
+	transformer, err := transforms.New(transforms.Options{Keys: s.Keys, Settings: clinic})
+	if err != nil {
+		return nil, err
+	}
+	in := &landing{transformer: transformer, names: map[string]string{}, report: &Ingested{Merged: map[string]lake.Merged{}}}
+	progress(Step{Name: "read"})
+	if err := source.Reports(ctx, func(report extractors.Report) error { return in.read(ctx, report, o, progress) }); err != nil {
+		return nil, sourceFailed(ctx, err)
+	}
+	if len(in.batches) == 0 {
+		return nil, refused("", errors.New("no report was found: docs/import.md says which files are reports, and by which headers they are known"))
+	}
+	progress(Step{Name: "read", Ended: true, Note: in.summary()})
+	progress(Step{Name: "land"})
+	var before int64
+	commit, err := s.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error {
+		before = 0
+		if tx.Head() != nil {
+			before = tx.Head().Number
+		}
+		return in.land(ctx, tx, o, stored)
+	})
+	if err != nil {
+		return nil, storage("landing the reports", err)
+	}
+	in.report.Commit, in.report.AsOf, in.report.Changed = commit.Number, commit.AsOf, commit.Number != before
+	note := fmt.Sprintf("commit %d, reports show %s", commit.Number, commit.AsOf)
+	if !in.report.Changed {
+		note = fmt.Sprintf("nothing new, commit %d stands", commit.Number)
+	}
+	progress(Step{Name: "land", Ended: true, Note: note})
+	return in.report, nil
+}
+
+// sourceFailed keeps errors that a caller decides on, and makes a refusal of every other.
+func sourceFailed(ctx context.Context, err error) error {
+	var failure *extractors.Failure
+	var refusal *RefusedError
+	if ctx.Err() != nil || errors.As(err, &failure) || errors.As(err, &refusal) {
+		return err
+	}
+	return refused("", err)
+}
+
+// clinicSettings gives the settings to read with, and their stored form when they were given anew.
+func (s *Site) clinicSettings(ctx context.Context, given *settings.Clinic) (settings.Clinic, []byte, error) {
+	if given != nil {
+		body, err := given.JSON()
+		return *given, body, err
+	}
+	head, err := s.Clinic.Head(ctx)
+	if errors.Is(err, lake.ErrNoCommit) {
+		return settings.Clinic{}, nil, refused("", errors.New("no clinic.yaml: put one into the folder, or name it with --settings; docs/import.md says what goes in"))
+	}
+	if err != nil {
+		return settings.Clinic{}, nil, storage("reading the lake", err)
+	}
+	clinic, err := s.settings(ctx, s.Clinic.Snapshot(head))
+	return clinic, nil, err
+}
+
+// read makes a batch of one report.
+func (in *landing) read(ctx context.Context, report extractors.Report, o IngestOptions, progress Progress) error {
+	if o.ObservedOn.IsValid() {
+		report.ObservedOn = o.ObservedOn
+	}
+	batch, err := in.transformer.Read(ctx, report)
+	if errors.Is(err, transforms.ErrNotAReport) && o.Skip != nil {
+		o.Skip(report.Name, "its header is not that of a report")
+		return nil
+	}
+	if err != nil {
+		return sourceFailed(ctx, err)
+	}
+	in.batches = append(in.batches, batch)
+	transforms.MergePayerNames(in.names, batch.PayerNames)
+	f := File{Name: batch.File, Dataset: batch.Dataset, Rows: batch.Rows, Quarantined: len(batch.Quarantine),
+		Forbidden: batch.ForbiddenCells, ObservedOn: batch.ObservedOn}
+	for _, d := range batch.Dropped {
+		f.Dropped = append(f.Dropped, d.Header)
+	}
+	if f.Quarantined > 0 {
+		f.FirstQuarantined = batch.Quarantine[0].String()
+	}
+	in.report.Files = append(in.report.Files, f)
+	progress(Step{Name: "read", Done: int64(len(in.batches)), Note: batch.File})
+	return nil
+}
+
+// summary says in a line what was read.
+func (in *landing) summary() string {
+	rows, quarantined := 0, 0
+	for _, f := range in.report.Files {
+		rows += f.Rows
+		quarantined += f.Quarantined
+	}
+	note := fmt.Sprintf("%d rows of %d reports", rows, len(in.report.Files))
+	if quarantined > 0 {
+		note += fmt.Sprintf(", %d rows quarantined", quarantined)
+	}
+	return note
+}
+
+// land merges every batch into the commit in the making.
+func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, stored []byte) error {
+	err := errors.Join(
+		upsert(ctx, tx, lake.Appointments, in, o, func(b *transforms.Batch) []contract.Appointment { return b.Appointments }),
+		upsert(ctx, tx, lake.InvoiceLines, in, o, func(b *transforms.Batch) []contract.InvoiceLine { return b.InvoiceLines }),
+		upsert(ctx, tx, lake.Claims, in, o, func(b *transforms.Batch) []contract.Claim { return b.Claims }),
+		upsert(ctx, tx, lake.Policies, in, o, func(b *transforms.Batch) []contract.Policy { return b.Policies }),
+		upsert(ctx, tx, lake.Shifts, in, o, func(b *transforms.Batch) []contract.Shift { return b.Shifts }),
+	)
+	if err != nil {
+		return err
+	}
+	for _, b := range in.batches {
+		tx.AdvanceAsOf(b.ReportDate)
+	}
+	if stored != nil {
+		if err := tx.PutSettings(ctx, stored); err != nil {
+			return err
+		}
+	}
+	in.countQuarantine(tx)
+	if err := in.nameInsurers(ctx, tx); err != nil {
+		return err
+	}
+	if tx.SameAsHead() {
+		return lake.ErrUnchanged
+	}
+	return nil
+}
+
+// upsert merges the rows of one dataset, from all files at once.
+func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T], in *landing, o IngestOptions,
+	rowsOf func(*transforms.Batch) []T,
+) error {
+	var rows []T
+	var covers []lake.Cover
+	var newest civil.Date
+	found := false
+	for _, b := range in.batches {
+		if b.Dataset != table.Name() {
+			continue
+		}
+		found = true
+		rows = append(rows, rowsOf(b)...)
+		if b.ObservedOn.After(newest) {
+			newest = b.ObservedOn
+		}
+		if b.Complete {
+			covers = append(covers, cover(table.Name(), b.Covers, b.ObservedOn))
+		}
+	}
+	if !found {
+		return nil
+	}
+	if !o.Covers.IsZero() {
+		covers = append(covers, cover(table.Name(), o.Covers, newest))
+	}
+	result, err := lake.Upsert(ctx, tx, table, lake.Batch[T]{Rows: rows, Covers: covers})
+	if err != nil {
+		return err
+	}
+	in.report.Merged[table.Name()] = result
+	return nil
+}
+
+// cover is a statement that a range is complete; datasets without days are complete as a whole.
+func cover(dataset string, window extractors.Window, observed civil.Date) lake.Cover {
+	if dataset == contract.Policies || dataset == contract.Insurers {
+		return lake.Cover{ObservedOn: observed}
+	}
+	return lake.Cover{From: window.From, To: window.To, ObservedOn: observed}
+}
+
+// countQuarantine keeps how many rows each dataset's reports lost, by reason.
+func (in *landing) countQuarantine(tx *lake.Tx) {
+	counts := map[string]map[string]int64{}
+	for _, b := range in.batches {
+		if counts[b.Dataset] == nil {
+			counts[b.Dataset] = map[string]int64{}
+		}
+		for _, q := range b.Quarantine {
+			counts[b.Dataset][q.Column+": "+string(q.Reason)]++
+		}
+	}
+	for dataset, reasons := range counts {
+		tx.SetQuarantine(dataset, reasons)
+	}
+}
+
+// nameInsurers decides which payers may be kept by name: those that claims, policies or the settings list, and that
+// enough patients have. It looks at the merged rows, so that the outcome does not depend on the order of imports.
+func (in *landing) nameInsurers(ctx context.Context, tx *lake.Tx) error {
+	snapshot := tx.Snapshot()
+	for row, err := range lake.Rows(ctx, snapshot, lake.Insurers) {
+		if err != nil {
+			return err
+		}
+		transforms.MergePayerNames(in.names, map[string]string{row.PayerID: row.Name})
+	}
+	patients := payerPatients{}
+	for row, err := range lake.Rows(ctx, snapshot, lake.InvoiceLines) {
+		if err != nil {
+			return err
+		}
+		if row.PayerID != nil {
+			patients.add(*row.PayerID, row.Patient)
+		}
+	}
+	for row, err := range lake.Rows(ctx, snapshot, lake.Claims) {
+		if err != nil {
+			return err
+		}
+		patients.add(row.PayerID, row.Patient)
+	}
+	for row, err := range lake.Rows(ctx, snapshot, lake.Policies) {
+		if err != nil {
+			return err
+		}
+		patients.add(row.PayerID, row.Patient)
+	}
+	counts := make(map[string]int, len(patients))
+	for id, set := range patients {
+		counts[id] = len(set)
+	}
+	observed := tx.AsOf()
+	if !observed.IsValid() {
+		return nil
+	}
+	rows := in.transformer.Insurers(in.names, counts, observed)
+	_, err := lake.Upsert(ctx, tx, lake.Insurers, lake.Batch[contract.Insurer]{Rows: rows, Covers: []lake.Cover{{ObservedOn: observed}}})
+	return err
+}
+
+// payerPatients are the patients of each payer.
+type payerPatients map[string]map[string]struct{}
+
+func (p payerPatients) add(payer, patient string) {
+	if payer == "" || patient == "" {
+		return
+	}
+	if p[payer] == nil {
+		p[payer] = map[string]struct{}{}
+	}
+	p[payer][patient] = struct{}{}
+}
+
+// DroppedHeaders lists the headers that were not taken, of all files, without repeats.
+func (r *Ingested) DroppedHeaders() string {
+	seen := map[string]bool{}
+	var out []string
+	for _, f := range r.Files {
+		for _, h := range f.Dropped {
+			if !seen[h] {
+				seen[h] = true
+				out = append(out, h)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}

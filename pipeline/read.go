@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/falloff-analytics/falloff/warehouse/lake"
+)
+
+// View is a snapshot of a clinic opened in an in-memory DuckDB, for its owner: each dataset is a view in the schema lake, each mart
+// one in the schema marts.
+type View struct {
+	DB     *sql.DB
+	Commit *lake.Commit
+	local  *lake.Local
+}
+
+// Open opens the newest snapshot. Close it.
+func (s *Site) Open(ctx context.Context) (*View, error) {
+	head, err := s.Clinic.Head(ctx)
+	if err != nil {
+		return nil, storage("opening the lake", err)
+	}
+	local, err := s.Clinic.Snapshot(head).Materialise(ctx, lake.Want{})
+	if err != nil {
+		return nil, storage("reading the lake", err)
+	}
+	v := &View{Commit: head, local: local}
+	if err := v.attach(ctx); err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
+func (v *View) attach(ctx context.Context) error {
+	connector, err := duckdb.NewConnector(":memory:", nil)
+	if err != nil {
+		return fmt.Errorf("starting DuckDB: %w", err)
+	}
+	v.DB = sql.OpenDB(connector)
+	statements := []string{"set temp_directory = ''", "create schema lake", "create schema marts"}
+	for schema, tables := range map[string]map[string][]string{"lake": v.local.Datasets, "marts": v.local.Marts} {
+		for _, name := range sortedKeys(tables) {
+			statements = append(statements, fmt.Sprintf("create view %s.%s as from read_parquet([%s], hive_partitioning = false)",
+				schema, name, quoteAll(tables[name])))
+		}
+	}
+	for _, statement := range statements {
+		if _, err := v.DB.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("opening the snapshot in DuckDB: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close frees the snapshot.
+func (v *View) Close() error {
+	var err error
+	if v.DB != nil {
+		err = v.DB.Close()
+	}
+	return errors.Join(err, v.local.Close())
+}
+
+func quoteAll(texts []string) string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = "'" + strings.ReplaceAll(t, "'", "''") + "'"
+	}
+	return strings.Join(out, ", ")
+}
+
+// ErrNotBuilt says that the marts are missing.
+var ErrNotBuilt = errors.New("the models were not built yet: run falloff build")
+
+// Query runs one statement and gives its column names and every row.
+func (v *View) Query(ctx context.Context, text string, args ...any) (columns []string, rows [][]any, err error) {
+	result, err := v.DB.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = result.Close() }()
+	columns, err = result.Columns()
+	if err != nil {
+		return nil, nil, err
+	}
+	for result.Next() {
+		row := make([]any, len(columns))
+		into := make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := result.Scan(into...); err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, row)
+	}
+	return columns, rows, result.Err()
+}
+
+// Ledger gives the leak ledger, the four columns that identify a leak first. Dates come as time.Time at midnight UTC.
+func (v *View) Ledger(ctx context.Context) (columns []string, rows [][]any, err error) {
+	if _, built := v.Commit.Marts["leak_ledger"]; !built {
+		return nil, nil, refused("reading the ledger", ErrNotBuilt)
+	}
+	return v.Query(ctx, `
+		select category, source_id, occurred_on, amount_cents,
+			columns(lambda c: c not in ('category', 'source_id', 'occurred_on', 'amount_cents'))
+		from marts.leak_ledger
+		order by category, source_id`)
+}
+
+// LedgerLine is one category of the ledger, added up.
+type LedgerLine struct {
+	Category, Certainty string
+	Leaks, AmountCents  int64
+	Oldest              time.Time
+	Currency            string
+}
+
+// LedgerSummary adds the ledger up by category and certainty, dearest first.
+func (v *View) LedgerSummary(ctx context.Context) ([]LedgerLine, error) {
+	if _, built := v.Commit.Marts["leak_ledger"]; !built {
+		return nil, refused("reading the ledger", ErrNotBuilt)
+	}
+	rows, err := v.DB.QueryContext(ctx, `
+		select category, certainty, count(*), cast(sum(amount_cents) as bigint), min(occurred_on), max(currency)
+		from marts.leak_ledger
+		group by category, certainty
+		order by sum(amount_cents) desc, category, certainty`)
+	if err != nil {
+		return nil, fmt.Errorf("adding the ledger up: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []LedgerLine
+	for rows.Next() {
+		var l LedgerLine
+		if err := rows.Scan(&l.Category, &l.Certainty, &l.Leaks, &l.AmountCents, &l.Oldest, &l.Currency); err != nil {
+			return nil, fmt.Errorf("adding the ledger up: %w", err)
+		}
+		out = append(out, l)
+	}
+	return out, rows.Err()
+}
+
+// BuiltAsOf is the day that the marts speak about, zero where there are none.
+func (v *View) BuiltAsOf() civil.Date { return v.Commit.Marts["leak_ledger"].AsOf }

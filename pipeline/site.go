@@ -1,0 +1,126 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+
+	"github.com/falloff-analytics/falloff/pipeline/vault"
+	"github.com/falloff-analytics/falloff/transforms/identity"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
+)
+
+// keyVersion is the version that pseudonyms carry until there is a rekey.
+const keyVersion = 1
+
+// SiteOptions say where a clinic's lake is and where this machine keeps its keys.
+type SiteOptions struct {
+	// Lake is a path or s3://bucket/prefix, Clinic the clinic's id in it.
+	Lake, Clinic string
+	// ConfigDir and KeyFile are as vault.DefaultPaths takes them.
+	ConfigDir, KeyFile string
+	// Now dates commits; nil is time.Now.
+	Now func() time.Time
+}
+
+// Site is one clinic of a lake, opened with its keys.
+type Site struct {
+	Clinic *lake.Clinic
+	Keys   identity.Keys
+	// KeyMade says that the lake had no key before, and KeyFile where the key that seals it lies.
+	KeyMade bool
+	KeyFile string
+}
+
+// OpenSite opens a clinic for writing, making lake and keys where there are none.
+func OpenSite(ctx context.Context, o SiteOptions) (*Site, error) {
+	store, err := lake.OpenStore(ctx, o.Lake)
+	if err != nil {
+		return nil, storage("opening the lake", err)
+	}
+	return openSite(ctx, store, o)
+}
+
+// OpenExistingSite opens a clinic that is in the lake already, so that a misspelt name does not make a new one.
+func OpenExistingSite(ctx context.Context, o SiteOptions) (*Site, error) {
+	store, err := lake.OpenStore(ctx, o.Lake)
+	if err != nil {
+		return nil, storage("opening the lake", err)
+	}
+	id, err := lake.ParseClinicID(o.Clinic)
+	if err != nil {
+		return nil, err
+	}
+	clinics, err := lake.Clinics(ctx, store)
+	if err != nil {
+		return nil, storage("looking for the clinics of the lake", err)
+	}
+	for _, there := range clinics {
+		if there == id {
+			return openSite(ctx, store, o)
+		}
+	}
+	hint := "it holds none yet: import reports or run an extraction first"
+	if len(clinics) > 0 {
+		hint = fmt.Sprintf("it holds %v", clinics)
+	}
+	return nil, storage("opening the lake", fmt.Errorf("no clinic %s in %s; %s", id, store, hint))
+}
+
+func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, error) {
+	id, err := lake.ParseClinicID(o.Clinic)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := vault.DefaultPaths(o.ConfigDir, o.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	machine, _, err := vault.Machine(paths)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := lake.Open(store, id, lake.Options{})
+	if err != nil {
+		return nil, err
+	}
+	key, made, err := vault.Clinic(ctx, paths, machine, string(id), sealedKeys{sealed})
+	if err != nil {
+		return nil, err
+	}
+	secret, err := identity.NewSecret(key[:])
+	if err != nil {
+		return nil, err
+	}
+	keys, err := identity.Derive(secret, keyVersion)
+	if err != nil {
+		return nil, err
+	}
+	clinic, err := lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), Now: o.Now})
+	if err != nil {
+		return nil, err
+	}
+	return &Site{Clinic: clinic, Keys: keys, KeyMade: made, KeyFile: paths.KeyFile}, nil
+}
+
+// sealedKeys lets the vault keep its sealed keys among the clinic's objects.
+type sealedKeys struct{ clinic *lake.Clinic }
+
+func (s sealedKeys) Get(ctx context.Context, key string) ([]byte, error) {
+	body, err := s.clinic.Key(ctx, path.Base(key))
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return body, err
+}
+
+func (s sealedKeys) Create(ctx context.Context, key string, body []byte) error {
+	err := s.clinic.CreateKey(ctx, path.Base(key), body)
+	if errors.Is(err, lake.ErrExists) {
+		return fmt.Errorf("%w: %w", fs.ErrExist, err)
+	}
+	return err
+}

@@ -1,0 +1,166 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/query"
+	"github.com/falloff-analytics/falloff/warehouse/server"
+)
+
+// Snapshots shows the clinics of a lake to the query server.
+type Snapshots struct {
+	store  lake.Store
+	open   func(ctx context.Context, clinic string) (*Site, error)
+	limits query.Limits
+}
+
+// NewSnapshots serves the lake that o names; o.Clinic limits it to one clinic where it is set.
+func NewSnapshots(ctx context.Context, o SiteOptions, limits query.Limits) (*Snapshots, error) {
+	store, err := lake.OpenStore(ctx, o.Lake)
+	if err != nil {
+		return nil, storage("opening the lake", err)
+	}
+	only := o.Clinic
+	return &Snapshots{store: store, limits: limits, open: func(ctx context.Context, clinic string) (*Site, error) {
+		if only != "" && clinic != only {
+			return nil, server.ErrUnknownClinic
+		}
+		there, err := lake.Clinics(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(there, lake.ClinicID(clinic)) {
+			return nil, server.ErrUnknownClinic
+		}
+		options := o
+		options.Clinic = clinic
+		return openSite(ctx, store, options)
+	}}, nil
+}
+
+// Clinics lists the clinics that are served.
+func (s *Snapshots) Clinics(ctx context.Context) ([]string, error) {
+	ids, err := lake.Clinics(ctx, s.store)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if _, err := s.open(ctx, string(id)); err == nil {
+			out = append(out, string(id))
+		}
+	}
+	return out, nil
+}
+
+// Head names the newest commit of a clinic.
+func (s *Snapshots) Head(ctx context.Context, clinic string) (string, error) {
+	head, _, err := s.head(ctx, clinic)
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(head.Number, 10), nil
+}
+
+func (s *Snapshots) head(ctx context.Context, clinic string) (*lake.Commit, *Site, error) {
+	site, err := s.open(ctx, clinic)
+	if err != nil {
+		return nil, nil, err
+	}
+	head, err := site.Clinic.Head(ctx)
+	if errors.Is(err, lake.ErrNoCommit) {
+		return nil, nil, server.ErrUnknownClinic
+	}
+	return head, site, err
+}
+
+// Open loads the marts of a clinic's newest commit.
+func (s *Snapshots) Open(ctx context.Context, clinic string) (server.Engine, error) {
+	head, site, err := s.head(ctx, clinic)
+	if err != nil {
+		return nil, err
+	}
+	snapshot := site.Clinic.Snapshot(head)
+	body, err := snapshot.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var typed settings.Clinic
+	if body != nil {
+		if typed, err = settings.FromJSON(body); err != nil {
+			return nil, err
+		}
+	}
+	local, err := snapshot.Materialise(ctx, lake.Want{Datasets: []string{}, Marts: sortedKeys(head.Marts)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = local.Close() }() // the engine has loaded what it needs by then
+	engine, err := query.Open(ctx, local.Marts, meta(clinic, head, typed), s.limits)
+	if err != nil {
+		return nil, fmt.Errorf("opening commit %d of clinic %s: %w", head.Number, clinic, err)
+	}
+	return engine, nil
+}
+
+func meta(clinic string, head *lake.Commit, typed settings.Clinic) query.Meta {
+	m := query.Meta{
+		Clinic: clinic, Name: typed.Name, Commit: strconv.FormatInt(head.Number, 10), AsOf: head.AsOf,
+		TimeZone: typed.TimeZone, Currency: typed.Currency, CommittedAt: head.CreatedAt,
+	}
+	for _, mart := range head.Marts {
+		m.AsOf = mart.AsOf
+		break
+	}
+	for _, f := range Freshness(head) {
+		m.Freshness = append(m.Freshness, query.Freshness{
+			Dataset: f.Dataset, CoveredFrom: f.From, CoveredTo: f.To, ObservedOn: f.ObservedOn, Rows: f.Rows,
+		})
+	}
+	return m
+}
+
+// DatasetFreshness says what has landed of one dataset.
+type DatasetFreshness struct {
+	Dataset string `json:"dataset"`
+	Rows    int64  `json:"rows"`
+	Objects int    `json:"objects"`
+	Bytes   int64  `json:"bytes"`
+	// From and To bound what complete reports covered, zero where none was complete or the dataset has no days.
+	From       civil.Date `json:"covered_from,omitzero"`
+	To         civil.Date `json:"covered_to,omitzero"`
+	ObservedOn civil.Date `json:"observed_on,omitzero"`
+}
+
+// Freshness tells of every dataset of a commit what has landed, in the order of their names.
+func Freshness(head *lake.Commit) []DatasetFreshness {
+	var out []DatasetFreshness
+	for _, name := range sortedKeys(head.Datasets) {
+		d := head.Datasets[name]
+		f := DatasetFreshness{Dataset: name, Rows: d.Rows(), Objects: len(d.Objects), ObservedOn: head.AsOf}
+		for _, o := range d.Objects {
+			f.Bytes += o.Bytes
+		}
+		for i, c := range d.Covers {
+			if c.From.IsValid() && (!f.From.IsValid() || c.From.Before(f.From)) {
+				f.From = c.From
+			}
+			if c.To.IsValid() && c.To.After(f.To) {
+				f.To = c.To
+			}
+			if i == 0 || c.ObservedOn.After(f.ObservedOn) {
+				f.ObservedOn = c.ObservedOn
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,51 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"cloud.google.com/go/civil"
+)
+
+// Status is what a clinic's lake holds at its newest commit.
+type Status struct {
+	Clinic      string    `json:"clinic"`
+	Lake        string    `json:"lake"`
+	Commit      int64     `json:"commit"`
+	CommittedAt time.Time `json:"committed_at"`
+	// AsOf is the newest day that the reports show; BuiltAsOf the day the marts speak about, BuiltFrom the commit they were made
+	// from, zero where there are none. Stale says that newer data has landed since.
+	AsOf       civil.Date                  `json:"as_of,omitzero"`
+	BuiltAsOf  civil.Date                  `json:"built_as_of,omitzero"`
+	BuiltFrom  int64                       `json:"built_from,omitempty"`
+	Stale      bool                        `json:"stale"`
+	Datasets   []DatasetFreshness          `json:"datasets"`
+	Quarantine map[string]map[string]int64 `json:"quarantine,omitempty"`
+}
+
+// Quarantined counts the rows that a dataset's last reports lost to validation.
+func (s *Status) Quarantined(dataset string) int64 {
+	var n int64
+	for _, count := range s.Quarantine[dataset] {
+		n += count
+	}
+	return n
+}
+
+// Status reads the newest commit.
+func (s *Site) Status(ctx context.Context) (*Status, error) {
+	head, err := s.Clinic.Head(ctx)
+	if err != nil {
+		return nil, storage("reading the lake", err)
+	}
+	out := &Status{
+		Clinic: string(s.Clinic.ID()), Lake: s.Clinic.Store().String(), Commit: head.Number, CommittedAt: head.CreatedAt.UTC(),
+		AsOf: head.AsOf, Datasets: Freshness(head), Quarantine: head.Quarantine,
+	}
+	for _, m := range head.Marts {
+		out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input
+		out.Stale = m.Input != dataCommit(head)
+		break
+	}
+	return out, nil
+}

@@ -1,0 +1,136 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/extractors"
+	"github.com/falloff-analytics/falloff/extractors/simclinic"
+	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/transforms/identity"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+)
+
+// exported is a simulated clinic's reports as a person would have exported them.
+func exported(t *testing.T, clinic *simclinic.Clinic, format string) handed {
+	t.Helper()
+	var out handed
+	from, to := clinic.Dials().From, clinic.ReportDate()
+	for _, report := range simclinic.Reports() {
+		windows := []extractors.Window{{From: from, To: to}}
+		switch report {
+		case "appointments":
+			windows[0].To = clinic.Horizon()
+		case "shift":
+			windows = nil
+			for first := (civil.Date{Year: from.Year, Month: from.Month, Day: 1}); !first.After(to); {
+				next := civil.DateOf(first.In(time.UTC).AddDate(0, 1, 0))
+				windows = append(windows, extractors.Window{From: first, To: next.AddDays(-1)})
+				first = next
+			}
+		}
+		for _, w := range windows {
+			table, err := clinic.Table(report, w.From, w.To)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var body bytes.Buffer
+			write := clinic.WriteCSV
+			if format == "xlsx" {
+				write = clinic.WriteXLSX
+			}
+			if err := write(&body, table); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, extractors.Report{Name: clinic.FileName(report, w.From, w.To, format), Body: body.Bytes(), StatedRows: -1})
+		}
+	}
+	return out
+}
+
+// TestLedgerEqualsTheSimulatedTruth holds the SQL against what the simulated staff forgot: every planted leak found, nothing
+// else, to the cent; and the statuses on every day that the truth speaks of.
+func TestLedgerEqualsTheSimulatedTruth(t *testing.T) {
+	for _, seed := range []uint64{1, 2, 3, 4, 5} {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			dials := simclinic.DefaultDials()
+			dials.Seed = seed
+			checkTruth(t, dials, map[bool]string{true: "xlsx", false: "csv"}[seed == 2])
+		})
+	}
+}
+
+func checkTruth(t *testing.T, dials simclinic.Dials, format string) {
+	t.Helper()
+	ctx := context.Background()
+	clinic, err := simclinic.New(dials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := testSite(t, "simulated")
+	in, err := site.Ingest(ctx, exported(t, clinic, format), pipeline.IngestOptions{Source: "test", Settings: &typed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range in.Files {
+		if f.Quarantined > 0 {
+			t.Errorf("%s: %d rows quarantined: %s", f.Name, f.Quarantined, f.FirstQuarantined)
+		}
+	}
+	if in.AsOf != clinic.ReportDate() {
+		t.Errorf("the reports are taken to show %s, not %s", in.AsOf, clinic.ReportDate())
+	}
+	if _, err := site.Build(ctx, pipeline.BuildOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	view, err := site.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = view.Close() }()
+	var want, got []string
+	for _, l := range clinic.Truth() {
+		want = append(want, fmt.Sprintf("%s %s %s %d", l.Category, l.SourceID, l.OccurredOn, l.AmountCents))
+	}
+	_, rows, err := view.Ledger(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%v %v %s %v", r[0], r[1], r[2].(time.Time).Format(time.DateOnly), r[3]))
+	}
+	compare(t, "leak", want, got)
+
+	byDay := map[civil.Date][]string{}
+	for _, s := range clinic.States() {
+		byDay[s.Date] = append(byDay[s.Date], site.Keys.Pseudonym(identity.Patient, s.Patient)+" "+string(s.Status))
+	}
+	for day, want := range byDay {
+		if _, err := site.Build(ctx, pipeline.BuildOptions{AsOf: day}); err != nil {
+			t.Fatal(err)
+		}
+		at, err := site.Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rows, err := at.Query(ctx, "select patient, status from marts.patient_status")
+		_ = at.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range rows {
+			got = append(got, fmt.Sprintf("%v %v", r[0], r[1]))
+		}
+		compare(t, fmt.Sprint("status on ", day), want, got)
+	}
+}
