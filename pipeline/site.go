@@ -91,11 +91,7 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	secret, err := identity.NewSecret(key[:])
-	if err != nil {
-		return nil, err
-	}
-	keys, err := identity.Derive(secret, keyVersion)
+	keys, err := identity.Derive(key, keyVersion)
 	if err != nil {
 		return nil, err
 	}

@@ -22,28 +22,12 @@ import (
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+
+	"github.com/falloff-analytics/falloff/transforms/identity"
 )
 
 // KeySize is the length of machine and clinic keys in bytes.
-const KeySize = 32
-
-// A Key is a secret of KeySize bytes. Every way of printing it gives `[redacted]`.
-type Key [KeySize]byte
-
-// String hides the key.
-func (Key) String() string { return "[redacted]" }
-
-// GoString hides the key from %#v.
-func (Key) GoString() string { return "[redacted]" }
-
-// Format hides the key from every verb.
-func (Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]")) }
-
-// MarshalJSON hides the key.
-func (Key) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
-
-// MarshalText hides the key.
-func (Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+const KeySize = identity.KeySize
 
 // Objects is the part of a clinic's store that the vault needs. Get gives an error that wraps fs.ErrNotExist for an
 // object that is not there, Create one that wraps fs.ErrExist for one that is.
@@ -78,7 +62,7 @@ func DefaultPaths(configDir, keyFile string) (Paths, error) {
 }
 
 // Machine reads the machine key, or makes one where there is none yet; made says which.
-func Machine(p Paths) (key Key, made bool, err error) {
+func Machine(p Paths) (key identity.Secret, made bool, err error) {
 	text, err := os.ReadFile(p.KeyFile)
 	switch {
 	case err == nil:
@@ -90,10 +74,10 @@ func Machine(p Paths) (key Key, made bool, err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return key, false, fmt.Errorf("reading the machine key: %w", err)
 	}
-	if _, err := rand.Read(key[:]); err != nil {
+	if key, err = random(); err != nil {
 		return key, false, fmt.Errorf("making a machine key: %w", err)
 	}
-	if err := createFile(p.KeyFile, []byte(hex.EncodeToString(key[:])+"\n")); err != nil {
+	if err := createFile(p.KeyFile, []byte(hex.EncodeToString(key.Expose())+"\n")); err != nil {
 		if errors.Is(err, fs.ErrExist) { // another process made it first
 			return Machine(p)
 		}
@@ -102,14 +86,21 @@ func Machine(p Paths) (key Key, made bool, err error) {
 	return key, true, nil
 }
 
-func parseKey(text string) (Key, error) {
-	var key Key
+// random makes a new key.
+func random() (identity.Secret, error) {
+	raw := make([]byte, KeySize)
+	if _, err := rand.Read(raw); err != nil {
+		return identity.Secret{}, err
+	}
+	return identity.NewSecret(raw)
+}
+
+func parseKey(text string) (identity.Secret, error) {
 	raw, err := hex.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(raw) != KeySize {
-		return key, fmt.Errorf("it must hold %d bytes as %d hexadecimal digits; restore it from your copy, or name another with --key-file", KeySize, 2*KeySize)
+		return identity.Secret{}, fmt.Errorf("it must hold %d bytes as %d hexadecimal digits; restore it from your copy, or name another with --key-file", KeySize, 2*KeySize)
 	}
-	copy(key[:], raw)
-	return key, nil
+	return identity.NewSecret(raw)
 }
 
 func checkMode(path string) error {
@@ -162,7 +153,7 @@ const clinicKeyObject = "keys/clinic-key.json"
 
 // Clinic gives the clinic's key: the one sealed in its lake; for a new lake the copy this machine has of that clinic's
 // key, or a new random one. made says that the lake had none.
-func Clinic(ctx context.Context, p Paths, machine Key, clinic string, lake Objects) (key Key, made bool, err error) {
+func Clinic(ctx context.Context, p Paths, machine identity.Secret, clinic string, lake Objects) (key identity.Secret, made bool, err error) {
 	body, err := lake.Get(ctx, clinicKeyObject)
 	if err == nil {
 		key, err = open(machine, clinic, body)
@@ -192,9 +183,9 @@ func Clinic(ctx context.Context, p Paths, machine Key, clinic string, lake Objec
 }
 
 // copyOrNew reads this machine's copy of the clinic's key, or makes key and copy.
-func copyOrNew(p Paths, machine Key, clinic string) (Key, error) {
+func copyOrNew(p Paths, machine identity.Secret, clinic string) (identity.Secret, error) {
 	path := filepath.Join(p.Copies, fingerprint(machine)+"-"+clinic+".json")
-	var key Key
+	var key identity.Secret
 	body, err := os.ReadFile(path)
 	if err == nil {
 		key, err = open(machine, clinic, body)
@@ -206,7 +197,7 @@ func copyOrNew(p Paths, machine Key, clinic string) (Key, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, fmt.Errorf("reading the copy of a clinic key: %w", err)
 	}
-	if _, err := rand.Read(key[:]); err != nil {
+	if key, err = random(); err != nil {
 		return key, fmt.Errorf("making a clinic key: %w", err)
 	}
 	body, err = seal(machine, clinic, key)
@@ -222,27 +213,27 @@ func copyOrNew(p Paths, machine Key, clinic string) (Key, error) {
 	return key, nil
 }
 
-func fingerprint(machine Key) string {
-	sum := sha256.Sum256(append([]byte("falloff machine key "), machine[:]...))
+func fingerprint(machine identity.Secret) string {
+	sum := sha256.Sum256(append([]byte("falloff machine key "), machine.Expose()...))
 	return hex.EncodeToString(sum[:6])
 }
 
 func associated(clinic string) []byte { return []byte("falloff clinic key v1 " + clinic) }
 
-func seal(machine Key, clinic string, key Key) ([]byte, error) {
-	aead, err := subtle.NewAESGCM(machine[:])
+func seal(machine identity.Secret, clinic string, key identity.Secret) ([]byte, error) {
+	aead, err := subtle.NewAESGCM(machine.Expose())
 	if err != nil {
 		return nil, fmt.Errorf("sealing a clinic key: %w", err)
 	}
-	body, err := aead.Encrypt(key[:], associated(clinic))
+	body, err := aead.Encrypt(key.Expose(), associated(clinic))
 	if err != nil {
 		return nil, fmt.Errorf("sealing a clinic key: %w", err)
 	}
 	return json.Marshal(sealed{Version: 1, Cipher: "AES-256-GCM", SealedBy: fingerprint(machine), Body: body})
 }
 
-func open(machine Key, clinic string, body []byte) (Key, error) {
-	var key Key
+func open(machine identity.Secret, clinic string, body []byte) (identity.Secret, error) {
+	var key identity.Secret
 	var s sealed
 	if err := json.Unmarshal(body, &s); err != nil || s.Version != 1 {
 		return key, errors.New("it is not a sealed key of a version this program knows")
@@ -250,7 +241,7 @@ func open(machine Key, clinic string, body []byte) (Key, error) {
 	if s.SealedBy != fingerprint(machine) {
 		return key, errors.New("it was sealed by another machine's key; name that one with --key-file")
 	}
-	aead, err := subtle.NewAESGCM(machine[:])
+	aead, err := subtle.NewAESGCM(machine.Expose())
 	if err != nil {
 		return key, err
 	}
@@ -258,6 +249,5 @@ func open(machine Key, clinic string, body []byte) (Key, error) {
 	if err != nil || len(plain) != KeySize {
 		return key, errors.New("it was changed after it was sealed, or belongs to another clinic")
 	}
-	copy(key[:], plain)
-	return key, nil
+	return identity.NewSecret(plain)
 }

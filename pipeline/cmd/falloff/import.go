@@ -45,11 +45,12 @@ docs/import.md lists the reports, with a sample of each.`,
 			if err != nil {
 				return &pipeline.RefusedError{Err: err}
 			}
-			found, _, err := source.Settings()
-			if err != nil {
-				return &pipeline.RefusedError{Err: err}
+			if settingsFile == "" {
+				if settingsFile, _, err = source.Settings(); err != nil {
+					return &pipeline.RefusedError{Err: err}
+				}
 			}
-			clinic, err := readSettings(firstOf(settingsFile, found))
+			clinic, err := readSettings(settingsFile)
 			if err != nil {
 				return err
 			}
