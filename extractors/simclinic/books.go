@@ -151,7 +151,7 @@ type policy struct {
 	status                        string
 }
 
-// pass is a run of prepaid visits; group a class that several people are booked into.
+// group is a class that several people are booked into.
 type group struct {
 	people []int32
 }

@@ -12,6 +12,8 @@ type life struct {
 	wishTime int
 	// taken are the days on which something is booked: nobody is booked twice on one day but on purpose.
 	taken []day
+	// primary is the discipline this person first came for.
+	primary int
 	// seen says that a visit has taken place; prompt is the day of the first that was marked at once.
 	seen   bool
 	prompt day
@@ -43,6 +45,7 @@ func (w *world) live(id int32) {
 	l.wishTime = l.between(8*60, 18*60)
 	l.careful = 0.6 + 0.8*l.Float64()
 	discipline := l.primaryDiscipline()
+	l.primary = discipline
 	first, again := p.joins, false
 	for range 8 {
 		last, goesOn := l.followPlan(discipline, first, again)
@@ -56,7 +59,7 @@ func (w *world) live(id int32) {
 			discipline = l.IntN(len(w.premises.specialities))
 		}
 	}
-	l.spendNight(discipline)
+	l.spendNight()
 }
 
 // primaryDiscipline is what this person comes for; nearly half come for the first of the catalogue.
@@ -85,7 +88,7 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 	if l.person.known && !again && !l.chance(0.3) {
 		visits = l.between(2, visits)
 	}
-	ahead1, ahead1At := 0, moment(0)
+	series, seriesMade := 0, moment(0) // visits still to book of those that were booked in one go, and when that was
 	misses := 0
 	for done := 0; done < visits; {
 		a, ok := l.book(discipline, wish, lo, kind, done == 0 && !isKnown && !l.person.known)
@@ -97,7 +100,7 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 		kind = bookAtOnce
 		switch how {
 		case ahead:
-			if ahead1 == 0 {
+			if series == 0 {
 				return last, false
 			}
 			wish = last + l.cadence(care, done)
@@ -117,9 +120,9 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 			lo = at
 			if l.chance(0.35) {
 				kind = bookLater
-			} else if ahead1 == 0 && l.chance(0.3) {
+			} else if series == 0 && l.chance(0.3) {
 				// Some book the next few visits in one go.
-				ahead1, ahead1At = l.between(2, 4), at
+				series, seriesMade = l.between(2, 4), at
 			}
 		case moved:
 			lo = at
@@ -133,9 +136,9 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 			wish = max(last, w.calendar.dayOf(at)) + l.days(1, 9)
 			kind = bookLater
 		}
-		if ahead1 > 0 && how != moved {
-			ahead1--
-			lo, kind = ahead1At, bookAtOnce
+		if series > 0 && how != moved {
+			series--
+			lo, kind = seriesMade, bookAtOnce
 		}
 	}
 	return last, true
@@ -187,6 +190,9 @@ func (l *life) book(discipline int, wish day, lo moment, kind bookingKind, first
 			continue
 		}
 		start := w.calendar.at(d, minute)
+		if w.calendar.dayOf(start) != d {
+			continue // a day that a zone once left out
+		}
 		made := lo
 		switch kind {
 		case bookLater:

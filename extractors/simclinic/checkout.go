@@ -161,6 +161,7 @@ func (l *life) usePass(inv int32, price int64, on day) {
 // billAhead is Patient Pre-Pay: the patient pays everything at the desk, and the insurer's part is a courtesy claim.
 func (l *life) billAhead(inv int32, price int64, on day) {
 	w := l.w
+	w.policies[l.person.policies[0]].used++
 	p := l.addPart(inv, part{side: toPatient, insurer: none, issued: on, total: price, collected: price})
 	l.renumberLater(p)
 	c := l.addPart(inv, part{

@@ -46,7 +46,7 @@ func (w *world) planClasses() {
 				continue
 			}
 			_, working := p.shiftOn(d)
-			held := working && w.schedule.free(s.staff, d, s.minute, length)
+			held := working && w.schedule.free(s.staff, d, s.minute, length) && w.calendar.dayOf(w.calendar.at(d, s.minute)) == d
 			if held {
 				w.schedule.take(s.staff, d, s.minute, length)
 			}
@@ -56,9 +56,11 @@ func (w *world) planClasses() {
 	}
 }
 
-// maybeJoinClass enrols somebody who comes for the first discipline in some weeks of a class.
+// maybeJoinClass enrols somebody who has come for the first discipline in some weeks of a class. Only those whose first
+// discipline it was: a class is entered into the schedule before its people are, so that others would seem to have been
+// booked ahead in a discipline in which they had never been seen.
 func (l *life) maybeJoinClass(discipline int, after day) {
-	if discipline != 0 || l.prompt > after || !l.chance(oddsJoinsClass) {
+	if discipline != 0 || l.primary != 0 || l.prompt > after || !l.chance(oddsJoinsClass) {
 		return
 	}
 	s := &l.w.series[int(l.id)%len(l.w.series)]

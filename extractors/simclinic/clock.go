@@ -19,7 +19,6 @@ var epoch = civil.Date{Year: 1970, Month: time.January, Day: 1}
 func dayOf(d civil.Date) day             { return day(d.DaysSince(epoch)) }
 func (d day) date() civil.Date           { return epoch.AddDays(int(d)) }
 func (d day) weekday() time.Weekday      { return time.Weekday((int(d)%7 + 4 + 7) % 7) }
-func (d day) isWeekend() bool            { w := d.weekday(); return w == time.Sunday || w == time.Saturday }
 func (d day) monthStart() day            { c := d.date(); return d - day(c.Day-1) }
 func (d day) nextMonth() day             { return (d.monthStart() + 31).monthStart() }
 func (m moment) plus(minutes int) moment { return m + moment(minutes)*60 }

@@ -94,7 +94,11 @@ var reportTitles = map[string]string{
 
 // preamble is what stands before the header.
 func (c *Clinic) preamble(l listing, style Style) []string {
-	title := reportTitles[l.report] + " - " + c.Name()
+	title, known := reportTitles[l.report]
+	if !known {
+		title = l.report // a portal's own report, such as its activity log
+	}
+	title += " - " + c.Name()
 	switch {
 	case style.Preamble <= 0:
 		return nil

@@ -130,11 +130,11 @@ func (d Dials) Validate() error {
 	if d.From.Year < 1990 || d.To.Year > 2100 {
 		return fmt.Errorf("the history %v to %v lies outside 1990 to 2100", d.From, d.To)
 	}
-	switch days := d.To.DaysSince(d.From); {
-	case days < 0:
+	switch days := d.To.DaysSince(d.From) + 1; {
+	case days <= 0:
 		return fmt.Errorf("from %v is after to %v: swap them", d.From, d.To)
 	case days < 60:
-		return fmt.Errorf("the history %v to %v is %d days long: make it at least 60", d.From, d.To, days+1)
+		return fmt.Errorf("the history %v to %v is %d days long: make it at least 60", d.From, d.To, days)
 	case days > 20*366:
 		return fmt.Errorf("the history %v to %v is longer than 20 years", d.From, d.To)
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/civil"
@@ -70,10 +71,15 @@ func (c *Clinic) Export(ctx context.Context, dir, truthFile, format string) erro
 	if err := writeWhole(truthFile, c.WriteTruth); err != nil {
 		return err
 	}
-	return writeWhole(truthFile+".states.csv", c.WriteStates)
+	return writeWhole(truthFile+statesSuffix, c.WriteStates)
 }
 
-const settingsFile = "clinic.yaml"
+const (
+	settingsFile = "clinic.yaml"
+	statesSuffix = ".states.csv"
+	// partPrefix starts the names of files that are being written.
+	partPrefix = ".simclinic-"
+)
 
 // WriteTruth writes the truth as CSV.
 func (c *Clinic) WriteTruth(w io.Writer) error {
@@ -149,21 +155,21 @@ func (c *Clinic) claimFolder(dir, truthFile string) error {
 	if err != nil {
 		return fmt.Errorf("reading the export folder: %w", err)
 	}
-	mine := func(entry fs.DirEntry) bool {
-		name := entry.Name()
-		path := filepath.Join(dir, name)
-		return !entry.IsDir() && (strings.HasPrefix(name, c.Slug()+"_") || name == settingsFile ||
-			path == filepath.Clean(truthFile) || path == filepath.Clean(truthFile)+".states.csv")
+	left := func(entry fs.DirEntry) bool { // by an earlier export, whole or broken off
+		return !entry.IsDir() && (strings.HasPrefix(entry.Name(), c.Slug()+"_") || strings.HasPrefix(entry.Name(), partPrefix))
 	}
+	exported := slices.ContainsFunc(entries, left)
 	for _, entry := range entries {
-		if !mine(entry) {
+		path := filepath.Join(dir, entry.Name())
+		isTruth := path == filepath.Clean(truthFile) || path == filepath.Clean(truthFile)+statesSuffix
+		if !left(entry) && !isTruth && !(exported && entry.Name() == settingsFile) {
 			return fmt.Errorf("export folder %s holds %q, which is no report of a simulated clinic: choose an empty folder", dir, entry.Name())
 		}
 	}
 	// Reports of an earlier export under other dials would be read as this clinic's.
 	for _, entry := range entries {
-		if name := entry.Name(); strings.HasPrefix(name, c.Slug()+"_") {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if left(entry) {
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("removing the report of an earlier export: %w", err)
 			}
 		}
@@ -173,7 +179,7 @@ func (c *Clinic) claimFolder(dir, truthFile string) error {
 
 // writeWhole writes a file beside its place and moves it there once it is complete.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".simclinic-*")
+	file, err := os.CreateTemp(filepath.Dir(path), partPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}

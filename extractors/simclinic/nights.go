@@ -26,17 +26,14 @@ func (w *world) planNights() {
 	}
 }
 
-// spendNight gives somebody who knows the clinic a visit in such a night.
-func (l *life) spendNight(discipline int) {
+// spendNight gives somebody who knows the clinic a visit in such a night, in the discipline they first came for.
+func (l *life) spendNight() {
 	w := l.w
 	if l.prompt == never || l.person.cover != selfPay && l.person.cover != shared || !l.chance(0.7) {
 		return
 	}
-	staff, ok := l.staff[discipline]
-	if !ok {
-		return
-	}
-	what := w.premises.itemNamed(w.premises.specialities[discipline].short.name)
+	staff := l.staff[l.primary]
+	what := w.premises.itemNamed(w.premises.specialities[l.primary].short.name)
 	for i := range w.nights {
 		slot := &w.nights[i]
 		on := w.calendar.dayOf(slot.start)

@@ -2,6 +2,7 @@ package simclinic
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,9 +30,10 @@ func mustClinic(t testing.TB, dials Dials) *Clinic {
 	return c
 }
 
-// records gives a whole report as rows by header.
+// record is a row of a report by header.
 type record map[string]Cell
 
+// records are the rows of a whole report, bookings ahead included.
 func records(t testing.TB, c *Clinic, report string) []record {
 	t.Helper()
 	table, err := c.Table(report, c.Dials().From, c.Horizon())
@@ -130,8 +132,8 @@ func parseDecimal(t testing.TB, s string, decimals int) int64 {
 	for len(fraction) < decimals {
 		fraction += "0"
 	}
-	var n int64
-	if _, err := fmt.Sscan(strings.TrimLeft(whole+fraction, "0")+"", &n); err != nil && strings.Trim(whole+fraction, "0") != "" {
+	n, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err != nil || len(fraction) != decimals {
 		t.Fatalf("amount %q: %v", s, err)
 	}
 	return n

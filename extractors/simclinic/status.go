@@ -116,7 +116,7 @@ func (w *world) statesOn(all []encounter, on day) []PatientState {
 				s.last = e.on
 			}
 		}
-		if s.last != never {
+		if s.last != never || s.ahead {
 			found = append(found, s)
 		}
 		i = next
@@ -129,16 +129,20 @@ func (w *world) statesOn(all []encounter, on day) []PatientState {
 		}
 	}
 	var out []PatientState
-	best := fallenOff
+	best, came := fallenOff, false
 	for i, s := range found {
 		twice := usual[s.group]
 		if len(s.gaps) > 0 {
 			twice = twiceMedian(s.gaps)
 		}
+		// A booking ahead makes the patient active also where it would be the first visit in its discipline.
 		best = min(best, s.status(on, twice))
+		came = came || s.last != never
 		if i+1 == len(found) || found[i+1].person != s.person {
-			out = append(out, PatientState{Patient: w.people[s.person].guid, Date: on.date(), Status: engagementNames[best]})
-			best = fallenOff
+			if came {
+				out = append(out, PatientState{Patient: w.people[s.person].guid, Date: on.date(), Status: engagementNames[best]})
+			}
+			best, came = fallenOff, false
 		}
 	}
 	return out
