@@ -150,6 +150,12 @@ func historyFrom(head *lake.Commit) civil.Date {
 	return first
 }
 
+// Settings reads the clinic's settings as the newest commit has them.
+func (s *Site) Settings(ctx context.Context) (settings.Clinic, error) {
+	clinic, _, err := s.clinicSettings(ctx, nil)
+	return clinic, err
+}
+
 // settings reads the clinic's settings of a snapshot.
 func (s *Site) settings(ctx context.Context, snapshot *lake.Snapshot) (settings.Clinic, error) {
 	body, err := snapshot.Settings(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"cloud.google.com/go/civil"
@@ -57,8 +58,10 @@ type File struct {
 type landing struct {
 	transformer *transforms.Transformer
 	batches     []*transforms.Batch
-	names       map[string]string // payer id → name, in memory only
-	report      *Ingested
+	// expected is how many files there are, 0 where the source cannot say; seen is how many were looked at.
+	expected, seen int64
+	names          map[string]string // payer id → name, in memory only
+	report         *Ingested
 }
 
 // Ingest reads every report of the source and lands them in one commit: all, or nothing of them.
@@ -73,7 +76,10 @@ func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOpt
 		return nil, err
 	}
 	in := &landing{transformer: transformer, names: map[string]string{}, report: &Ingested{Merged: map[string]lake.Merged{}}}
-	progress(Step{Name: "read"})
+	if listed, ok := source.(interface{ Files() []string }); ok {
+		in.expected = int64(len(listed.Files()))
+	}
+	progress(Step{Name: "read", Total: in.expected})
 	if err := source.Reports(ctx, func(report extractors.Report) error { return in.read(ctx, report, o, progress) }); err != nil {
 		return nil, sourceFailed(ctx, err)
 	}
@@ -134,6 +140,7 @@ func (in *landing) read(ctx context.Context, report extractors.Report, o IngestO
 	if o.ObservedOn.IsValid() {
 		report.ObservedOn = o.ObservedOn
 	}
+	in.seen++
 	batch, err := in.transformer.Read(ctx, report)
 	if errors.Is(err, transforms.ErrNotAReport) && o.Skip != nil {
 		o.Skip(report.Name, "its header is not that of a report")
@@ -153,7 +160,7 @@ func (in *landing) read(ctx context.Context, report extractors.Report, o IngestO
 		f.FirstQuarantined = batch.Quarantine[0].String()
 	}
 	in.report.Files = append(in.report.Files, f)
-	progress(Step{Name: "read", Done: int64(len(in.batches)), Note: batch.File})
+	progress(Step{Name: "read", Done: in.seen, Total: in.expected, Note: path.Base(batch.File)})
 	return nil
 }
 
@@ -164,24 +171,44 @@ func (in *landing) summary() string {
 		rows += f.Rows
 		quarantined += f.Quarantined
 	}
-	note := fmt.Sprintf("%d rows of %d reports", rows, len(in.report.Files))
+	note := counted(rows, "row") + " of " + counted(len(in.report.Files), "report")
 	if quarantined > 0 {
-		note += fmt.Sprintf(", %d rows quarantined", quarantined)
+		note += fmt.Sprintf(", %d of them quarantined", quarantined)
 	}
 	return note
 }
 
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // land merges every batch into the commit in the making.
 func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, stored []byte) error {
-	err := errors.Join(
-		upsert(ctx, tx, lake.Appointments, in, o, func(b *transforms.Batch) []contract.Appointment { return b.Appointments }),
-		upsert(ctx, tx, lake.InvoiceLines, in, o, func(b *transforms.Batch) []contract.InvoiceLine { return b.InvoiceLines }),
-		upsert(ctx, tx, lake.Claims, in, o, func(b *transforms.Batch) []contract.Claim { return b.Claims }),
-		upsert(ctx, tx, lake.Policies, in, o, func(b *transforms.Batch) []contract.Policy { return b.Policies }),
-		upsert(ctx, tx, lake.Shifts, in, o, func(b *transforms.Batch) []contract.Shift { return b.Shifts }),
-	)
-	if err != nil {
-		return err
+	for _, merge := range []func() error{
+		func() error {
+			return upsert(ctx, tx, lake.Appointments, in, o, func(b *transforms.Batch) []contract.Appointment { return b.Appointments })
+		},
+		func() error {
+			return upsert(ctx, tx, lake.InvoiceLines, in, o, func(b *transforms.Batch) []contract.InvoiceLine { return b.InvoiceLines })
+		},
+		func() error {
+			return upsert(ctx, tx, lake.Claims, in, o, func(b *transforms.Batch) []contract.Claim { return b.Claims })
+		},
+		func() error {
+			return upsert(ctx, tx, lake.Policies, in, o, func(b *transforms.Batch) []contract.Policy { return b.Policies })
+		},
+		func() error {
+			return upsert(ctx, tx, lake.Shifts, in, o, func(b *transforms.Batch) []contract.Shift { return b.Shifts })
+		},
+	} {
+		// On a full disk one error says it all.
+		if err := merge(); err != nil {
+			return err
+		}
 	}
 	for _, b := range in.batches {
 		tx.AdvanceAsOf(b.ReportDate)

@@ -2,7 +2,10 @@
 // rows in the lake in one commit, and has the models built over them. It contains no parsing, SQL or HTML.
 package pipeline
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Step tells how far one step of a run has come. A step is shown from its first call until Ended.
 type Step struct {
@@ -42,6 +45,24 @@ func (e *RefusedError) Error() string {
 
 // Unwrap gives the reason.
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// KeyError says that this machine's keys cannot be used with the lake. A person must put that right.
+type KeyError struct {
+	// KeyFile is where the machine key lies, or was looked for.
+	KeyFile string
+	Err     error
+}
+
+func (e *KeyError) Error() string {
+	text := e.Err.Error()
+	if !strings.Contains(text, e.KeyFile) {
+		text += ". The machine key that was tried is " + e.KeyFile
+	}
+	return text
+}
+
+// Unwrap gives the reason.
+func (e *KeyError) Unwrap() error { return e.Err }
 
 func refused(doing string, err error) error {
 	if err == nil {

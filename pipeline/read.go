@@ -80,7 +80,8 @@ func quoteAll(texts []string) string {
 // ErrNotBuilt says that the marts are missing.
 var ErrNotBuilt = errors.New("the models were not built yet: run falloff build")
 
-// Query runs one statement and gives its column names and every row.
+// Query runs one statement and gives its column names and every row. Dates come as time.Time at midnight UTC; instants, times
+// of day, intervals and UUIDs come as text, so that none is taken for another.
 func (v *View) Query(ctx context.Context, text string, args ...any) (columns []string, rows [][]any, err error) {
 	result, err := v.DB.QueryContext(ctx, text, args...)
 	if err != nil {
@@ -88,6 +89,10 @@ func (v *View) Query(ctx context.Context, text string, args ...any) (columns []s
 	}
 	defer func() { _ = result.Close() }()
 	columns, err = result.Columns()
+	if err != nil {
+		return nil, nil, err
+	}
+	types, err := result.ColumnTypes()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,9 +105,34 @@ func (v *View) Query(ctx context.Context, text string, args ...any) (columns []s
 		if err := result.Scan(into...); err != nil {
 			return nil, nil, err
 		}
+		for i := range row {
+			row[i] = readable(row[i], types[i].DatabaseTypeName())
+		}
 		rows = append(rows, row)
 	}
 	return columns, rows, result.Err()
+}
+
+// readable gives values whose Go type does not say what they are a text that does.
+func readable(value any, column string) any {
+	switch v := value.(type) {
+	case time.Time:
+		switch {
+		case column == "DATE":
+			return v
+		case strings.HasPrefix(column, "TIMESTAMP"):
+			return v.UTC().Format(time.RFC3339Nano)
+		default:
+			return v.Format("15:04:05.999999999")
+		}
+	case []byte:
+		if len(v) == len(duckdb.UUID{}) && column == "UUID" {
+			return fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:])
+		}
+	case duckdb.Interval:
+		return fmt.Sprintf("%d months %d days %s", v.Months, v.Days, time.Duration(v.Micros)*time.Microsecond)
+	}
+	return value
 }
 
 // Ledger gives the leak ledger, the four columns that identify a leak first. Dates come as time.Time at midnight UTC.

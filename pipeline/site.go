@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/falloff-analytics/falloff/pipeline/vault"
@@ -46,9 +48,9 @@ func OpenSite(ctx context.Context, o SiteOptions) (*Site, error) {
 
 // OpenExistingSite opens a clinic that is in the lake already, so that a misspelt name does not make a new one.
 func OpenExistingSite(ctx context.Context, o SiteOptions) (*Site, error) {
-	store, err := lake.OpenStore(ctx, o.Lake)
+	store, err := existingStore(ctx, o.Lake)
 	if err != nil {
-		return nil, storage("opening the lake", err)
+		return nil, err
 	}
 	id, err := lake.ParseClinicID(o.Clinic)
 	if err != nil {
@@ -65,9 +67,36 @@ func OpenExistingSite(ctx context.Context, o SiteOptions) (*Site, error) {
 	}
 	hint := "it holds none yet: import reports or run an extraction first"
 	if len(clinics) > 0 {
-		hint = fmt.Sprintf("it holds %v", clinics)
+		hint = "it holds " + joinIDs(clinics)
 	}
 	return nil, storage("opening the lake", fmt.Errorf("no clinic %s in %s; %s", id, store, hint))
+}
+
+// existingStore opens a lake that is there already: a folder is not made for somebody who only wants to read it.
+func existingStore(ctx context.Context, location string) (lake.Store, error) {
+	if path, isFolder := localFolder(location); isFolder {
+		if at, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !at.IsDir() {
+			return nil, storage("opening the lake", fmt.Errorf("there is no folder %s. Check --lake, or import reports into it first", path))
+		}
+	}
+	store, err := lake.OpenStore(ctx, location)
+	return store, storage("opening the lake", err)
+}
+
+// localFolder is the folder of a lake on this machine.
+func localFolder(location string) (string, bool) {
+	if path, ok := strings.CutPrefix(location, "file://"); ok {
+		return path, true
+	}
+	return location, !strings.Contains(location, "://")
+}
+
+func joinIDs(ids []lake.ClinicID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = string(id)
+	}
+	return strings.Join(names, ", ")
 }
 
 func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, error) {
@@ -77,17 +106,13 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	}
 	paths, err := vault.DefaultPaths(o.ConfigDir, o.KeyFile)
 	if err != nil {
-		return nil, err
-	}
-	machine, _, err := vault.Machine(paths)
-	if err != nil {
-		return nil, err
+		return nil, &KeyError{Err: err}
 	}
 	sealed, err := lake.Open(store, id, lake.Options{})
 	if err != nil {
 		return nil, err
 	}
-	key, made, err := vault.Clinic(ctx, paths, machine, string(id), sealedKeys{sealed})
+	key, made, err := clinicKey(ctx, paths, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +125,32 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 		return nil, err
 	}
 	return &Site{Clinic: clinic, Keys: keys, KeyMade: made, KeyFile: paths.KeyFile}, nil
+}
+
+// clinicKey opens the clinic's key, or makes it for a lake that has none. No machine key is made beside a lake whose key is
+// sealed by another.
+func clinicKey(ctx context.Context, paths vault.Paths, clinic *lake.Clinic) (key identity.Secret, made bool, err error) {
+	sealed, err := clinic.Keys(ctx)
+	if err != nil {
+		return key, false, storage("looking for the clinic's key", err)
+	}
+	if _, err := os.Stat(paths.KeyFile); len(sealed) > 0 && errors.Is(err, fs.ErrNotExist) {
+		return key, false, &KeyError{KeyFile: paths.KeyFile, Err: fmt.Errorf(
+			"the key of clinic %s is sealed by a machine key, and there is none at %s. Name it with --config-dir or --key-file, or restore it from your copy", clinic.ID(), paths.KeyFile)}
+	}
+	machine, _, err := vault.Machine(paths)
+	if err != nil {
+		return key, false, &KeyError{KeyFile: paths.KeyFile, Err: err}
+	}
+	key, made, err = vault.Clinic(ctx, paths, machine, string(clinic.ID()), sealedKeys{clinic})
+	var failed *lake.StoreError
+	switch {
+	case errors.As(err, &failed):
+		return key, false, storage("opening the lake", err)
+	case err != nil:
+		return key, false, &KeyError{KeyFile: paths.KeyFile, Err: err}
+	}
+	return key, made, nil
 }
 
 // sealedKeys lets the vault keep its sealed keys among the clinic's objects.

@@ -18,43 +18,42 @@ import (
 // Snapshots shows the clinics of a lake to the query server.
 type Snapshots struct {
 	store  lake.Store
+	only   string
 	open   func(ctx context.Context, clinic string) (*Site, error)
 	limits query.Limits
 }
 
 // NewSnapshots serves the lake that o names; o.Clinic limits it to one clinic where it is set.
 func NewSnapshots(ctx context.Context, o SiteOptions, limits query.Limits) (*Snapshots, error) {
-	store, err := lake.OpenStore(ctx, o.Lake)
+	store, err := existingStore(ctx, o.Lake)
 	if err != nil {
-		return nil, storage("opening the lake", err)
+		return nil, err
 	}
-	only := o.Clinic
-	return &Snapshots{store: store, limits: limits, open: func(ctx context.Context, clinic string) (*Site, error) {
-		if only != "" && clinic != only {
-			return nil, server.ErrUnknownClinic
-		}
-		there, err := lake.Clinics(ctx, store)
+	s := &Snapshots{store: store, only: o.Clinic, limits: limits}
+	s.open = func(ctx context.Context, clinic string) (*Site, error) {
+		served, err := s.Clinics(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(there, lake.ClinicID(clinic)) {
+		if !slices.Contains(served, clinic) {
 			return nil, server.ErrUnknownClinic
 		}
 		options := o
 		options.Clinic = clinic
 		return openSite(ctx, store, options)
-	}}, nil
+	}
+	return s, nil
 }
 
-// Clinics lists the clinics that are served.
+// Clinics lists the clinics that are served, those too that cannot be opened: opening them says why.
 func (s *Snapshots) Clinics(ctx context.Context) ([]string, error) {
 	ids, err := lake.Clinics(ctx, s.store)
 	if err != nil {
-		return nil, err
+		return nil, storage("looking for the clinics of the lake", err)
 	}
 	out := make([]string, 0, len(ids))
 	for _, id := range ids {
-		if _, err := s.open(ctx, string(id)); err == nil {
+		if s.only == "" || s.only == string(id) {
 			out = append(out, string(id))
 		}
 	}

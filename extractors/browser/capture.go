@@ -82,9 +82,12 @@ func (c *Capture) Cancel() {
 // nothing to show or save.
 func (g *guard) take(event *proto.FetchRequestPaused) {
 	g.mu.Lock()
-	capture := g.capture
+	capture := g.taking[event.RequestID]
+	delete(g.taking, event.RequestID)
+	awaited := capture != nil && capture == g.capture
 	g.mu.Unlock()
-	if capture == nil {
+	if !awaited {
+		// It comes too late: whoever asked for it has given up, and it must not pass for what the next one asks for.
 		g.refuse(event)
 		return
 	}

@@ -73,7 +73,7 @@ func open(t *testing.T, s *Session, address string) *rod.Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	t.Cleanup(cancel)
 	page = page.Context(ctx)
 	if err := page.Navigate(address); err != nil {
@@ -161,4 +161,19 @@ func filesWith(t *testing.T, text string, dirs ...string) []string {
 func html(w http.ResponseWriter, format string, args ...any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, "<!doctype html><title>t</title>"+format, args...)
+}
+
+// shortDir is a directory for the test with a name short enough for Chromium's sockets, which t.TempDir's is not.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // arguments are Chromium's flags. Each group says what it is for.
-func arguments(s *scratch, portal Origin, proxy string, unsandboxed bool, trusted []string) []string {
+func arguments(s *scratch, proxy string, unsandboxed bool, trusted []string) []string {
 	args := []string{
 		// How we drive it.
 		"--headless",
@@ -25,7 +25,7 @@ func arguments(s *scratch, portal Origin, proxy string, unsandboxed bool, truste
 		"--user-data-dir=" + s.path("profile"),
 		"--disk-cache-size=1",
 		"--media-cache-size=1",
-		"--crash-dumps-dir=" + s.path("tmp"),
+		"--crash-dumps-dir=" + s.path("t"),
 		"--disable-breakpad",
 		"--disable-crash-reporter",
 		"--disable-logging",
@@ -33,12 +33,15 @@ func arguments(s *scratch, portal Origin, proxy string, unsandboxed bool, truste
 		"--password-store=basic",
 		"--use-mock-keychain",
 
-		// Where it can connect: to our proxy, and nowhere else. Names other than the portal's are not even resolved.
+		// Where it can connect: to our proxy, and nowhere else. It resolves no name, not even the portal's: that the
+		// proxy does.
 		"--proxy-server=http://" + proxy,
 		"--proxy-bypass-list=<-loopback>",
-		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE " + portal.Host,
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 		"--disable-quic",
+		// The headless shell knows one of these two, the full browser the other.
 		"--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+		"--webrtc-ip-handling-policy=disable_non_proxied_udp",
 		"--dns-prefetch-disable",
 		"--no-pings",
 
@@ -100,11 +103,11 @@ func sandboxUnavailable() bool {
 func environment(s *scratch) []string {
 	env := []string{
 		"HOME=" + s.path("home"),
-		"TMPDIR=" + s.path("tmp"),
+		"TMPDIR=" + s.path("t"),
 		"XDG_CONFIG_HOME=" + s.path("home"),
-		"XDG_CACHE_HOME=" + s.path("cache"),
+		"XDG_CACHE_HOME=" + s.path("home"),
 		"XDG_DATA_HOME=" + s.path("home"),
-		"XDG_RUNTIME_DIR=" + s.path("tmp"),
+		"XDG_RUNTIME_DIR=" + s.path("t"),
 		"DBUS_SESSION_BUS_ADDRESS=disabled:",
 		"DBUS_SYSTEM_BUS_ADDRESS=disabled:",
 	}

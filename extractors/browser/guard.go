@@ -42,10 +42,12 @@ type guard struct {
 	ctx     context.Context
 	running sync.WaitGroup
 
-	mu      sync.Mutex
-	stage   string
-	used    map[*Rule]int
+	mu    sync.Mutex
+	stage string
+	used  map[*Rule]int
+	// capture waits for an export; taking holds, by request, the captures whose export is on its way.
 	capture *Capture
+	taking  map[proto.FetchRequestID]*Capture
 }
 
 // tap claims the events of the Fetch domain from the pipe. They never reach rod, which could keep or answer them.
@@ -79,10 +81,10 @@ func (g *guard) asked(event *proto.FetchRequestPaused) {
 		g.do(proto.FetchContinueRequest{RequestID: event.RequestID})
 		return
 	}
-	rule, reason := g.judge(requestOf(event.Request))
+	rule, reason := g.judge(event)
 	host, path := g.policy.shape(event.Request.URL)
 	entry := Entry{
-		Wall: InBrowser, Allowed: rule != nil, Method: event.Request.Method, Host: host, Path: path,
+		Wall: InBrowser, Allowed: rule != nil, Method: methodShape(event.Request.Method), Host: host, Path: path,
 		Kind: string(event.ResourceType), Reason: reason,
 	}
 	if rule == nil {
@@ -96,7 +98,8 @@ func (g *guard) asked(event *proto.FetchRequestPaused) {
 }
 
 // judge applies the policy, and what the policy can't know: limits, and whether an export is expected.
-func (g *guard) judge(r request) (*Rule, Reason) {
+func (g *guard) judge(event *proto.FetchRequestPaused) (*Rule, Reason) {
+	r := requestOf(event.Request)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	rule, reason := g.policy.check(r, g.stage)
@@ -109,6 +112,9 @@ func (g *guard) judge(r request) (*Rule, Reason) {
 		return nil, notExpected
 	}
 	g.used[rule]++
+	if rule.Capture {
+		g.taking[event.RequestID] = g.capture
+	}
 	return rule, ""
 }
 

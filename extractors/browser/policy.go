@@ -3,6 +3,7 @@ package browser
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -142,8 +143,12 @@ func (p *policy) shape(address string) (host, path string) {
 	if err != nil {
 		return "?", "?"
 	}
-	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ws" && u.Scheme != "wss" {
+	switch u.Scheme {
+	case "http", "https", "ws", "wss":
+	case "file", "ftp", "mailto", "tel", "javascript", "chrome", "filesystem":
 		return u.Scheme + ":", ""
+	default:
+		return "other:", ""
 	}
 	host = hostShape(u.Hostname())
 	asked := originOf(&url.URL{Scheme: strings.Replace(u.Scheme, "ws", "http", 1), Host: u.Host})
@@ -171,6 +176,18 @@ func (p *policy) wordOr(segment string) string {
 	default:
 		return ":word"
 	}
+}
+
+// methodShape hides methods that a page has made up.
+func methodShape(method string) string {
+	switch method {
+	case http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	}
+	if slices.Contains(methods, method) {
+		return method
+	}
+	return "other"
 }
 
 // hostShape cuts a host down to its registrable domain, since what stands before may have been chosen by the page.

@@ -40,6 +40,8 @@ func startProcess(path string, args, env []string, dir string, extra []*os.File)
 		started <- err
 		if err == nil {
 			_ = p.cmd.Wait()
+			// What is left of the group ends now: later its number may be another's.
+			_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		}
 		close(p.ended)
 	}()
@@ -51,14 +53,16 @@ func startProcess(path string, args, env []string, dir string, extra []*os.File)
 
 // kill ends the whole group at once and returns when the browser has been reaped and the group is empty.
 func (p *process) kill() error {
-	group := -p.cmd.Process.Pid
-	if err := syscall.Kill(group, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+	select {
+	case <-p.ended:
+	default:
 		// EPERM is what macOS says of a group that has only zombies left.
-		if !errors.Is(err, syscall.EPERM) {
+		err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		if err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
 			return fmt.Errorf("ending the browser: %w", err)
 		}
+		<-p.ended
 	}
-	<-p.ended
 	for range 200 {
 		if !groupAlive(p.cmd.Process.Pid) {
 			return nil

@@ -26,7 +26,7 @@ type proxy struct {
 	listener  net.Listener
 	server    *http.Server
 	transport *http.Transport
-	dialer    net.Dialer
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 	ctx       context.Context
 	cancel    context.CancelFunc
 
@@ -38,15 +38,15 @@ type proxy struct {
 // maxRequestBody is far above what a filter or a sign-in needs.
 const maxRequestBody = 1 << 20
 
-func startProxy(p *policy, l *Ledger, stage func() string, reached func(error), connect time.Duration) (*proxy, error) {
+func startProxy(p *policy, l *Ledger, stage func() string, reached func(error), dial func(context.Context, string, string) (net.Conn, error)) (*proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	x := &proxy{policy: p, ledger: l, stage: stage, reached: reached, listener: listener, dialer: net.Dialer{Timeout: connect}}
+	x := &proxy{policy: p, ledger: l, stage: stage, reached: reached, listener: listener, dial: dial}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	// The environment's own proxy settings do not apply: the portal is on loopback, or reached by a tunnel of ours.
-	x.transport = &http.Transport{DialContext: x.dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 8}
+	x.transport = &http.Transport{DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: 8}
 	x.server = &http.Server{
 		Handler:           x,
 		ReadHeaderTimeout: 30 * time.Second,
@@ -116,7 +116,7 @@ func (x *proxy) refuse(w http.ResponseWriter, r *http.Request, reason Reason) {
 		address = "https://" + r.Host
 	}
 	host, path := x.policy.shape(address)
-	x.ledger.add(Entry{Wall: InProxy, Method: r.Method, Host: host, Path: path, Reason: reason})
+	x.ledger.add(Entry{Wall: InProxy, Method: methodShape(r.Method), Host: host, Path: path, Reason: reason})
 	http.Error(w, "refused: "+string(reason), http.StatusForbidden)
 }
 
@@ -192,7 +192,7 @@ func (x *proxy) tunnel(w http.ResponseWriter, r *http.Request) {
 		x.refuse(w, r, tunnel)
 		return
 	}
-	portal, err := x.dialer.DialContext(r.Context(), "tcp", x.policy.origin.Address())
+	portal, err := x.dial(r.Context(), "tcp", x.policy.origin.Address())
 	if err != nil {
 		if r.Context().Err() == nil {
 			x.reached(err)

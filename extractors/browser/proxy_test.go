@@ -3,6 +3,7 @@ package browser
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 func startTestProxy(t *testing.T, portal string, rules []Rule) (*proxy, *Ledger) {
@@ -25,7 +25,7 @@ func startTestProxy(t *testing.T, portal string, rules []Rule) (*proxy, *Ledger)
 		t.Fatal(err)
 	}
 	ledger := newLedger()
-	x, err := startProxy(p, ledger, func() string { return "" }, func(error) {}, 5*time.Second)
+	x, err := startProxy(p, ledger, func() string { return "" }, func(error) {}, (&net.Dialer{}).DialContext)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,8 +255,16 @@ func TestHTTPSPortal(t *testing.T) {
 	}))
 	defer portal.Close()
 	pin := sha256.Sum256(portal.Certificate().RawSubjectPublicKeyInfo)
+	// The portal is reached under the name of a clinic, which this machine can't resolve.
+	const address = "https://harbour.janeapp.com"
 	s := startSession(t, Config{
-		Origin: mustOrigin(t, portal.URL), trusted: []string{base64.StdEncoding.EncodeToString(pin[:])},
+		dial: func(ctx context.Context, network, asked string) (net.Conn, error) {
+			if asked != "harbour.janeapp.com:443" {
+				t.Errorf("the proxy dials %s", asked)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, portal.Listener.Addr().String())
+		},
+		Origin: mustOrigin(t, address), trusted: []string{base64.StdEncoding.EncodeToString(pin[:])},
 		Rules: []Rule{
 			pageRules[0],
 			{Purpose: "load the script", Method: "GET", Path: "/assets/app.js"},
@@ -264,7 +272,7 @@ func TestHTTPSPortal(t *testing.T) {
 			{Purpose: "read the account", Method: "GET", Path: "/api/account"},
 		},
 	})
-	page := open(t, s, portal.URL+"/page")
+	page := open(t, s, address+"/page")
 	if err := page.WaitLoad(); err != nil {
 		t.Fatal(err)
 	}

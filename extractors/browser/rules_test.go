@@ -122,6 +122,7 @@ func TestShapesNameNobody(t *testing.T) {
 		{"https://example.co.uk/x", "example.co.uk", "/:word"},
 		{"http://192.0.2.7:8080/x", "192.0.2.7", "/:word"},
 		{"mailto:mary@example.test", "mailto:", ""},
+		{"mary-smith:x", "other:", ""},
 		{"https://[::1", "?", "?"},
 	} {
 		if host, path := p.shape(test.url); host != test.host || path != test.path {
@@ -195,4 +196,12 @@ func FuzzBodyFields(f *testing.F) {
 			t.Errorf("%q has fields %v, which an empty list allows", body, found)
 		}
 	})
+}
+
+func TestMethodsNameNobody(t *testing.T) {
+	for method, want := range map[string]string{"GET": "GET", "POST": "POST", "OPTIONS": "OPTIONS", "CONNECT": "CONNECT", "MARY-SMITH": "other", "get": "other"} {
+		if got := methodShape(method); got != want {
+			t.Errorf("%s is shown as %s", method, got)
+		}
+	}
 }

@@ -22,21 +22,25 @@ type scratch struct {
 }
 
 const (
-	scratchPrefix = "falloff-browser-"
+	scratchPrefix = "falloff-web-"
 	lockSuffix    = ".lock"
+	// longestParent leaves room, in the 103 bytes that the shortest limit of a system allows the name of a socket, for
+	// our directory and for `t/org.chromium.Chromium.123456/SingletonSocket`, which Chromium makes in it or ends.
+	longestParent = 35
 )
 
-// newScratch makes a directory in parent, or where parent is empty in /dev/shm if that is a tmpfs, else in the
-// system's directory for temporary files. It first sweeps what dead sessions left there, and says how many it found.
+// newScratch makes a directory in parent, or where parent is empty in /dev/shm if that is a tmpfs, else in a directory
+// for temporary files. It first sweeps what dead sessions left there, and says how many it found.
 func newScratch(parent string) (s *scratch, swept int, err error) {
 	if parent == "" {
-		if parent = "/dev/shm"; !isTmpfs(parent) || !writable(parent) {
-			parent = os.TempDir()
-		}
+		parent = defaultParent()
+	}
+	if len(parent) > longestParent {
+		return nil, 0, fmt.Errorf("making a directory for the browser: the name of %s is longer than %d bytes, which Chromium's sockets do not allow; choose a shorter one", parent, longestParent)
 	}
 	swept = sweep(parent)
 	for range 10 {
-		path := filepath.Join(parent, scratchPrefix+strings.ToLower(rand.Text()[:13]))
+		path := filepath.Join(parent, scratchPrefix+strings.ToLower(rand.Text()[:8]))
 		lock, err := os.OpenFile(path+lockSuffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -58,11 +62,22 @@ func newScratch(parent string) (s *scratch, swept int, err error) {
 	return nil, swept, fmt.Errorf("making a directory for the browser in %s: no free name", parent)
 }
 
+func defaultParent() string {
+	if memory := "/dev/shm"; isTmpfs(memory) && writable(memory) {
+		return memory
+	}
+	// macOS gives each user a directory with a long name.
+	if temp := os.TempDir(); len(temp) <= longestParent {
+		return temp
+	}
+	return "/tmp"
+}
+
 func (s *scratch) fill() error {
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{"profile", "cache", "home", "tmp"} {
+	for _, name := range []string{"profile", "home", "t"} {
 		if err := os.Mkdir(s.path(name), 0o700); err != nil {
 			return err
 		}

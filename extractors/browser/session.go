@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -36,8 +37,9 @@ type Config struct {
 	// OnAnswer, if set, is told of every answer of the portal before the page sees it. It must return at once.
 	OnAnswer func(Answer)
 
-	// trusted are the pins of certificates that tests use.
+	// trusted are the pins of certificates that tests use, and dial reaches their servers under any name.
 	trusted []string
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (c *Config) withDefaults() {
@@ -49,6 +51,9 @@ func (c *Config) withDefaults() {
 	}
 	if c.MaxExport == 0 {
 		c.MaxExport = 512 << 20
+	}
+	if c.dial == nil {
+		c.dial = (&net.Dialer{Timeout: c.ConnectTimeout}).DialContext
 	}
 	if c.OnAnswer == nil {
 		c.OnAnswer = func(Answer) {}
@@ -122,9 +127,9 @@ func (s *Session) start(executable string, p *policy) error {
 		s.note("this system has no memory file system: the browser's profile lies in a private directory on disk until the session ends")
 	}
 	s.guard = &guard{
-		policy: p, ledger: s.ledger, answer: s.cfg.OnAnswer, maxBody: s.cfg.MaxExport, ctx: s.ctx, used: map[*Rule]int{},
+		policy: p, ledger: s.ledger, answer: s.cfg.OnAnswer, maxBody: s.cfg.MaxExport, ctx: s.ctx, used: map[*Rule]int{}, taking: map[proto.FetchRequestID]*Capture{},
 	}
-	if s.proxy, err = startProxy(p, s.ledger, s.guard.current, s.reached, s.cfg.ConnectTimeout); err != nil {
+	if s.proxy, err = startProxy(p, s.ledger, s.guard.current, s.reached, s.cfg.dial); err != nil {
 		return fmt.Errorf("starting the browser's proxy: %w", err)
 	}
 	unsandboxed := sandboxUnavailable()
@@ -159,7 +164,7 @@ func (s *Session) launch(executable string, unsandboxed bool) error {
 	}
 	defer theirOut.Close()
 	s.files = [2]*os.File{ourOut, ourIn}
-	args := arguments(s.scratch, s.cfg.Origin, s.proxy.address(), unsandboxed, s.cfg.trusted)
+	args := arguments(s.scratch, s.proxy.address(), unsandboxed, s.cfg.trusted)
 	s.process, err = startProcess(executable, args, environment(s.scratch), s.scratch.dir, []*os.File{theirIn, theirOut})
 	if err != nil {
 		return err

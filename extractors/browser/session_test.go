@@ -67,7 +67,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 
 func TestSessionKeepsToItsDirectory(t *testing.T) {
 	address := servePage(t)
-	parent := t.TempDir()
+	parent := shortDir(t)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: pageRules, ScratchParent: parent})
 	if filepath.Dir(s.Directory()) != parent {
 		t.Errorf("the browser writes to %s", s.Directory())
@@ -105,7 +105,7 @@ func TestBrowsingLeavesNoTrace(t *testing.T) {
 			opening.onsuccess = () => document.title = 'stored';
 		</script>`)
 	}), nil)
-	parent, tmp := t.TempDir(), t.TempDir()
+	parent, tmp := shortDir(t), t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: pageRules, ScratchParent: parent})
 	page := open(t, s, address+"/page")
@@ -207,7 +207,7 @@ func TestStartFailures(t *testing.T) {
 		{"bad rule", t.Context(), Config{Origin: origin, Rules: []Rule{{Purpose: "x", Method: "BREW", Path: "/"}}}, nil, "BREW"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			parent := t.TempDir()
+			parent := shortDir(t)
 			test.cfg.ScratchParent = parent
 			s, err := Start(test.ctx, test.cfg)
 			if err == nil {
@@ -262,7 +262,7 @@ func victim() {
 // and the next session must remove what it left.
 func TestKilledProgram(t *testing.T) {
 	address := servePage(t)
-	parent := t.TempDir()
+	parent := shortDir(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

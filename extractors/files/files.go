@@ -37,7 +37,7 @@ type Source struct {
 	options  Options
 	files    []string
 	skipped  []Skipped
-	settings string
+	settings []string
 }
 
 var _ extractors.Source = (*Source)(nil)
@@ -53,7 +53,7 @@ var readable = []string{".csv", ".xlsx", ".xlsm", ".xls", ".tsv", ".txt"}
 
 // Open looks under the paths, folders with all that is below them. Hidden files are passed over in silence; other files
 // that cannot be reports are listed by Skipped. A file that is named itself is read whatever it is called. It fails
-// where a path does not exist, where nothing can be read, and where two clinic.yaml leave open which one counts.
+// where a path does not exist, where a file is too large, and where there is nothing to read.
 func Open(paths []string, options Options) (*Source, error) {
 	if options.MaxBytes <= 0 {
 		options.MaxBytes = defaultMaxBytes
@@ -70,7 +70,7 @@ func Open(paths []string, options Options) (*Source, error) {
 		case at.IsDir():
 			err = s.folder(p)
 		default:
-			err = s.file(p, at.Mode(), true)
+			s.file(p, at.Mode(), true)
 		}
 		if err != nil {
 			return nil, err
@@ -108,7 +108,8 @@ func (s *Source) folder(root string) error {
 				return nil
 			}
 		}
-		return s.file(path, mode, false)
+		s.file(path, mode, false)
+		return nil
 	})
 }
 
@@ -129,17 +130,16 @@ func hidden(name string) bool {
 }
 
 // file sorts one file in; given says that it was named itself.
-func (s *Source) file(path string, mode fs.FileMode, given bool) error {
+func (s *Source) file(path string, mode fs.FileMode, given bool) {
 	ending := strings.ToLower(filepath.Ext(path))
 	base := strings.ToLower(filepath.Base(path))
 	switch {
 	case !mode.IsRegular():
 		s.skip(path, "not an ordinary file")
 	case base == "clinic.yaml" || base == "clinic.yml":
-		if s.settings != "" && !sameFile(s.settings, path) {
-			return fmt.Errorf("%s and %s: there are two clinic.yaml. Import one clinic at a time, or choose one with --settings", s.settings, path)
+		if !slices.ContainsFunc(s.settings, func(other string) bool { return sameFile(other, path) }) {
+			s.settings = append(s.settings, path)
 		}
-		s.settings = path
 	case ending == ".yaml" || ending == ".yml":
 		s.skip(path, "not called clinic.yaml; choose it with --settings if it is meant")
 	case given || slices.Contains(readable, ending):
@@ -149,7 +149,6 @@ func (s *Source) file(path string, mode fs.FileMode, given bool) error {
 	default:
 		s.skip(path, "neither CSV nor XLSX")
 	}
-	return nil
 }
 
 func (s *Source) skip(path, reason string) { s.skipped = append(s.skipped, Skipped{path, reason}) }
@@ -192,13 +191,17 @@ func (s *Source) Files() []string { return slices.Clone(s.files) }
 // Skipped are the files that were left out, in the order of their paths.
 func (s *Source) Skipped() []Skipped { return slices.Clone(s.skipped) }
 
-// Settings reads the clinic.yaml that was found; path is empty where there is none.
+// Settings reads the clinic.yaml that was found; path is empty where there is none. Two of them are an error: do not ask
+// where the person has chosen one.
 func (s *Source) Settings() (path string, body []byte, err error) {
-	if s.settings == "" {
+	switch len(s.settings) {
+	case 0:
 		return "", nil, nil
+	case 1:
+		body, err = s.read(s.settings[0])
+		return s.settings[0], body, err
 	}
-	body, err = s.read(s.settings)
-	return s.settings, body, err
+	return "", nil, fmt.Errorf("%s and %s: there are two clinic.yaml. Import one clinic at a time, or choose one with --settings", s.settings[0], s.settings[1])
 }
 
 // Reports reads the files one after the other, in the order of their paths. A Report's Body is overwritten when each

@@ -113,7 +113,6 @@ func TestMistakes(t *testing.T) {
 		want  string
 	}{
 		{[]string{"nowhere"}, "nowhere: there is no such file or folder"},
-		{[]string{"a", "b"}, "a/clinic.yaml and b/clinic.yml: there are two"},
 		{[]string{"c"}, "no CSV or XLSX file in c"},
 		{nil, "no CSV or XLSX file"},
 		{[]string{"d"}, "d/big.csv has 3 MB, more than the 1 MB that are read"},
@@ -124,8 +123,11 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%q: %v", test.paths, err)
 		}
 	}
-	if _, err := files.Open([]string{"a", "a/clinic.yaml"}, files.Options{}); err != nil {
-		t.Errorf("one clinic.yaml named twice: %v", err)
+	if path, _, err := open(t, "a", "a/clinic.yaml").Settings(); err != nil || path != "a/clinic.yaml" {
+		t.Errorf("one clinic.yaml named twice: %s, %v", path, err)
+	}
+	if _, _, err := open(t, "a", "b").Settings(); err == nil || !strings.Contains(err.Error(), "a/clinic.yaml and b/clinic.yml: there are two") {
+		t.Errorf("two clinic.yaml: %v", err)
 	}
 }
 

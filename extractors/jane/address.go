@@ -35,7 +35,7 @@ func ParseAddress(typed string) (string, error) {
 		return "", errors.New("the portal's address is empty: type https://<clinic>." + domain + ", as in your browser's address bar")
 	}
 	if !strings.Contains(text, "://") {
-		if strings.ContainsAny(text, ":") && !looksLocal(text) || strings.HasPrefix(text, "/") {
+		if strings.Contains(text, "//") || strings.Contains(text, ":") && !looksLocal(text) {
 			return "", mangled(text)
 		}
 		text = "https://" + text

@@ -112,15 +112,11 @@ func TestFailuresOnTheWay(t *testing.T) {
 		do     func(*portal.Portal)
 		cause  extractors.Cause
 	}{
-		{"deactivated at the filters", "PUT", "/api/filters", deactivate, extractors.AccountDeactivated},
 		{"deactivated at the report", "GET", "/api/reports/claims", deactivate, extractors.AccountDeactivated},
-		{"deactivated at the export", "POST", "/api/exports", deactivate, extractors.AccountDeactivated},
 		{"deactivated at the wait", "GET", "/status", deactivate, extractors.AccountDeactivated},
 		{"deactivated at the preview", "GET", "/preview", deactivate, extractors.AccountDeactivated},
 		{"deactivated at the file", "GET", "0.csv", deactivate, extractors.AccountDeactivated},
-		{"signed out at the filters", "PUT", "/api/filters", expire, extractors.SessionExpired},
 		{"signed out at the report", "GET", "/api/reports/claims", expire, extractors.SessionExpired},
-		{"signed out at the export", "POST", "/api/exports", expire, extractors.SessionExpired},
 		{"signed out at the wait", "GET", "/status", expire, extractors.SessionExpired},
 		{"signed out at the preview", "GET", "/preview", expire, extractors.SessionExpired},
 		{"signed out at the file", "GET", "0.csv", expire, extractors.SessionExpired},
@@ -128,7 +124,6 @@ func TestFailuresOnTheWay(t *testing.T) {
 		{"dead at the wait", "GET", "/status", unplug, extractors.Network},
 		{"dead at the file", "GET", "0.csv", unplug, extractors.Network},
 		{"limited at the report", "GET", "/api/reports/claims", limit, extractors.RateLimited},
-		{"limited at the export", "POST", "/api/exports", limit, extractors.RateLimited},
 		{"limited at the file", "GET", "0.csv", limit, extractors.RateLimited},
 		{"maintenance", "GET", "/api/reports/claims", func(p *portal.Portal) { p.SetMaintenance(true) }, extractors.PortalMaintenance},
 		{"export fails", "POST", "/api/exports", func(p *portal.Portal) { p.FaultExports(portal.ExportFails) }, extractors.ExportIncomplete},
@@ -245,7 +240,7 @@ func TestDeadPortal(t *testing.T) {
 
 func TestBrowserCrash(t *testing.T) {
 	t.Parallel()
-	scratch := t.TempDir()
+	scratch := shortDir(t)
 	_, url := startPortal(t, portal.Options{BeforeRequest: whenAsked("GET", "/status", func() { killBrowser(t, scratch) })})
 	cfg := config(url)
 	cfg.Browser.ScratchParent = scratch
@@ -302,7 +297,7 @@ func TestChangedPages(t *testing.T) {
 		`account: "#auth_key"`, `password: "#password"`, `submit: "#log_in"`, `signed_in: "[data-role=account-menu]"`,
 		`level: "[data-field=access-level]"`, `selector: "[data-field=access-charts]"`,
 		`filters: "form[data-role=filters]"`, `range: "[data-role=range]"`, `from: "input[name=from]"`, `apply: "[data-role=apply]"`,
-		`reset: "[data-role=reset]"`, `count: "[data-role=count]"`, `menu: "[data-role=menu]"`, `menu_items: "[data-role=menu-items]"`,
+		`count: "[data-role=count]"`, `menu_items: "[data-role=menu-items]"`,
 		`item: "[data-action=export-csv]"`, `link: "a[data-role=download]"`,
 	} {
 		t.Run(selector, func(t *testing.T) {

@@ -198,3 +198,18 @@ func (e *events) add(event jane.Event) {
 	defer e.mu.Unlock()
 	e.all = append(e.all, event)
 }
+
+// shortDir is a directory for the test with a name short enough for Chromium's sockets, which t.TempDir's is not.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}

@@ -22,7 +22,7 @@ import (
 // TestReadsEveryReport walks the whole way once and looks at everything that must hold of it.
 func TestReadsEveryReport(t *testing.T) {
 	p, url := startPortal(t, portal.Options{ExportDelay: portal.DelayRange{Min: 200 * time.Millisecond, Max: 250 * time.Millisecond}})
-	scratch, tmp := t.TempDir(), t.TempDir()
+	scratch, tmp := shortDir(t), t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	var told events
 	cfg := config(url)
@@ -190,7 +190,7 @@ func TestRememberedFilters(t *testing.T) {
 func TestCallersEnd(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{ExportDelay: portal.DelayRange{Min: time.Minute, Max: 2 * time.Minute}})
-	scratch := t.TempDir()
+	scratch := shortDir(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("a person stopped it")
 	cfg := config(url)

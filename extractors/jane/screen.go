@@ -46,25 +46,24 @@ const (
 	placeScript  = `() => location.pathname + location.hash`
 )
 
-// errGoneBlank says that a script's answer was lost to a navigation; the page must be asked again.
-var errGoneBlank = errors.New("the page changed while it was asked")
+// errMoved says that a script's answer was lost to a navigation; the page must be asked again.
+var errMoved = errors.New("the page changed while it was asked")
 
 // ask runs a script in the page, with a person's rights (a click may open a tab). Each asking is bounded by itself, so
 // that a page which hangs is told from one that lacks something.
 func (s *screen) ask(ctx context.Context, script string, args ...any) (answer gson.JSON, err error) {
-	bounded, cancel := context.WithTimeout(ctx, s.run.timeouts.Answer)
-	defer cancel()
-	result, err := s.page.Context(bounded).Evaluate(rod.Eval(script, args...).ByUser())
-	switch {
-	case err == nil:
-		return result.Value, nil
-	case ctx.Err() != nil:
-		return gson.JSON{}, context.Cause(ctx)
-	case bounded.Err() != nil:
-		return gson.JSON{}, errHangs
-	default:
-		return gson.JSON{}, errGoneBlank
-	}
+	err = s.run.atOnce(ctx, func(ctx context.Context) error {
+		result, err := s.page.Context(ctx).Evaluate(rod.Eval(script, args...).ByUser())
+		if err != nil {
+			if ctx.Err() == nil {
+				err = errMoved
+			}
+			return err
+		}
+		answer = result.Value
+		return nil
+	})
+	return answer, err
 }
 
 // sight is what a look at an element gives.
@@ -94,7 +93,7 @@ func (s *screen) until(ctx context.Context, limit time.Duration, expected func()
 		if ok {
 			return nil
 		}
-		if err != nil && bounded.Err() == nil && !errors.Is(err, errGoneBlank) {
+		if err != nil && bounded.Err() == nil && !errors.Is(err, errMoved) {
 			return err
 		}
 		if refusal, certain := s.run.refused(bounded, s); refusal != nil && bounded.Err() == nil {
@@ -166,13 +165,9 @@ func (s *screen) fill(ctx context.Context, selector, text string) error {
 	if err := s.act(ctx, focusScript, selector); err != nil {
 		return err
 	}
-	bounded, cancel := context.WithTimeout(ctx, s.run.timeouts.Answer)
-	defer cancel()
-	if err := s.page.Context(bounded).InsertText(text); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return errHangs
+	insert := func(ctx context.Context) error { return s.page.Context(ctx).InsertText(text) }
+	if err := s.run.atOnce(ctx, insert); err != nil {
+		return err
 	}
 	// JavaScript counts UTF-16 units.
 	units := 0
@@ -193,7 +188,7 @@ func (s *screen) fill(ctx context.Context, selector, text string) error {
 // follow opens a route of the application.
 func (s *screen) follow(ctx context.Context, route string) error {
 	_, err := s.ask(ctx, routeScript, route)
-	if errors.Is(err, errGoneBlank) {
+	if errors.Is(err, errMoved) {
 		err = nil
 	}
 	return err

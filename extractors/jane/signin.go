@@ -38,17 +38,20 @@ func (r *run) signInAndCheck(ctx context.Context) error {
 
 // open opens the application at its sign-in screen.
 func (r *run) open(ctx context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
-	defer cancel()
-	page, err := r.session.Open(bounded)
+	err := r.atOnce(ctx, func(ctx context.Context) error {
+		page, err := r.session.Open(ctx)
+		r.main = &screen{page: page, run: r}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	r.main = &screen{page: page, run: r}
-	if err := r.attend(bounded, r.main); err != nil {
+	if err := r.attend(ctx, r.main); err != nil {
 		return err
 	}
-	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + r.profile.SignIn.Route}.Call(page.Context(bounded))
+	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
+	defer cancel()
+	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + r.profile.SignIn.Route}.Call(r.main.page.Context(bounded))
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -75,7 +78,25 @@ func netError(text string) string {
 
 // attend makes a tab behave as if a person looked at it, also where it is not in front.
 func (r *run) attend(ctx context.Context, s *screen) error {
-	return proto.EmulationSetFocusEmulationEnabled{Enabled: true}.Call(s.page.Context(ctx))
+	return r.atOnce(ctx, func(ctx context.Context) error {
+		return proto.EmulationSetFocusEmulationEnabled{Enabled: true}.Call(s.page.Context(ctx))
+	})
+}
+
+// atOnce does what a browser that does not hang does at once.
+func (r *run) atOnce(ctx context.Context, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Answer)
+	defer cancel()
+	err := do(bounded)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case bounded.Err() != nil:
+		return errHangs
+	}
+	return err
 }
 
 func (r *run) signIn(ctx context.Context) error {

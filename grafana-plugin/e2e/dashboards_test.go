@@ -260,7 +260,7 @@ func TestInfrastructureFitsThePlugin(t *testing.T) {
 	var sources struct {
 		Datasources []struct {
 			Type, URL string
-			JSONData  map[string]string `yaml:"jsonData"`
+			JSONData  map[string]string `yaml:"jsonData"` //nolint:tagliatelle // as Grafana spells its settings
 		}
 	}
 	readYAML(t, "../../infra/grafana/provisioning/datasources/falloff.yaml", &sources)

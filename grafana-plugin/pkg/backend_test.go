@@ -148,7 +148,7 @@ func configured(url, clinic, token string) *pluginv2.PluginContext {
 	return &pluginv2.PluginContext{
 		OrgId: 1, PluginId: "falloff-falloff-datasource",
 		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{
-			Id: 1, Uid: url + clinic + token, Name: "Falloff", Url: url, JsonData: stored,
+			Uid: url + clinic + token, Name: "Falloff", Url: url, JsonData: stored,
 			DecryptedSecureJsonData: map[string]string{"token": token},
 		},
 	}
@@ -174,16 +174,16 @@ func ask(t *testing.T, b backend, instance *pluginv2.PluginContext, queries ...m
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.Responses
+	return response.GetResponses()
 }
 
 // frame is the one frame of an answer.
 func frame(t *testing.T, answer *pluginv2.DataResponse) *data.Frame {
 	t.Helper()
-	if answer == nil || answer.Error != "" || len(answer.Frames) != 1 {
+	if answer == nil || answer.GetError() != "" || len(answer.GetFrames()) != 1 {
 		t.Fatalf("got %v", answer)
 	}
-	f, err := data.UnmarshalArrowFrame(answer.Frames[0])
+	f, err := data.UnmarshalArrowFrame(answer.GetFrames()[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestAQueryThatFailsTakesNoOtherWithIt(t *testing.T) {
 		"F": "cannot be read", "G": "format is not known",
 	} {
 		answer := answers[ref]
-		if answer == nil || !strings.Contains(answer.Error, want) || answer.Status < 400 || answer.ErrorSource != "downstream" {
+		if answer == nil || !strings.Contains(answer.GetError(), want) || answer.GetStatus() < 400 || answer.GetErrorSource() != "downstream" {
 			t.Errorf("%s: got %v, want %q", ref, answer, want)
 		}
 	}
@@ -310,7 +310,7 @@ func TestADataSourceAsksForItsOwnClinicAlone(t *testing.T) {
 	if got := clinicOf("", "second-clinic"); !strings.Contains(got, "clinic:second-clinic") {
 		t.Errorf("a data source of no clinic answered from %s", got)
 	}
-	if answer := ask(t, b, configured(url, "", token), map[string]any{"query": "leak_total"})["A"]; !strings.Contains(answer.Error, "No clinic") {
+	if answer := ask(t, b, configured(url, "", token), map[string]any{"query": "leak_total"})["A"]; !strings.Contains(answer.GetError(), "No clinic") {
 		t.Errorf("without any clinic: %v", answer)
 	}
 	_, body := call(t, b, configured(url, "harbour-street", token), http.MethodGet, "clinics")
@@ -331,7 +331,7 @@ func call(t *testing.T, b backend, instance *pluginv2.PluginContext, method, pat
 	if err != nil {
 		t.Fatal(err)
 	}
-	return int(response.Code), string(response.Body)
+	return int(response.GetCode()), string(response.GetBody())
 }
 
 func TestResources(t *testing.T) {
@@ -393,24 +393,27 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(response.Message, test.says) {
-				t.Errorf("it says %q", response.Message)
+			if !strings.Contains(response.GetMessage(), test.says) {
+				t.Errorf("it says %q", response.GetMessage())
 			}
-			if test.token != "" && strings.Contains(response.Message+string(response.JsonDetails), test.token) {
-				t.Errorf("it says the token: %s", response.Message)
+			if test.token != "" && strings.Contains(response.GetMessage()+string(response.GetJsonDetails()), test.token) {
+				t.Errorf("it says the token: %s", response.GetMessage())
 			}
 			if test.category == "" {
-				if response.Status != pluginv2.CheckHealthResponse_OK {
-					t.Errorf("status %s", response.Status)
+				if response.GetStatus() != pluginv2.CheckHealthResponse_OK {
+					t.Errorf("status %s", response.GetStatus())
 				}
 				return
 			}
-			var details struct{ Category, Hint string }
-			if err := json.Unmarshal(response.JsonDetails, &details); err != nil {
+			var details struct {
+				Category string `json:"category"`
+				Hint     string `json:"hint"`
+			}
+			if err := json.Unmarshal(response.GetJsonDetails(), &details); err != nil {
 				t.Fatal(err)
 			}
-			if response.Status != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" {
-				t.Errorf("got %s %+v, want category %s", response.Status, details, test.category)
+			if response.GetStatus() != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" {
+				t.Errorf("got %s %+v, want category %s", response.GetStatus(), details, test.category)
 			}
 		})
 	}
@@ -424,7 +427,7 @@ func TestSettingsOfAnotherShapeAreSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if response.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(response.Message, "settings cannot be read") {
+	if response.GetStatus() != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(response.GetMessage(), "settings cannot be read") {
 		t.Errorf("got %v", response)
 	}
 }

@@ -13,12 +13,6 @@ with policy_ends as (
     having count(*) = count(policy.ends_on)
 ),
 
-claims_known as (
-    -- Where no claims report was brought home at all, a missing claim says nothing.
-    select count(*) > 0 as any_claim
-    from lake.claims
-),
-
 conditions as (
     select
         invoice.invoice_number,
@@ -29,13 +23,13 @@ conditions as (
         coalesce(policy_ends.last_ends_on < invoice.service_date, false) as is_after_policy_end,
         coalesce(treatment.treatment > treatment.max_treatments, false)
         or coalesce(treatment.billed_cents > treatment.policy_maximum_cents, false) as is_over_policy_maximum,
-        coalesce(claim.folder in ('draft', 'unsubmitted'), claims_known.any_claim) as is_unsent,
+        coalesce(claim.folder in ('draft', 'unsubmitted'), claims_report.is_known) as is_unsent,
         clock.as_of - invoice.service_date as service_age,
         clock.as_of - claim.answered_on as answer_age,
         clock.as_of - claim.sent_on as submission_age
     from intermediate.open_invoices as invoice
     cross join staging.clock as clock
-    cross join claims_known
+    cross join staging.claims_report as claims_report
     left join intermediate.latest_claims as claim using (invoice_number)
     left join intermediate.insurer_treatments as treatment using (invoice_number)
     left join policy_ends

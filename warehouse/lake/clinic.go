@@ -153,7 +153,11 @@ func (c *Clinic) Head(ctx context.Context) (*Commit, error) {
 	if newest == 0 {
 		return nil, fmt.Errorf("clinic %s in %s: %w yet: import reports or run an extraction first", c.id, c.store, ErrNoCommit)
 	}
-	return c.At(ctx, newest)
+	body, err := c.awaited(ctx, c.name(commitName(newest)), true)
+	if err != nil {
+		return nil, fmt.Errorf("read the newest commit, %d, of clinic %s: %w", newest, c.id, err)
+	}
+	return c.decode(newest, body)
 }
 
 // At is the commit of a number, or ErrNoCommit.
@@ -168,6 +172,10 @@ func (c *Clinic) At(ctx context.Context, number int64) (*Commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read commit %d of clinic %s: %w", number, c.id, err)
 	}
+	return c.decode(number, body)
+}
+
+func (c *Clinic) decode(number int64, body []byte) (*Commit, error) {
 	commit, err := DecodeCommit(body)
 	if err == nil && commit.Number != number {
 		err = fmt.Errorf("%w: it says it is commit %d", ErrDamaged, commit.Number)

@@ -121,7 +121,7 @@ func (d Dataset) Rows() int64 {
 
 // coverage is the covers in the form that Upsert works with.
 func (d Dataset) coverage() coverage {
-	var out coverage
+	out := make(coverage, 0, len(d.Covers))
 	for _, c := range d.Covers {
 		s := span{from: noDay, to: noDay, observed: contract.DayOf(c.ObservedOn)}
 		if c.From.IsValid() {
@@ -133,7 +133,7 @@ func (d Dataset) coverage() coverage {
 }
 
 func (c coverage) stored() []Coverage {
-	var out []Coverage
+	out := make([]Coverage, 0, len(c))
 	for _, s := range c {
 		stored := Coverage{ObservedOn: contract.DateOf(s.observed)}
 		if s.from != noDay {

@@ -78,7 +78,7 @@ func TestACommitSaysWhatItMust(t *testing.T) {
 		Checks     []map[string]any
 		Quarantine map[string]map[string]int64
 	}
-	if err := json.Unmarshal(body, &c); err != nil {
+	if err := json.Unmarshal(body, &c); err != nil { //nolint:musttag // names match but for case
 		t.Fatal(err)
 	}
 	if c.Format != 1 || c.Number != 1 || c.Parent == nil || *c.Parent != 0 || c.CreatedAt != "2026-09-01T12:00:00Z" || c.Kind != "ingest" || c.AsOf != "2026-01-06" {
@@ -141,12 +141,12 @@ func TestDamagedCommits(t *testing.T) {
 	store, body := richCommit(t)
 	name := "clinic=harbour-street/commits/000000000001.json"
 	clinic := openClinic(t, store)
-	swap := func(old, new string) string {
+	swap := func(from, to string) string {
 		t.Helper()
-		if !strings.Contains(string(body), old) {
-			t.Fatalf("no %s in %s", old, body)
+		if !strings.Contains(string(body), from) {
+			t.Fatalf("no %s in %s", from, body)
 		}
-		return strings.Replace(string(body), old, new, 1)
+		return strings.Replace(string(body), from, to, 1)
 	}
 	appts := strings.Index(string(body), `data/appointments/month=2026-02/`) + len(`data/appointments/month=2026-02/`)
 	hash := string(body)[appts : appts+52]

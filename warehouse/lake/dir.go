@@ -36,11 +36,11 @@ type Dir struct {
 func OpenDir(path string) (*Dir, error) {
 	root, err := filepath.Abs(path)
 	if err != nil {
-		return nil, &StoreError{Op: "open", Store: path, Err: err}
+		return nil, &StoreError{Op: opOpen, Store: path, Err: err}
 	}
 	d := &Dir{root: root}
 	if err := d.makeFolder(root); err != nil {
-		return nil, d.fail("open", "", err)
+		return nil, d.fail(opOpen, "", err)
 	}
 	return d, nil
 }
@@ -52,56 +52,56 @@ func (d *Dir) LocalPath(name string) string { return filepath.Join(d.root, filep
 
 // Get implements Store.
 func (d *Dir) Get(ctx context.Context, name string) ([]byte, error) {
-	if err := d.check(ctx, "get", name); err != nil {
+	if err := d.check(ctx, opGet, name); err != nil {
 		return nil, err
 	}
 	body, err := os.ReadFile(d.LocalPath(name))
 	if err != nil {
-		return nil, d.fail("get", name, err)
+		return nil, d.fail(opGet, name, err)
 	}
 	return body, nil
 }
 
 // GetRange implements Store.
 func (d *Dir) GetRange(ctx context.Context, name string, offset, length int64) ([]byte, error) {
-	if err := d.check(ctx, "get", name); err != nil {
+	if err := d.check(ctx, opGet, name); err != nil {
 		return nil, err
 	}
 	if offset < 0 || length < 0 {
-		return nil, d.fail("get", name, fmt.Errorf("range of %d bytes from %d", length, offset))
+		return nil, d.fail(opGet, name, fmt.Errorf("range of %d bytes from %d", length, offset))
 	}
 	f, err := os.Open(d.LocalPath(name))
 	if err != nil {
-		return nil, d.fail("get", name, err)
+		return nil, d.fail(opGet, name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	// The size is looked at before memory is set aside: a damaged commit must not make us ask for a terabyte.
 	if st, err := f.Stat(); err != nil {
-		return nil, d.fail("get", name, err)
+		return nil, d.fail(opGet, name, err)
 	} else if st.Size()-offset < length {
-		return nil, d.fail("get", name, fmt.Errorf("%d bytes from %d of an object of %d: %w", length, offset, st.Size(), io.ErrUnexpectedEOF))
+		return nil, d.fail(opGet, name, fmt.Errorf("%d bytes from %d of an object of %d: %w", length, offset, st.Size(), io.ErrUnexpectedEOF))
 	}
 	body := make([]byte, length)
 	if _, err := f.ReadAt(body, offset); err != nil && length > 0 {
-		return nil, d.fail("get", name, err)
+		return nil, d.fail(opGet, name, err)
 	}
 	return body, nil
 }
 
 // Create implements Store.
 func (d *Dir) Create(ctx context.Context, name string, body []byte) error {
-	if err := d.check(ctx, "create", name); err != nil {
+	if err := d.check(ctx, opCreate, name); err != nil {
 		return err
 	}
 	path := d.LocalPath(name)
 	if _, err := os.Lstat(path); err == nil {
-		return d.fail("create", name, ErrExists) // spares the writing; the link below is what decides
+		return d.fail(opCreate, name, ErrExists) // spares the writing; the link below is what decides
 	}
 	temp, err := d.writeScratch(body)
 	if err != nil {
-		return d.fail("create", name, err)
+		return d.fail(opCreate, name, err)
 	}
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }()
 	// Delete removes folders that became empty, so a folder may vanish between making it and linking into it.
 	for range 100 {
 		err = d.makeFolder(filepath.Dir(path))
@@ -114,12 +114,12 @@ func (d *Dir) Create(ctx context.Context, name string, body []byte) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return d.fail("create", name, ErrExists)
+		return d.fail(opCreate, name, ErrExists)
 	case err != nil:
-		return d.fail("create", name, err)
+		return d.fail(opCreate, name, err)
 	}
 	if err := syncFolder(filepath.Dir(path)); err != nil {
-		return d.fail("create", name, err)
+		return d.fail(opCreate, name, err)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (d *Dir) writeScratch(body []byte) (path string, err error) {
 		err = e
 	}
 	if err != nil {
-		os.Remove(path)
+		_ = os.Remove(path)
 		return "", err
 	}
 	return path, nil
@@ -153,7 +153,7 @@ func (d *Dir) writeScratch(body []byte) (path string, err error) {
 func (d *Dir) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if _, err := d.list(ctx, "", prefix, after, func(name string) bool { return yield(name, nil) }); err != nil {
-			yield("", d.fail("list", prefix, err))
+			yield("", d.fail(opList, prefix, err))
 		}
 	}
 }
@@ -203,12 +203,12 @@ func (d *Dir) list(ctx context.Context, folder, prefix, after string, yield func
 
 // Delete implements Store.
 func (d *Dir) Delete(ctx context.Context, name string) error {
-	if err := d.check(ctx, "delete", name); err != nil {
+	if err := d.check(ctx, opDelete, name); err != nil {
 		return err
 	}
 	path := d.LocalPath(name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return d.fail("delete", name, err)
+		return d.fail(opDelete, name, err)
 	}
 	// Folders that became empty go too: a deleted clinic leaves no folder with its name. A folder with something in
 	// it refuses, which ends the walk.
@@ -217,7 +217,7 @@ func (d *Dir) Delete(ctx context.Context, name string) error {
 		folder = filepath.Dir(folder)
 	}
 	if err := syncFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return d.fail("delete", name, err)
+		return d.fail(opDelete, name, err)
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (d *Dir) check(ctx context.Context, op, name string) error {
 func (d *Dir) fail(op, name string, err error) error {
 	e := &StoreError{Op: op, Name: name, Store: d.root, Err: err}
 	switch {
-	case op == "get" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR)):
+	case op == opGet && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR)):
 		e.Err = ErrNotFound
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Hint = "the disk is full: nothing was half-written; free some space and run it again"
@@ -243,7 +243,7 @@ func (d *Dir) fail(op, name string, err error) error {
 		e.Hint = "the file size limit of this process or file system is too small: nothing was half-written; raise it (ulimit -f) and run it again"
 	case errors.Is(err, syscall.EROFS):
 		e.Hint = "the file system is read-only: mount it writable or give another --lake"
-	case errors.Is(err, fs.ErrPermission) && op == "create":
+	case errors.Is(err, fs.ErrPermission) && op == opCreate:
 		e.Hint = "this user may not write there, or the file system has no hard links: make " + d.root + " writable on a local file system, or give another --lake"
 	case errors.Is(err, fs.ErrPermission):
 		e.Hint = "this user may not read or change it: run as the user who owns " + d.root
@@ -267,7 +267,8 @@ func (d *Dir) makeFolder(path string) error {
 	case err == nil && !inside:
 		return nil
 	case err == nil:
-		if known, ok := d.synced.Load(path); ok && os.SameFile(known.(fs.FileInfo), st) {
+		known, _ := d.synced.Load(path)
+		if known, ok := known.(fs.FileInfo); ok && os.SameFile(known, st) {
 			return nil
 		}
 		if err := d.makeFolder(above); err != nil {
@@ -302,6 +303,6 @@ func syncFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Sync()
 }

@@ -169,10 +169,11 @@ func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 	}
 	stored.content = m.table.contentOf(rows)
 	arrived := m.table.weigh(v)
-	if stored.content == arrived.content {
+	switch {
+	case stored.content == arrived.content:
 		v.outcome = lost
 		stored.effective = max(stored.effective, arrived.effective)
-	} else if arrived.beats(stored) {
+	case arrived.beats(stored):
 		if m.after.refutes(arrived.day, arrived.effective) {
 			v.outcome = lost
 			m.graves.bury(unit, arrived)
@@ -182,7 +183,7 @@ func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 			m.merged.Changed++
 		}
 		return drop, 0
-	} else {
+	default:
 		v.outcome = lost
 	}
 	if m.after.refutes(day, stored.effective) {

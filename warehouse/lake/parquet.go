@@ -106,12 +106,12 @@ func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
 
 func readParquet[T any](f *parquet.File) ([]T, error) {
 	r := parquet.NewGenericReader[T](f)
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	rows := make([]T, f.NumRows())
 	for n := 0; n < len(rows); {
 		read, err := r.Read(rows[n:])
 		n += read
-		if err != nil && !(errors.Is(err, io.EOF) && n == len(rows)) {
+		if err != nil && (!errors.Is(err, io.EOF) || n < len(rows)) {
 			return nil, fmt.Errorf("%w: after %d of %d rows: %w", ErrDamaged, n, len(rows), err)
 		}
 	}
@@ -186,7 +186,7 @@ func (t Table[T]) eachLight(f *parquet.File, visit func(row *T) error) (err erro
 // eachValue calls a function for every value of a column chunk. The value is valid during the call.
 func eachValue(chunk parquet.ColumnChunk, visit func(parquet.Value)) error {
 	pages := chunk.Pages()
-	defer pages.Close()
+	defer func() { _ = pages.Close() }()
 	var buf [1024]parquet.Value
 	for {
 		page, err := pages.ReadPage()

@@ -28,7 +28,7 @@ type S3Location struct {
 	// Prefix is put before every name; slashes at its ends do not matter.
 	Prefix string
 	// Config is used instead of the usual AWS environment variables and files. Nil outside of tests and programs that
-	// sign in in their own way.
+	// obtain credentials in their own way.
 	Config *aws.Config
 }
 
@@ -50,10 +50,10 @@ var (
 
 // OpenS3 opens a bucket as a Store. A wrong setting (no region, no credentials, no such bucket, a wrong signature, an endpoint
 // without TLS that is not this machine) is refused here with what to do about it. Connections use TLS 1.3.
-func OpenS3(ctx context.Context, at S3Location) (*S3, error) {
-	s := &S3{bucket: at.Bucket, prefix: strings.Trim(at.Prefix, "/")}
+func OpenS3(ctx context.Context, at S3Location) (s *S3, err error) {
+	s = &S3{bucket: at.Bucket, prefix: strings.Trim(at.Prefix, "/")}
 	refuse := func(err error, hint string) error {
-		return &StoreError{Op: "open", Store: s.String(), Err: err, Hint: hint}
+		return &StoreError{Op: opOpen, Store: s.String(), Err: err, Hint: hint}
 	}
 	if !bucketName.MatchString(s.bucket) {
 		return nil, refuse(fmt.Errorf("%q is not a bucket name", s.bucket), "a lake in S3 is given as s3://bucket/prefix")
@@ -66,15 +66,11 @@ func OpenS3(ctx context.Context, at S3Location) (*S3, error) {
 		}
 		s.prefix += "/"
 	}
-	cfg := aws.Config{}
+	var cfg aws.Config
 	if at.Config != nil {
-		cfg = *at.Config
-	} else {
-		loaded, err := config.LoadDefaultConfig(ctx)
-		if err != nil {
-			return nil, refuse(err, "correct the AWS configuration file or the AWS_… environment variables")
-		}
-		cfg = loaded
+		cfg = at.Config.Copy()
+	} else if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
+		return nil, refuse(err, "correct the AWS configuration file or the AWS_… environment variables")
 	}
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = awshttp.NewBuildableClient()
@@ -108,7 +104,7 @@ func OpenS3(ctx context.Context, at S3Location) (*S3, error) {
 		return nil, refuse(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives credentials")
 	}
 	if _, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &s.prefix, MaxKeys: aws.Int32(1)}); err != nil {
-		return nil, s.fail("open", "", err)
+		return nil, s.fail(opOpen, "", err)
 	}
 	return s, nil
 }
@@ -139,7 +135,7 @@ func demandTLS(t *http.Transport) {
 			return nil, err
 		}
 		if proxy == nil {
-			return nil, nil
+			return nil, nil //nolint:nilnil // how net/http says that there is no proxy
 		}
 		return proxy(r)
 	}
@@ -173,14 +169,14 @@ func (s *S3) Get(ctx context.Context, name string) ([]byte, error) {
 // GetRange implements Store.
 func (s *S3) GetRange(ctx context.Context, name string, offset, length int64) ([]byte, error) {
 	if offset < 0 || length < 0 {
-		return nil, s.fail("get", name, fmt.Errorf("range of %d bytes from %d", length, offset))
+		return nil, s.fail(opGet, name, fmt.Errorf("range of %d bytes from %d", length, offset))
 	}
 	if length == 0 {
 		return []byte{}, nil // S3 has no way to ask for nothing
 	}
 	body, err := s.get(ctx, name, aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)))
 	if err == nil && int64(len(body)) != length {
-		err = s.fail("get", name, fmt.Errorf("%d bytes from %d: got %d: %w", length, offset, len(body), io.ErrUnexpectedEOF))
+		err = s.fail(opGet, name, fmt.Errorf("%d bytes from %d: got %d: %w", length, offset, len(body), io.ErrUnexpectedEOF))
 	}
 	if err != nil {
 		return nil, err
@@ -190,22 +186,22 @@ func (s *S3) GetRange(ctx context.Context, name string, offset, length int64) ([
 
 func (s *S3) get(ctx context.Context, name string, span *string) ([]byte, error) {
 	if err := ValidName(name); err != nil {
-		return nil, s.fail("get", name, err)
+		return nil, s.fail(opGet, name, err)
 	}
 	// The client retries a request, but not a body that breaks off while we read it.
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.key(name), Range: span})
 		if err != nil {
-			return nil, s.fail("get", name, err)
+			return nil, s.fail(opGet, name, err)
 		}
 		body, err := io.ReadAll(out.Body)
-		out.Body.Close()
+		_ = out.Body.Close()
 		if err == nil {
 			return body, nil
 		}
 		if attempt == attempts || ctx.Err() != nil {
-			return nil, s.fail("get", name, err)
+			return nil, s.fail(opGet, name, err)
 		}
 	}
 }
@@ -213,7 +209,7 @@ func (s *S3) get(ctx context.Context, name string, span *string) ([]byte, error)
 // Create implements Store.
 func (s *S3) Create(ctx context.Context, name string, body []byte) error {
 	if err := ValidName(name); err != nil {
-		return s.fail("create", name, err)
+		return s.fail(opCreate, name, err)
 	}
 	// S3 answers 409 when another conditional write of the same name is under way: neither won nor lost, ask again. The other
 	// one ends, so this does too.
@@ -230,7 +226,7 @@ func (s *S3) Create(ctx context.Context, name string, body []byte) error {
 			return nil
 		}
 		if code(err) != "ConditionalRequestConflict" || attempt == attempts {
-			return s.fail("create", name, err)
+			return s.fail(opCreate, name, err)
 		}
 	}
 }
@@ -246,7 +242,7 @@ func (s *S3) List(ctx context.Context, prefix, after string) iter.Seq2[string, e
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield("", s.fail("list", prefix, err))
+				yield("", s.fail(opList, prefix, err))
 				return
 			}
 			for _, o := range page.Contents {
@@ -265,19 +261,18 @@ func (s *S3) List(ctx context.Context, prefix, after string) iter.Seq2[string, e
 // Delete implements Store.
 func (s *S3) Delete(ctx context.Context, name string) error {
 	if err := ValidName(name); err != nil {
-		return s.fail("delete", name, err)
+		return s.fail(opDelete, name, err)
 	}
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.key(name)})
 	if err != nil && code(err) != "NoSuchKey" {
-		return s.fail("delete", name, err)
+		return s.fail(opDelete, name, err)
 	}
 	return nil
 }
 
 // code is S3's own name of an error, empty where the server did not answer with one.
 func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
@@ -303,11 +298,11 @@ func (s *S3) fail(op, name string, err error) error {
 	e := &StoreError{Op: op, Name: name, Store: s.String(), Err: err}
 	switch c := code(err); c {
 	case "NoSuchKey", "NotFound":
-		if op == "get" {
+		if op == opGet {
 			e.Err = ErrNotFound
 		}
 	case "PreconditionFailed":
-		if op == "create" {
+		if op == opCreate {
 			e.Err = ErrExists
 		}
 	case "InvalidRange":
@@ -315,9 +310,9 @@ func (s *S3) fail(op, name string, err error) error {
 	default:
 		e.Hint = s3Hints[c]
 	}
-	var network *net.OpError
+	network, ok := errors.AsType[*net.OpError](err)
 	switch {
-	case e.Hint != "" || !errors.As(err, &network) || errors.Is(err, context.Canceled):
+	case !ok || e.Hint != "" || errors.Is(err, context.Canceled):
 	case network.Op == "remote error" && strings.Contains(err.Error(), "protocol version"):
 		e.Hint = "the S3 server must offer TLS 1.3"
 	default:

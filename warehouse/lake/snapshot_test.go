@@ -42,7 +42,7 @@ func TestMaterialise(t *testing.T) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			clinic := openClinic(t, open(t))
-			if err := run(clinic, appointments{Rows: visits("1/0 2026-01-05 booked @2026-01-01", "2/0 2026-02-05 booked @2026-01-01")}); err != nil {
+			if err := run(t.Context(), clinic, appointments{Rows: visits("1/0 2026-01-05 booked @2026-01-01", "2/0 2026-02-05 booked @2026-01-01")}); err != nil {
 				t.Fatal(err)
 			}
 			snapshot := clinic.Snapshot(head(t, clinic))
@@ -138,7 +138,7 @@ func TestSealedObjects(t *testing.T) {
 			{Rows: visits("1/0 2026-01-05 booked @2026-01-01", "2/0 2026-02-05 booked @2026-01-01", "4/0 2026-02-06 booked @2026-01-01")},
 			{Rows: visits("3/0 2026-01-06 booked @2026-01-02"), Covers: []lake.Cover{cover("2026-02-05", "2026-02-05", "2026-02-06")}},
 		} {
-			if err := run(clinic, b); err != nil {
+			if err := run(t.Context(), clinic, b); err != nil {
 				t.Fatal(err)
 			}
 		}

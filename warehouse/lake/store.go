@@ -42,6 +42,15 @@ type Store interface {
 	String() string
 }
 
+// Operations, as errors name them.
+const (
+	opOpen   = "open"
+	opGet    = "get"
+	opCreate = "create"
+	opList   = "list"
+	opDelete = "delete"
+)
+
 // ErrNotFound and ErrExists are what callers of a Store decide on; errors.Is finds them in what a Store returns.
 var (
 	ErrNotFound = errors.New("no such object")
@@ -50,7 +59,7 @@ var (
 
 // StoreError says which operation on which object of which store failed, and what a person can do about it.
 type StoreError struct {
-	Op    string // get, create, list, delete, open
+	Op    string // what was asked for: get, create, list, delete, open
 	Name  string // the object, or the prefix of a list
 	Store string
 	Hint  string // empty where nothing useful can be said
@@ -97,7 +106,7 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 	scheme, rest, found := strings.Cut(location, "://")
 	switch {
 	case location == "":
-		return nil, &StoreError{Op: "open", Store: `""`, Err: errors.New("no location given"), Hint: "give a directory, or s3://bucket/prefix"}
+		return nil, &StoreError{Op: opOpen, Store: `""`, Err: errors.New("no location given"), Hint: "give a directory, or s3://bucket/prefix"}
 	case !found:
 		return OpenDir(location)
 	case scheme == "s3":
@@ -106,6 +115,6 @@ func OpenStore(ctx context.Context, location string) (Store, error) {
 	case scheme == "file":
 		return OpenDir(rest)
 	default:
-		return nil, &StoreError{Op: "open", Store: location, Err: fmt.Errorf("unknown kind of store %q", scheme), Hint: "give a directory, or s3://bucket/prefix"}
+		return nil, &StoreError{Op: opOpen, Store: location, Err: fmt.Errorf("unknown kind of store %q", scheme), Hint: "give a directory, or s3://bucket/prefix"}
 	}
 }

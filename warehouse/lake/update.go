@@ -4,33 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"sync"
-
-	"cloud.google.com/go/civil"
-	"github.com/parquet-go/parquet-go"
+	"time"
 )
 
 // ErrUnchanged is what a plan returns to leave the clinic as it is without that being a failure.
 var ErrUnchanged = errors.New("nothing to commit")
-
-// ErrStale is returned for a mart that was made from an older commit than the one that is live.
-var ErrStale = errors.New("made from an older commit than the live one")
-
-// Tx is a commit in the making. Everything in it becomes visible at once, or never. It is valid only while the plan runs, and in
-// one goroutine.
-type Tx struct {
-	clinic *Clinic
-	head   *Commit
-	next   *Commit
-
-	live sync.Map // paths that the head names: they need no upload
-}
 
 // Update makes the clinic's next commit. The plan is run on top of the newest commit: it writes objects (at once, though nobody
 // sees them) and says what the next commit names. If another writer takes the number first, the plan is run again
@@ -103,7 +84,7 @@ func (c *Clinic) publish(ctx context.Context, commit *Commit) (won bool, err err
 		return true, nil
 	}
 	// The number is taken, perhaps by our own first attempt; or the request failed, perhaps after it succeeded. The object knows.
-	stored, err := c.store.Get(ctx, name)
+	stored, err := c.awaited(ctx, name, errors.Is(failed, ErrExists))
 	switch {
 	case err == nil && bytes.Equal(stored, body):
 		return true, nil
@@ -116,131 +97,20 @@ func (c *Clinic) publish(ctx context.Context, commit *Commit) (won bool, err err
 	}
 }
 
-// Head is the commit that this one follows, nil if it is the first. It must not be changed.
-func (tx *Tx) Head() *Commit { return tx.head }
-
-// Source is a source's checkpoint as the commit in the making has it, nil if there is none.
-func (tx *Tx) Source(name string) json.RawMessage { return tx.next.Sources[name] }
-
-// SetSource stores a source's checkpoint; it becomes visible with the rows that it speaks about. Nil forgets it.
-func (tx *Tx) SetSource(name string, checkpoint any) error {
-	if checkpoint == nil {
-		delete(tx.next.Sources, name)
-		return nil
-	}
-	body, err := json.Marshal(checkpoint)
-	if err != nil {
-		return fmt.Errorf("checkpoint of source %s: %w", name, err)
-	}
-	put(&tx.next.Sources, name, json.RawMessage(body))
-	return nil
-}
-
-// AdvanceAsOf moves the report date forward; an older day changes nothing.
-func (tx *Tx) AdvanceAsOf(day civil.Date) {
-	if day.After(tx.next.AsOf) {
-		tx.next.AsOf = day
-	}
-}
-
-// AsOf is the newest report date so far, zero before the first report.
-func (tx *Tx) AsOf() civil.Date { return tx.next.AsOf }
-
-// SetQuarantine replaces the counts of rows, by reason, that a dataset's last report lost to validation.
-func (tx *Tx) SetQuarantine(dataset string, reasons map[string]int64) {
-	put(&tx.next.Quarantine, dataset, maps.Clone(reasons))
-}
-
-// SetChecks replaces the outcomes of the models' checks.
-func (tx *Tx) SetChecks(checks []Check) { tx.next.Checks = slices.Clone(checks) }
-
-// PutSettings stores the clinic's settings with this commit. Equal bytes are stored once.
-func (tx *Tx) PutSettings(ctx context.Context, body []byte) error {
-	o, err := tx.upload(ctx, "settings/", "", body)
-	if err != nil {
-		return fmt.Errorf("store the settings of clinic %s: %w", tx.clinic.id, err)
-	}
-	tx.next.Settings = &o
-	return nil
-}
-
-// PutMart stores one table that the models made from the commit numbered input, about the day asOf, as the Parquet bytes that
-// came out of them. It returns ErrStale if the live mart was made from a newer commit.
-func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, input int64, asOf civil.Date) error {
-	if !datasetName.MatchString(name) {
-		return fmt.Errorf("mart %q: a name is a-z, 0-9 and '_'", name)
-	}
-	if live, ok := tx.next.Marts[name]; ok && live.Input > input {
-		return fmt.Errorf("mart %s made from commit %d: %w (%d)", name, input, ErrStale, live.Input)
-	}
-	if input < 1 || input >= tx.next.Number {
-		return fmt.Errorf("mart %s: there is no commit %d to have made it from", name, input)
-	}
-	described, err := describe(body)
-	if err != nil {
-		return fmt.Errorf("mart %s: %w", name, err)
-	}
-	o, err := tx.upload(ctx, "marts/"+name+"/", ".parquet", body)
-	if err != nil {
-		return fmt.Errorf("store mart %s: %w", name, err)
-	}
-	o.Rows, o.Schema, o.Totals = described.Rows, described.Schema, described.Totals
-	put(&tx.next.Marts, name, Mart{Object: o, Input: input, AsOf: asOf})
-	return nil
-}
-
-// DropMart forgets a mart that the models no longer make.
-func (tx *Tx) DropMart(name string) { delete(tx.next.Marts, name) }
-
-// upload stores an object under the keyed hash of its bytes, unless it is there already.
-func (tx *Tx) upload(ctx context.Context, folder, ending string, body []byte) (Object, error) {
-	o := Object{Path: folder + tx.clinic.hash(body) + ending, Bytes: int64(len(body))}
-	if _, live := tx.live.Load(o.Path); live {
-		return o, nil
-	}
-	stored, err := tx.clinic.seal.seal(body)
-	if err != nil {
-		return Object{}, fmt.Errorf("seal %s: %w", o.Path, err)
-	}
-	// ErrExists is as good: the name is the hash of the bytes, and a store holds no halves.
-	if err := tx.clinic.store.Create(ctx, tx.clinic.name(o.Path), stored); err != nil && !errors.Is(err, ErrExists) {
-		return Object{}, err
-	}
-	tx.live.Store(o.Path, true)
-	return o, nil
-}
-
-func put[K comparable, V any](m *map[K]V, key K, value V) {
-	if *m == nil {
-		*m = map[K]V{}
-	}
-	(*m)[key] = value
-}
-
-// describe reads what a commit says of a Parquet file out of the file.
-func describe(body []byte) (o Object, err error) {
-	defer recovered(&err)
-	f, err := openParquet(bytes.NewReader(body), int64(len(body)))
-	if err != nil {
-		return Object{}, fmt.Errorf("it is not a Parquet file: %w", err)
-	}
-	o.Rows, o.Schema = f.NumRows(), schemaHash(f.Schema())
-	for _, c := range f.Root().Columns() {
-		if !moneyColumn(c.Name()) || !c.Leaf() || !wholeNumber(c.Type()) {
-			continue
+// awaited reads an object; one that must be there or about to be, for five seconds: between the moment in which a store
+// refuses a taken name and the one in which the winner's object can be read it may still be on its way.
+func (c *Clinic) awaited(ctx context.Context, name string, exists bool) ([]byte, error) {
+	pause := time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		body, err := c.store.Get(ctx, name)
+		if !exists || !errors.Is(err, ErrNotFound) || waited > 5*time.Second {
+			return body, err
 		}
-		var sum int64
-		for _, group := range f.RowGroups() {
-			chunk := group.ColumnChunks()[c.Index()]
-			if err := eachValue(chunk, func(v parquet.Value) {
-				if !v.IsNull() {
-					sum += integer(v)
-				}
-			}); err != nil {
-				return Object{}, fmt.Errorf("column %s: %w", c.Name(), err)
-			}
+		pause = min(2*pause, time.Second)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
 		}
-		put(&o.Totals, c.Name(), sum)
 	}
-	return o, nil
 }

@@ -133,7 +133,7 @@ func history(r *rand.Rand) []appointments {
 func TestUpsertDependsOnTheSetOfBatchesAlone(t *testing.T) {
 	histories := 400
 	if os.Getenv("FALLOFF_LONG") != "" {
-		histories = 100_000
+		histories = 20_000
 	}
 	gone := 0
 	for seed := range histories {

@@ -4,6 +4,9 @@
 // It knows no lake: its inputs are local Parquet files, its outputs are bytes. The same inputs give the same bytes,
 // whatever the order of rows and files, the number of threads, or the machine's clock and zone. Nothing spills to disk;
 // marts pass through a private directory in memory (see Inputs.ScratchDir) on their way out.
+//
+// BUG(models): a build that is killed, rather than cancelled, leaves that directory (falloff-marts-…, for this user only)
+// behind until the machine restarts or somebody removes it.
 package models
 
 import (

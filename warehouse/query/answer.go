@@ -34,7 +34,8 @@ const (
 	MetaAsOf     = "falloff.as_of"
 	MetaTimeZone = "falloff.time_zone"
 	MetaCurrency = "falloff.currency"
-	// Present where the definition has a Series.
+
+	// MetaSeriesX and the two after it are present where the definition has a Series.
 	MetaSeriesX     = "falloff.series.x"
 	MetaSeriesName  = "falloff.series.name"
 	MetaSeriesValue = "falloff.series.value"

@@ -39,6 +39,19 @@ type Freshness struct {
 	Rows       int64
 }
 
+// DaysBehind is how many days the dataset ends before asOf: by the last day that is covered, or else by the newest
+// report. Reports that cover bookings ahead are not behind.
+func (f Freshness) DaysBehind(asOf civil.Date) (days int, known bool) {
+	last := f.CoveredTo
+	if last.IsZero() {
+		last = f.ObservedOn
+	}
+	if last.IsZero() {
+		return 0, false
+	}
+	return max(asOf.DaysSince(last), 0), true
+}
+
 // Limits bound what an engine may use.
 type Limits struct {
 	// MemoryMB and Threads are DuckDB's; Rows is the most rows of one answer. Zero takes the default.
@@ -150,6 +163,7 @@ func (e *Engine) loadMart(ctx context.Context, mart string, paths []string) erro
 	for i, path := range paths {
 		quoted[i] = "'" + strings.ReplaceAll(path, "'", "''") + "'"
 	}
+	//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
 	statement := fmt.Sprintf(`create table "%s" as select * from read_parquet([%s], union_by_name = true)`, mart, strings.Join(quoted, ", "))
 	if _, err := e.db.ExecContext(ctx, statement); err != nil {
 		return fmt.Errorf("loading mart %s: %w", mart, err)
@@ -226,18 +240,22 @@ func (e *Engine) probe(ctx context.Context) error {
 			e.unavailable[d.Name] = "it has no mart " + strings.Join(missing, ", ")
 			continue
 		}
-		statement, err := e.db.PrepareContext(ctx, d.statement())
-		if err != nil {
+		if err := e.prepare(ctx, d); err != nil {
 			if ctx.Err() != nil {
 				return fmt.Errorf("preparing query %s: %w", d.Name, ctx.Err())
 			}
 			e.unavailable[d.Name] = "its marts have another shape: " + firstLine(err.Error())
-			continue
-		}
-		if err := statement.Close(); err != nil {
-			return fmt.Errorf("preparing query %s: %w", d.Name, err)
 		}
 	}
+	return nil
+}
+
+func (e *Engine) prepare(ctx context.Context, d Definition) (err error) {
+	statement, err := e.db.PrepareContext(ctx, d.statement())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
 	return nil
 }
 

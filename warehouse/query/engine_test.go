@@ -231,7 +231,7 @@ func TestAnswers(t *testing.T) {
 			name:    "what waits for another insurer is not owed twice",
 			request: query.Request{Query: "receivables_aging"},
 			columns: []string{"bucket", "series", "amount_cents", "invoices"},
-			want:    []string{"0–30 days | Insurers | 3000 | 1", "61–90 days | Insurers | 12000 | 1", "61–90 days | Patients | 4500 | 2"},
+			want:    []string{"0–30 | Insurers | 3000 | 1", "61–90 | Insurers | 12000 | 1", "61–90 | Patients | 4500 | 2"},
 		},
 		{
 			name:    "weeks by state, a week that the range touches included",
@@ -260,6 +260,8 @@ func TestAnswers(t *testing.T) {
 				"appointments | 1200 | 2025-01-01 | 2026-09-30 | 2026-09-30 | 0 | 2026-10-01T06:30:00Z | 42",
 				"claims | 310 | 2025-01-01 | 2026-09-28 | 2026-09-29 | 2 | 2026-10-01T06:30:00Z | 42",
 				"insurers | 3 | - | - | - | - | 2026-10-01T06:30:00Z | 42",
+				"policies | 40 | - | - | 2026-09-25 | 5 | 2026-10-01T06:30:00Z | 42",
+				"shifts | 24 | - | 2026-10-30 | 2026-09-30 | 0 | 2026-10-01T06:30:00Z | 42",
 			},
 		},
 		{

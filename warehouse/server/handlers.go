@@ -164,8 +164,7 @@ func (s *Server) freshness(w http.ResponseWriter, r *http.Request) {
 			Dataset: f.Dataset, Rows: f.Rows,
 			CoveredFrom: dayText(f.CoveredFrom), CoveredTo: dayText(f.CoveredTo), ObservedOn: dayText(f.ObservedOn),
 		}
-		if !f.CoveredTo.IsZero() {
-			behind := meta.AsOf.DaysSince(f.CoveredTo)
+		if behind, known := f.DaysBehind(meta.AsOf); known {
 			entry.DaysBehind = &behind
 		}
 		entries = append(entries, entry)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func FuzzReadQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		clinic, request, err := readQuery(httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/query", strings.NewReader(body)))
+		clinic, request, err := readQuery(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/query", strings.NewReader(body)))
 		if err != nil {
 			if told := refusalOf(err); told.status < 400 || told.status >= 500 || told.Hint == "" {
 				t.Errorf("refused with %d and no hint: %v", told.status, err)

@@ -34,8 +34,7 @@ const (
 )
 
 func badBody(err error) error {
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &refusal{http.StatusRequestEntityTooLarge, codeTooLarge, "the request is too long", "send at most 64 KiB"}
 	}
 	return &refusal{http.StatusBadRequest, codeBadRequest, "the request is not the JSON object that is expected", `send {"clinic", "query", "params", "from", "to"}`}

@@ -126,7 +126,11 @@ func TestRefusalsAreNamedAndHinted(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, body := ask(t, test.method, "http://"+address+test.path, test.body)
-			var told struct{ Error, Hint, Code string }
+			var told struct {
+				Error string `json:"error"`
+				Hint  string `json:"hint"`
+				Code  string `json:"code"`
+			}
 			if err := json.Unmarshal(body, &told); err != nil {
 				t.Fatalf("%s: %v", body, err)
 			}
@@ -153,7 +157,7 @@ func TestWhatIsThereIsListed(t *testing.T) {
 		"/healthz":    {`"status":"ok"`},
 		"/v1/clinics": {`"id":"harbour-street"`, `"name":"Harbour Street Physio"`, `"commit":"1"`, `"as_of":"2026-09-30"`},
 		"/v1/queries": {`"name":"worst_open_leaks"`, `"allowed":["owed","firm","likely","estimate","all"]`, `"unit":"cents"`, `"time_range":"service days"`},
-		"/v1/freshness?clinic=harbour-street": {`"dataset":"claims"`, `"days_behind":2`, `"as_of":"2026-09-30"`,
+		"/v1/freshness?clinic=harbour-street": {`"dataset":"claims"`, `"days_behind":2`, `"days_behind":5`, `"as_of":"2026-09-30"`,
 			`"committed_at":"2026-10-01T06:30:00Z"`},
 	} {
 		status, body := ask(t, http.MethodGet, "http://"+address+path, "")

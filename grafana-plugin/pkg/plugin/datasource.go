@@ -5,7 +5,6 @@ package plugin
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 
@@ -65,7 +64,7 @@ type queryModel struct {
 	// Clinic is asked where the data source is not bound to one.
 	Clinic string `json:"clinic"`
 	// UseTimeRange narrows the answer to the dashboard's time range, where the query knows how.
-	UseTimeRange bool `json:"useTimeRange"`
+	UseTimeRange bool `json:"useTimeRange"` //nolint:tagliatelle // as Grafana spells its queries
 }
 
 // QueryData answers each query on its own: one that fails takes no other with it.
@@ -169,7 +168,7 @@ func (d *Datasource) clinicFor(model queryModel) string {
 func executed(q wireQuery) string {
 	text, err := json.MarshalIndent(q, "", "  ")
 	if err != nil {
-		return fmt.Sprintf("POST /v1/query %s", q.Query)
+		return "POST /v1/query " + q.Query
 	}
 	return "POST /v1/query\n" + string(text)
 }

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"time"
@@ -29,23 +30,39 @@ const (
 	fieldDescription = "description"
 )
 
+// mostRows bounds what one answer may hold; a query server's own limit is far below.
+const mostRows = 2_000_000
+
 // snapshot is what a frame says of where it comes from.
 type snapshot struct {
 	Clinic   string `json:"clinic"`
 	Commit   string `json:"commit"`
-	AsOf     string `json:"asOf"`
+	AsOf     string `json:"asOf"` //nolint:tagliatelle // as Grafana spells what its frontend reads
 	Currency string `json:"currency"`
 }
 
 // decode reads an Arrow stream into one frame. Money becomes units of the currency; timestamps keep their unit (the
 // SDK's own reader takes microseconds for nanoseconds); an empty answer keeps its columns.
-func decode(stream io.Reader) (*data.Frame, *arrow.Schema, error) {
-	reader, err := ipc.NewReader(stream)
+func decode(stream io.Reader) (frame *data.Frame, schema *arrow.Schema, err error) {
+	defer func() {
+		// The Arrow library answers buffers that are shorter than their batch says with a panic.
+		if told := recover(); told != nil {
+			frame, schema, err = nil, nil, fmt.Errorf("the answer is damaged: %v", told)
+		}
+	}()
+	body, err := io.ReadAll(stream)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if err := checkFraming(body); err != nil {
+		return nil, nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	reader, err := ipc.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the answer's schema: %w", err)
 	}
 	defer reader.Release()
-	schema := reader.Schema()
+	schema = reader.Schema()
 	metadata := schema.Metadata()
 	value := func(key string) string { v, _ := metadata.GetValue(key); return v }
 	from := snapshot{Clinic: value(metaClinic), Commit: value(metaCommit), AsOf: value(metaAsOf), Currency: value(metaCurrency)}
@@ -56,8 +73,12 @@ func decode(stream io.Reader) (*data.Frame, *arrow.Schema, error) {
 			return nil, nil, err
 		}
 	}
+	var rows int64
 	for reader.Next() {
 		batch := reader.RecordBatch()
+		if rows += batch.NumRows(); rows > mostRows {
+			return nil, nil, fmt.Errorf("the answer has more than %d rows", mostRows)
+		}
 		for i := range columns {
 			if err := columns[i].take(batch.Column(i)); err != nil {
 				return nil, nil, fmt.Errorf("reading column %s: %w", schema.Field(i).Name, err)
@@ -67,7 +88,7 @@ func decode(stream io.Reader) (*data.Frame, *arrow.Schema, error) {
 	if err := reader.Err(); err != nil {
 		return nil, nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	frame := data.NewFrame(value(metaTitle))
+	frame = data.NewFrame(value(metaTitle))
 	for i, field := range schema.Fields() {
 		f := data.NewField(field.Name, nil, columns[i].values())
 		f.Config = fieldConfig(field, from.Currency)
@@ -150,19 +171,17 @@ func fieldConfig(field arrow.Field, currency string) *data.FieldConfig {
 	switch value(fieldUnit) {
 	case "cents":
 		config.Unit = currencyUnit(currency)
-		config.Decimals = decimals(2)
+		config.Decimals = new(uint16(2))
 	case "count":
 		config.Unit = "locale"
 	case "days":
 		config.Unit = "suffix: days"
 	case "fraction":
 		config.Unit = "percentunit"
-		config.Decimals = decimals(0)
+		config.Decimals = new(uint16(0))
 	}
 	return config
 }
-
-func decimals(n uint16) *uint16 { return &n }
 
 // symbols are the signs of the currencies that clinics here are paid in; another currency is shown by its code.
 var symbols = map[string]string{

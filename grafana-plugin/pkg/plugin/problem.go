@@ -54,8 +54,7 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // problemOf finds the problem in an error, or makes one of it.
 func problemOf(err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
 	return &problem{Category: categoryServer, Message: "The request failed", Hint: "The plugin's log says why", cause: err}

@@ -24,8 +24,8 @@ type settings struct {
 // jsonData mirrors FalloffOptions in src/types.ts.
 type jsonData struct {
 	Clinic            string `json:"clinic"`
-	TLSAuthWithCACert bool   `json:"tlsAuthWithCACert"`
-	ServerName        string `json:"serverName"`
+	TLSAuthWithCACert bool   `json:"tlsAuthWithCACert"` //nolint:tagliatelle // as Grafana spells its settings
+	ServerName        string `json:"serverName"`        //nolint:tagliatelle // as Grafana spells its settings
 }
 
 // readSettings checks the settings. Its errors are problems with category settings or token.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 )
@@ -61,7 +62,10 @@ func relativeTo(base, path string) string {
 	return filepath.Join(base, path)
 }
 
-func isURL(lake string) bool { return len(lake) >= 5 && lake[:5] == "s3://" }
+// isURL says that a lake is no folder's path.
+func isURL(lake string) bool {
+	return strings.HasPrefix(lake, "s3://") || strings.HasPrefix(lake, "file://")
+}
 
 // need gives the first value that is set, or an error that says how to set it.
 func need(name, example string, values ...string) (string, error) {

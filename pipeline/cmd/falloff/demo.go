@@ -25,7 +25,8 @@ import (
 // demonstration is what a demo found, as --json prints it.
 type demonstration struct {
 	*extracted
-	Lake string `json:"lake"`
+	Lake   string `json:"lake"`
+	Clinic string `json:"clinic"`
 	// Planted is what the simulated staff forgot, Missing and Unexpected how the ledger differs from it.
 	Planted    int      `json:"planted"`
 	Found      int      `json:"found"`
@@ -68,15 +69,33 @@ everything that was written is searched for the names, phones and notes that wer
 	return cmd
 }
 
-const demoClinic = "demo"
+// demoClinic is the clinic's id in the demo's lake: `demo`, with the dials that were turned. Two clinics must not land on
+// top of each other when somebody tries another seed.
+func demoClinic(d simclinic.Dials) string {
+	usual := simclinic.DefaultDials()
+	id := "demo"
+	if d.Seed != usual.Seed {
+		id += fmt.Sprintf("-seed%d", d.Seed)
+	}
+	if d.Patients != usual.Patients {
+		id += fmt.Sprintf("-%dpeople", d.Patients)
+	}
+	if d.Country != usual.Country {
+		id += "-" + strings.ToLower(d.Country)
+	}
+	if d.From != usual.From || d.To != usual.To {
+		id += "-" + strings.ReplaceAll(d.From.String(), "-", "") + "-" + strings.ReplaceAll(d.To.String(), "-", "")
+	}
+	return id
+}
 
 func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*demonstration, error) {
 	start := a.now()
+	dials := clinic.Dials()
 	options := pipeline.SiteOptions{
-		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic,
+		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic(dials),
 		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Now: a.now,
 	}
-	dials := clinic.Dials()
 	a.tell("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
 	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
 	if err != nil {
@@ -107,7 +126,7 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 		return nil, err
 	}
 	a.tellRefused(out)
-	found := &demonstration{extracted: out, Lake: options.Lake}
+	found := &demonstration{extracted: out, Lake: options.Lake, Clinic: options.Clinic}
 	if err := a.demoLedger(ctx, site, clinic, found); err != nil {
 		return nil, err
 	}
@@ -118,7 +137,7 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	if err := found.verdict(); err != nil {
 		return nil, err
 	}
-	a.demoNext(found, options, dir, a.now().Sub(start))
+	a.demoNext(found, options, a.now().Sub(start))
 	return found, nil
 }
 
@@ -227,12 +246,13 @@ func (d *demonstration) verdict() error {
 	}
 }
 
-func (a *app) demoNext(found *demonstration, o pipeline.SiteOptions, dir string, took time.Duration) {
-	where := fmt.Sprintf("--lake %s --clinic %s --config-dir %s", found.Lake, o.Clinic, filepath.Join(dir, "config"))
+func (a *app) demoNext(found *demonstration, o pipeline.SiteOptions, took time.Duration) {
+	where := fmt.Sprintf("--lake %s --clinic %s --config-dir %s", found.Lake, o.Clinic, o.ConfigDir)
 	a.tell(`
-Done in %s. What to look at next:
+Done in %s. To look at next:
   bin/falloff leaks  %s --format csv
   bin/falloff sql    %s -c "from marts.falloff_by_visit"
   bin/falloff status %s
-  bin/falloff serve  %s     then Grafana: see infra/README.md`, elapsed(took), where, where, where, where)
+  bin/falloff serve  %s
+and Grafana over it: infra/README.md`, elapsed(took), where, where, where, where)
 }

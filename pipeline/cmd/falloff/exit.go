@@ -15,7 +15,7 @@ const (
 	exitBug         = 1   // something unexpected: a bug, or a machine that is broken
 	exitUsage       = 2   // flags or settings are wrong
 	exitRefused     = 3   // the data was refused: a broken or incomplete report, a failed check
-	exitPerson      = 4   // a person must act: password, permission, changed page
+	exitPerson      = 4   // a person must act: password, permission, key, changed page
 	exitLater       = 5   // try again later: network, rate limit, portal down
 	exitStorage     = 6   // the lake cannot be read or written
 	exitInterrupted = 130 // stopped by a signal
@@ -33,6 +33,7 @@ func exitCode(err error) int {
 	var failure *extractors.Failure
 	var storage *pipeline.StorageError
 	var refused *pipeline.RefusedError
+	var key *pipeline.KeyError
 	switch {
 	case err == nil:
 		return exitOK
@@ -53,6 +54,8 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.As(err, &storage):
 		return exitStorage
+	case errors.As(err, &key):
+		return exitPerson
 	default:
 		return exitBug
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/extractors/files"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/transforms/settings"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -17,7 +19,12 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "land report files that a person exported",
 		Example: `  falloff import --lake lake --clinic harbour-street exports/
   falloff import --lake lake --clinic harbour-street --covers 2026-01-01..2026-03-31 q1/`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name the files or folders to import")
+			}
+			return nil
+		},
 		Long: `Reads CSV and XLSX files or folders of them. Which report a file is its header tells; other files are named and left
 out. clinic.yaml is taken from the folder, or from --settings, or stays as it is in the lake. Names, contact data and
 notes are not read; patients become pseudonyms. All of it lands in one commit, or nothing does.
@@ -45,12 +52,7 @@ docs/import.md lists the reports, with a sample of each.`,
 			if err != nil {
 				return &pipeline.RefusedError{Err: err}
 			}
-			if settingsFile == "" {
-				if settingsFile, _, err = source.Settings(); err != nil {
-					return &pipeline.RefusedError{Err: err}
-				}
-			}
-			clinic, err := readSettings(settingsFile)
+			clinic, err := importSettings(source, settingsFile)
 			if err != nil {
 				return err
 			}
@@ -58,44 +60,99 @@ docs/import.md lists the reports, with a sample of each.`,
 			if err != nil {
 				return err
 			}
-			skipped := source.Skipped()
+			a.tellKey(site)
+			out := imported{LeftOut: []leftOut{}}
+			for _, s := range source.Skipped() {
+				out.LeftOut = append(out.LeftOut, leftOut(s))
+			}
 			progress, stop := a.progress()
-			in, err := site.Ingest(ctx, source, pipeline.IngestOptions{
+			out.Ingested, err = site.Ingest(ctx, source, pipeline.IngestOptions{
 				Source: "files", Settings: clinic, Covers: window, Progress: progress,
-				Skip: func(name, why string) { skipped = append(skipped, files.Skipped{Path: name, Reason: why}) },
+				Skip: func(name, why string) { out.LeftOut = append(out.LeftOut, leftOut{name, why}) },
 			})
 			stop()
-			for _, s := range skipped {
-				a.tell("left out   %s: %s", s.Path, s.Reason)
+			for _, f := range out.LeftOut {
+				a.tell("left out %s: %s", f.Path, f.Reason)
 			}
 			if err != nil {
 				return err
 			}
-			a.tellKey(site)
-			a.tellIngested(in)
 			if a.json {
-				return json.NewEncoder(a.stdout).Encode(in)
+				return json.NewEncoder(a.stdout).Encode(out)
 			}
-			return nil
+			return a.tellIngested(out.Ingested)
 		},
 	}
 	a.lakeFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&settingsFile, "settings", "", "clinic.yaml `file` (default: the one in the folder, else the lake's)")
 	flags.StringVar(&covers, "covers", "", "`FROM..TO`: the files hold every row of this range; what is missing in them is deleted")
-	flags.StringVar(&observedOn, "observed-on", "", "`date` whose end the files show, where neither names nor rows tell")
+	flags.StringVar(&observedOn, "observed-on", "", "`date` whose end all these files show (default: what each file tells)")
 	return cmd
 }
 
-// tellIngested says of each file what was taken, and what was not.
-func (a *app) tellIngested(in *pipeline.Ingested) {
+// imported says what an import did, as --json prints it.
+type imported struct {
+	*pipeline.Ingested
+	LeftOut []leftOut `json:"left_out"`
+}
+
+// leftOut is a file that was not read, and why.
+type leftOut struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// importSettings reads the clinic.yaml that was named, else the one in the imported folders; nil where there is none.
+func importSettings(source *files.Source, named string) (*settings.Clinic, error) {
+	if named != "" {
+		return readSettings(named)
+	}
+	path, text, err := source.Settings()
+	if err != nil {
+		return nil, &pipeline.RefusedError{Err: err}
+	}
+	if path == "" {
+		return nil, nil //nolint:nilnil // none found: the lake's settings are used
+	}
+	clinic, err := settings.Parse(text, path)
+	if err != nil {
+		return nil, &pipeline.RefusedError{Err: err}
+	}
+	return &clinic, nil
+}
+
+// tellIngested says of each dataset what came in and what was new of it, and of each file what was not taken.
+func (a *app) tellIngested(in *pipeline.Ingested) error {
+	if a.quiet {
+		return nil
+	}
+	type total struct{ files, rows, quarantined int }
+	totals := map[string]total{}
+	var order []string
 	for _, f := range in.Files {
-		a.tell("%-13s  %8d rows  %s", f.Dataset, f.Rows, f.Name)
+		t, seen := totals[f.Dataset]
+		if !seen {
+			order = append(order, f.Dataset)
+		}
+		totals[f.Dataset] = total{t.files + 1, t.rows + f.Rows, t.quarantined + f.Quarantined}
+	}
+	var rows [][]any
+	for _, dataset := range order {
+		t, m := totals[dataset], in.Merged[dataset]
+		rows = append(rows, []any{dataset, t.files, t.rows, t.quarantined, m.Added, m.Changed, m.Unchanged, m.Outdated, m.Removed})
+	}
+	a.tell("")
+	if err := printTable(a.stderr, []string{"dataset", "files", "rows", "quarantined", "new", "changed", "unchanged", "outdated", "deleted"}, rows); err != nil {
+		return err
+	}
+	for _, f := range in.Files {
 		if f.Quarantined > 0 {
-			a.tell("               %8d of them quarantined, the first: %s", f.Quarantined, f.FirstQuarantined)
+			a.tell("quarantined %d of %d rows, the first: %s", f.Quarantined, f.Rows, f.FirstQuarantined)
 		}
 	}
 	if dropped := in.DroppedHeaders(); dropped != "" {
 		a.tell("columns not taken, because nothing here needs them: %s", dropped)
 	}
+	return nil
 }

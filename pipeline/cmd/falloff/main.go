@@ -8,17 +8,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // clinics' zones, also where the system has none
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -69,30 +74,33 @@ Exit codes: 0 done, 1 unexpected, 2 wrong flags or settings, 3 data refused, 4 a
 Settings that repeat can go into falloff.yaml; see docs/running.md.
 
 falloff is independent: not affiliated with or endorsed by Jane.`,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Lookup("lake") == nil { // it has nothing to do with a lake, nor with settings
+				return nil
+			}
 			var err error
 			a.file, err = loadConfig(a.configFile)
 			return err
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "Available Commands:", "Commands:", 1))
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%v. See `%s --help`", err, cmd.CommandPath())
+		return usagef("%s. See `%s --help`", flagMistake(err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configFile, "config", "", "settings `file` (default ./falloff.yaml, then the user's configuration folder)")
 	flags.StringVar(&a.flags.ConfigDir, "config-dir", "", "`folder` where this machine keeps its keys (default the user's configuration folder)")
 	flags.StringVar(&a.flags.KeyFile, "key-file", "", "`file` with the machine key (default machine.key in --config-dir)")
 	flags.BoolVar(&a.json, "json", false, "print a machine-readable summary on standard output")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show no progress")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.runCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
 		a.sqlCommand(), a.serveCommand(), a.simclinicCommand(), a.versionCommand())
-	for _, c := range root.Commands() {
-		explainArgs(c)
-	}
+	explainArgs(root)
 	return root
 }
 
@@ -100,14 +108,44 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 func explainArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			switch {
+			case err == nil:
+				return nil
+			case cmd.HasSubCommands() && len(args) > 0:
+				return unknownCommand(cmd, args[0])
+			case len(args) > 0:
+				return usagef("%s takes no arguments, and got %q. See `%s --help`", cmd.CommandPath(), args, cmd.CommandPath())
+			default:
 				return usagef("%v. See `%s --help`", err, cmd.CommandPath())
 			}
-			return nil
 		}
 	}
 	for _, sub := range cmd.Commands() {
 		explainArgs(sub)
+	}
+}
+
+// unknownCommand names the command that was probably meant.
+func unknownCommand(cmd *cobra.Command, typed string) error {
+	hint := ""
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(typed); len(near) > 0 {
+		hint = fmt.Sprintf(" Did you mean `%s %s`?", cmd.CommandPath(), near[0])
+	}
+	return usagef("there is no command %q.%s See `%s --help`", typed, hint, cmd.CommandPath())
+}
+
+// flagMistake says what is wrong with a flag, without the words of Go's number parser.
+func flagMistake(err error) string {
+	text, parser, found := strings.Cut(err.Error(), ": strconv.")
+	switch {
+	case !found:
+		return text
+	case strings.HasPrefix(parser, "ParseBool"):
+		return text + ": true or false is needed"
+	default:
+		return text + ": a whole number is needed"
 	}
 }
 
@@ -123,11 +161,28 @@ func (a *app) siteOptions() (pipeline.SiteOptions, error) {
 		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
 	}
 	var err error
-	if o.Lake, err = need("lake", "./lake", a.flags.Lake, a.file.Lake); err != nil {
+	if o.Lake, err = a.lakeAddress(); err != nil {
 		return o, err
 	}
-	o.Clinic, err = need("clinic", "harbour-street", a.flags.Clinic, a.file.Clinic)
-	return o, err
+	if o.Clinic, err = need("clinic", "harbour-street", a.flags.Clinic, a.file.Clinic); err != nil {
+		return o, err
+	}
+	if _, err := lake.ParseClinicID(o.Clinic); err != nil {
+		return o, usagef("--clinic: %v", err)
+	}
+	return o, nil
+}
+
+// address looks like somebody meant an address rather than a folder: a scheme, with or without its slashes.
+var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:`)
+
+// lakeAddress is where the lake lies. An address that is not quite one must not become a folder of that name.
+func (a *app) lakeAddress() (string, error) {
+	at, err := need("lake", "./lake", a.flags.Lake, a.file.Lake)
+	if err == nil && address.MatchString(at) && !isURL(at) {
+		return "", usagef("--lake %q is neither a folder nor s3://bucket/prefix (a folder of such a name is written ./%s)", at, at)
+	}
+	return at, err
 }
 
 // existingSite opens a clinic that must be there.

@@ -1,15 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/duckdb/duckdb-go/v2"
 )
 
 // The forms that rows are printed in.
@@ -34,10 +40,13 @@ func printRows(w io.Writer, format string, columns []string, rows [][]any) error
 
 func printCSV(w io.Writer, columns []string, rows [][]any) error {
 	out := csv.NewWriter(w)
-	if err := out.Write(columns); err != nil {
+	record := make([]string, len(columns))
+	for i, c := range columns {
+		record[i] = safeCell(c)
+	}
+	if err := out.Write(record); err != nil {
 		return err
 	}
-	record := make([]string, len(columns))
 	for _, row := range rows {
 		for i, v := range row {
 			record[i] = safeCell(v)
@@ -51,31 +60,91 @@ func printCSV(w io.Writer, columns []string, rows [][]any) error {
 }
 
 // safeCell is a cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe in front.
+// Numbers stay numbers.
 func safeCell(v any) string {
 	text := plain(v)
-	if s, ok := v.(string); ok && s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if !isNumber(v) && text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
 		return "'" + text
 	}
 	return text
 }
 
-func printJSON(w io.Writer, columns []string, rows [][]any) error {
-	out := make([]map[string]any, 0, len(rows))
-	for _, row := range rows {
-		object := make(map[string]any, len(columns))
-		for i, v := range row {
-			switch v := v.(type) {
-			case time.Time, []byte, *big.Int:
-				object[columns[i]] = plain(v)
-			default:
-				object[columns[i]] = v
-			}
-		}
-		out = append(out, object)
+func isNumber(v any) bool {
+	switch v.(type) {
+	case int, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, *big.Int, duckdb.Decimal:
+		return true
+	default:
+		return false
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+}
+
+// printJSON prints an array with one object a row, its members in the order of the columns.
+func printJSON(w io.Writer, columns []string, rows [][]any) error {
+	var out bytes.Buffer
+	out.WriteString("[")
+	for r, row := range rows {
+		if r > 0 {
+			out.WriteString(",")
+		}
+		out.WriteString("\n  {")
+		for i, v := range row {
+			if i > 0 {
+				out.WriteString(", ")
+			}
+			name, err := json.Marshal(columns[i])
+			if err != nil {
+				return err
+			}
+			value, err := json.Marshal(jsonValue(v))
+			if err != nil {
+				return fmt.Errorf("printing column %s as JSON: %w", columns[i], err)
+			}
+			out.Write(name)
+			out.WriteString(": ")
+			out.Write(value)
+		}
+		out.WriteString("}")
+	}
+	if len(rows) > 0 {
+		out.WriteString("\n")
+	}
+	out.WriteString("]\n")
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// jsonValue is a value that JSON can hold. Decimals and large integers keep every digit.
+func jsonValue(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return plain(v)
+		}
+	case float32:
+		if f := float64(v); math.IsInf(f, 0) || math.IsNaN(f) {
+			return plain(v)
+		}
+	case *big.Int, duckdb.Decimal:
+		return json.Number(plain(v))
+	case time.Time, []byte:
+		return plain(v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = jsonValue(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name := range v {
+			out[name] = jsonValue(v[name])
+		}
+		return out
+	case nil, bool, string, int, int8, int16, int32, int64, uint8, uint16, uint32, uint64:
+	default:
+		return plain(v)
+	}
+	return v
 }
 
 // plain is a value as text: dates as YYYY-MM-DD, instants in UTC, nothing for null.
@@ -89,12 +158,31 @@ func plain(v any) string {
 		}
 		return v.UTC().Format(time.RFC3339Nano)
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return plainFloat(v, 64)
+	case float32:
+		return plainFloat(float64(v), 32)
 	case []byte:
-		return string(v)
+		return `\x` + hex.EncodeToString(v)
+	case duckdb.Decimal:
+		return v.String()
+	case []any, map[string]any:
+		text, err := json.Marshal(jsonValue(v))
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		return string(text)
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// plainFloat writes exponents only where there would be very many zeros.
+func plainFloat(v float64, bits int) string {
+	form := byte('f')
+	if size := math.Abs(v); size != 0 && (size < 1e-6 || size >= 1e21) {
+		form = 'e'
+	}
+	return strings.TrimPrefix(strconv.FormatFloat(v, form, -1, bits), "+")
 }
 
 // printTable aligns columns: numbers to the right, everything else to the left.
@@ -110,11 +198,8 @@ func printTable(w io.Writer, columns []string, rows [][]any) error {
 		for i, v := range row {
 			cells[r][i] = strings.Map(printable, plain(v))
 			width[i] = max(width[i], utf8.RuneCountInString(cells[r][i]))
-			switch v := v.(type) {
-			case int, int32, int64, float64, *big.Int:
+			if m, ok := v.(money); isNumber(v) || ok && m != "" {
 				right[i] = true
-			case money:
-				right[i] = v != ""
 			}
 		}
 	}
@@ -147,9 +232,9 @@ func printTable(w io.Writer, columns []string, rows [][]any) error {
 	return err
 }
 
-// printable keeps control characters of a cell from reaching the terminal.
+// printable keeps what steers a terminal or turns the order of letters round from reaching it.
 func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
+	if unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 		return '·'
 	}
 	return r

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
@@ -52,7 +52,7 @@ func countRequests(ledger *browser.Ledger) requests {
 	for _, e := range ledger.Entries() {
 		if !e.Allowed {
 			out.Named = append(out.Named, namedRequest{
-				Name: strings.TrimSpace(fmt.Sprintf("%s %s%s %s: %s", e.Method, e.Host, e.Path, e.Kind, e.Reason)), Count: e.Count,
+				Name: strings.TrimSpace(fmt.Sprintf("%s %s%s %s", e.Method, e.Host, e.Path, e.Kind)) + ": " + string(e.Reason), Count: e.Count,
 			})
 		}
 	}
@@ -65,15 +65,28 @@ func (a *app) extract(ctx context.Context, e extraction, progress pipeline.Progr
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
-	in, err := e.site.Ingest(ctx, source, pipeline.IngestOptions{Source: "portal", Settings: e.settings, Progress: progress})
-	out := &extracted{Ingested: in}
-	if ledger := source.Ledger(); ledger != nil {
-		out.Requests = countRequests(ledger)
+	out := &extracted{}
+	count := func() {
+		if ledger := source.Ledger(); ledger != nil {
+			out.Requests = countRequests(ledger)
+		}
 	}
+	// Files are read as they come out of the portal, so reading has no time of its own to show.
+	shown := func(s pipeline.Step) {
+		if s.Name == "read" {
+			if !s.Ended {
+				return
+			}
+			count()
+			progress(pipeline.Step{Name: "portal", Ended: true, Note: fmt.Sprintf("%d requests sent, %d refused in the browser", out.Requests.Allowed, out.Requests.Refused)})
+		}
+		progress(s)
+	}
+	out.Ingested, err = e.site.Ingest(ctx, source, pipeline.IngestOptions{Source: "portal", Settings: e.settings, Progress: shown})
+	count()
 	if err != nil {
 		return out, err
 	}
-	progress(pipeline.Step{Name: "portal", Ended: true, Note: fmt.Sprintf("%d requests sent, %d refused in the browser", out.Requests.Allowed, out.Requests.Refused)})
 	out.Built, err = e.site.Build(ctx, pipeline.BuildOptions{Progress: progress})
 	return out, err
 }
@@ -100,8 +113,9 @@ func (a *app) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --lake DIR --clinic NAME --portal-url URL --username NAME [--from DATE --to DATE]",
 		Short: "sign in to the portal, extract, land and build",
-		Example: `  falloff run --lake lake --clinic harbour-street --portal-url https://harbour-street.janeapp.com \
-      --username falloff-clerk --settings clinic.yaml --from 2025-01-01`,
+		Example: `  falloff simclinic serve        # in another terminal: it prints address, account and password
+  falloff run --lake lake --clinic harbour-street --portal-url http://127.0.0.1:8760 --username clerk \
+      --settings clinic.yaml --from 2025-01-01 --to 2025-12-31`,
 		Args: cobra.NoArgs,
 		Long: `Signs in through a real browser as the clinic's billing clerk, exports the reports of the range, lands them under
 pseudonyms in one commit, and builds the models. The browser can send only what the profile allows; everything else is
@@ -121,7 +135,7 @@ real clinic's data use falloff import.`,
 			if err != nil {
 				return err
 			}
-			window, err := a.window(from, to)
+			window, err := givenWindow(from, to)
 			if err != nil {
 				return err
 			}
@@ -133,10 +147,13 @@ real clinic's data use falloff import.`,
 			if err != nil {
 				return err
 			}
+			if format != "xlsx" && format != "csv" {
+				return usagef("--format %q is not known: use xlsx or csv", format)
+			}
 			if err := signInAllowed(url); err != nil {
 				return err
 			}
-			password, err := a.password(passwordFile)
+			password, err := a.password(ctx, passwordFile)
 			if err != nil {
 				return err
 			}
@@ -145,6 +162,9 @@ real clinic's data use falloff import.`,
 				return err
 			}
 			a.tellKey(site)
+			if window, err = a.usualWindow(ctx, window, site, clinic); err != nil {
+				return err
+			}
 			progress, stop := a.progress()
 			out, err := a.extract(ctx, extraction{site: site, settings: clinic, portal: jane.Config{
 				BaseURL: url, Account: jane.NewCredentials(username, password), Window: window, Format: format,
@@ -190,7 +210,8 @@ func signInAllowed(url string) error {
 // trailingDays is how much of the recent past a run reads when it is not told: invoices change for weeks.
 const trailingDays = 90
 
-func (a *app) window(from, to string) (extractors.Window, error) {
+// givenWindow is the range as far as the flags say it.
+func givenWindow(from, to string) (extractors.Window, error) {
 	var w extractors.Window
 	var err error
 	if w.To, err = parseDay("--to", to); err != nil {
@@ -199,14 +220,34 @@ func (a *app) window(from, to string) (extractors.Window, error) {
 	if w.From, err = parseDay("--from", from); err != nil {
 		return w, err
 	}
-	if to == "" {
-		w.To = civil.DateOf(a.now()).AddDays(-1)
+	if w.From.IsValid() && w.To.IsValid() && w.To.Before(w.From) {
+		return w, usagef("--from %s is after --to %s: swap them", w.From, w.To)
 	}
-	if from == "" {
+	return w, nil
+}
+
+// usualWindow fills in what the flags leave out. The last day is the clinic's yesterday, not this machine's: a day that is
+// still going on there would be taken for one that is over.
+func (a *app) usualWindow(ctx context.Context, w extractors.Window, site *pipeline.Site, clinic *settings.Clinic) (extractors.Window, error) {
+	if !w.To.IsValid() {
+		if clinic == nil {
+			stored, err := site.Settings(ctx)
+			if err != nil {
+				return w, err
+			}
+			clinic = &stored
+		}
+		zone, err := clinic.Zone()
+		if err != nil {
+			return w, err
+		}
+		w.To = civil.DateOf(a.now().In(zone)).AddDays(-1)
+	}
+	if !w.From.IsValid() {
 		w.From = w.To.AddDays(-trailingDays)
 	}
 	if w.To.Before(w.From) {
-		return w, usagef("--from %s is after --to %s: swap them", w.From, w.To)
+		return w, usagef("--from %s is after the clinic's yesterday, %s: give --to as well", w.From, w.To)
 	}
 	return w, nil
 }
@@ -228,7 +269,7 @@ func readSettings(path string) (*settings.Clinic, error) {
 }
 
 // password reads the portal's password from a file, a terminal, or standard input.
-func (a *app) password(path string) (string, error) {
+func (a *app) password(ctx context.Context, path string) (string, error) {
 	var text []byte
 	var err error
 	stdin, isFile := a.stdin.(*os.File)
@@ -244,8 +285,11 @@ func (a *app) password(path string) (string, error) {
 		text, err = os.ReadFile(path)
 	case isFile && term.IsTerminal(int(stdin.Fd())): //nolint:gosec // a file descriptor fits
 		_, _ = fmt.Fprint(a.stderr, "Password: ")
-		text, err = term.ReadPassword(int(stdin.Fd())) //nolint:gosec // as above
+		text, err = readHidden(ctx, int(stdin.Fd())) //nolint:gosec // as above
 		_, _ = fmt.Fprintln(a.stderr)
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 	default:
 		text, err = io.ReadAll(io.LimitReader(a.stdin, 4096))
 	}
@@ -257,6 +301,30 @@ func (a *app) password(path string) (string, error) {
 		return "", usagef("no password: type it when asked, pipe it in, or name a file with --password-file")
 	}
 	return password, nil
+}
+
+// readHidden reads a line from a terminal that does not show it, and stops waiting when the context ends: by Ctrl-C,
+// after which the terminal shows again what is typed.
+func readHidden(ctx context.Context, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() { // ends with the process at the latest: nothing can interrupt a read from a terminal
+		text, err := term.ReadPassword(terminal)
+		typed <- line{text, err}
+	}()
+	select {
+	case l := <-typed:
+		return l.text, l.err
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), term.Restore(terminal, before))
+	}
 }
 
 // tellKey says, once a lake, where the key lies and what that protects.
@@ -278,6 +346,3 @@ func (a *app) tellRefused(out *extracted) {
 		a.tell("  %5d × %s", line.Count, line.Name)
 	}
 }
-
-// elapsed is a duration as people say it.
-func elapsed(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -34,13 +38,9 @@ the bearer token in --token-file, which is made where there is none. Plain HTTP 
 addresses need a certificate and get TLS 1.3. Without --clinic every clinic of the lake is served.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			lakeAt, err := need("lake", "./lake", a.flags.Lake, a.file.Lake)
+			site, err := a.servedSite(ctx)
 			if err != nil {
 				return err
-			}
-			site := pipeline.SiteOptions{
-				Lake: lakeAt, Clinic: firstOf(a.flags.Clinic, a.file.Clinic),
-				ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
 			}
 			if tokenFile == "" {
 				places, err := vault.DefaultPaths(site.ConfigDir, "")
@@ -57,7 +57,7 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 			if err != nil {
 				return err
 			}
-			clinics, err := snapshots.Clinics(ctx)
+			clinics, err := a.servable(ctx, snapshots)
 			if err != nil {
 				return err
 			}
@@ -69,17 +69,21 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 			if err != nil {
 				return usagef("%v", err)
 			}
-			var config net.ListenConfig
-			listener, err := config.Listen(ctx, "tcp", firstOf(a.flags.Listen, a.file.Listen, defaultListen))
+			listener, err := serverListener(ctx, firstOf(a.flags.Listen, a.file.Listen, defaultListen), certFile, certKey)
 			if err != nil {
-				return usagef("listening: %v. Choose another address with --listen", err)
+				return err
 			}
-			scheme := "http"
+			at := "http://" + listener.Addr().String()
 			if certFile != "" {
-				scheme = "https"
+				at = "https://" + listener.Addr().String()
 			}
-			a.tell("serving %s on %s://%s\ntoken     in %s\nGrafana   see infra/README.md; stop with Ctrl-C",
-				strings.Join(clinics, ", "), scheme, listener.Addr(), tokenFile)
+			a.tell("serving   %s\naddress   %s\ntoken     in %s\nGrafana   see infra/README.md; stop with Ctrl-C",
+				firstOf(strings.Join(clinics, ", "), "no clinic yet"), at, tokenFile)
+			if a.json {
+				if err := json.NewEncoder(a.stdout).Encode(serving{Address: at, TokenFile: tokenFile, Clinics: clinics}); err != nil {
+					return err
+				}
+			}
 			return srv.Serve(ctx, listener)
 		},
 	}
@@ -90,6 +94,78 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 	flags.StringVar(&certFile, "tls-cert", "", "PEM certificate chain `file`")
 	flags.StringVar(&certKey, "tls-key", "", "PEM key `file`")
 	return cmd
+}
+
+// serving is where the server listens, as --json prints it.
+type serving struct {
+	Address   string   `json:"address"`
+	TokenFile string   `json:"token_file"`
+	Clinics   []string `json:"clinics"`
+}
+
+// serverListener listens, unless the server would refuse to serve there.
+func serverListener(ctx context.Context, address, certFile, certKey string) (net.Listener, error) {
+	if certFile != "" {
+		if _, err := tls.LoadX509KeyPair(certFile, certKey); err != nil {
+			return nil, usagef("reading --tls-cert and --tls-key: %v", err)
+		}
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, usagef("listening: %v. Choose another address with --listen", err)
+	}
+	if at, ok := listener.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && certFile == "" {
+		return nil, errors.Join(
+			usagef("--listen %s can be reached from other machines, and plain HTTP is for loopback only: listen on 127.0.0.1, or give --tls-cert and --tls-key", address),
+			listener.Close())
+	}
+	return listener, nil
+}
+
+// servedSite says what to serve. A clinic that is named must be there and its key must open, so that a mistake shows here
+// and not in Grafana.
+func (a *app) servedSite(ctx context.Context) (pipeline.SiteOptions, error) {
+	if firstOf(a.flags.Clinic, a.file.Clinic) != "" {
+		o, err := a.siteOptions()
+		if err == nil {
+			_, err = pipeline.OpenExistingSite(ctx, o)
+		}
+		return o, err
+	}
+	at, err := a.lakeAddress()
+	return pipeline.SiteOptions{
+		Lake: at, ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
+	}, err
+}
+
+// servable names the clinics that can be served, and tells of those that can't. It is an error when there are some and
+// none of them can.
+func (a *app) servable(ctx context.Context, snapshots *pipeline.Snapshots) ([]string, error) {
+	all, err := snapshots.Clinics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	served := []string{}
+	var failed []error
+	for _, clinic := range all {
+		_, err := snapshots.Head(ctx, clinic)
+		switch {
+		case errors.Is(err, server.ErrUnknownClinic):
+			a.tell("clinic %s holds nothing yet: import reports or run an extraction", clinic)
+		case err != nil:
+			failed = append(failed, fmt.Errorf("clinic %s cannot be served: %w", clinic, err))
+			continue
+		}
+		served = append(served, clinic)
+	}
+	if len(served) == 0 && len(failed) > 0 {
+		return nil, failed[0]
+	}
+	for _, err := range failed {
+		a.tell("%v", err)
+	}
+	return served, nil
 }
 
 // serverToken reads the token that requests must carry, or makes one that only this user can read.

@@ -47,7 +47,10 @@ input.`,
 			}
 			defer func() { _ = view.Close() }()
 			columns, rows, err := view.Query(cmd.Context(), text)
-			if err != nil {
+			switch {
+			case cmd.Context().Err() != nil:
+				return cmd.Context().Err()
+			case err != nil:
 				return usagef("%v", err)
 			}
 			return printRows(a.stdout, format, columns, rows)

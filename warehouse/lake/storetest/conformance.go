@@ -17,6 +17,7 @@ import (
 
 // Run holds a store to the contract of lake.Store. The function gives an empty store; each test asks for its own.
 func Run(t *testing.T, open func(t *testing.T) lake.Store) {
+	t.Helper()
 	tests := []struct {
 		name string
 		run  func(t *testing.T, s lake.Store)
@@ -39,17 +40,17 @@ func Run(t *testing.T, open func(t *testing.T) lake.Store) {
 }
 
 // Names is all names of a store that begin with prefix.
-func Names(t testing.TB, s lake.Store, prefix string) []string {
-	t.Helper()
-	return after(t, s, prefix, "")
+func Names(tb testing.TB, s lake.Store, prefix string) []string {
+	tb.Helper()
+	return after(tb, s, prefix, "")
 }
 
-func after(t testing.TB, s lake.Store, prefix, start string) []string {
-	t.Helper()
+func after(tb testing.TB, s lake.Store, prefix, start string) []string {
+	tb.Helper()
 	var names []string
 	for name, err := range s.List(context.Background(), prefix, start) {
 		if err != nil {
-			t.Fatalf("list %q: %v", prefix, err)
+			tb.Fatalf("list %q: %v", prefix, err)
 		}
 		names = append(names, name)
 	}
@@ -64,6 +65,7 @@ func create(t *testing.T, s lake.Store, name string, body []byte) {
 }
 
 func roundTrip(t *testing.T, s lake.Store) {
+	t.Helper()
 	large := bytes.Repeat([]byte("0123456789abcdef"), 400_000)
 	for name, body := range map[string][]byte{
 		"a":                            []byte("one byte's folder"),
@@ -83,6 +85,7 @@ func roundTrip(t *testing.T, s lake.Store) {
 }
 
 func createOnce(t *testing.T, s lake.Store) {
+	t.Helper()
 	create(t, s, "c/1", []byte("first"))
 	if err := s.Create(t.Context(), "c/1", []byte("second")); !errors.Is(err, lake.ErrExists) {
 		t.Fatalf("the second create returned %v, not ErrExists", err)
@@ -96,6 +99,7 @@ func createOnce(t *testing.T, s lake.Store) {
 }
 
 func race(t *testing.T, s lake.Store) {
+	t.Helper()
 	const writers = 32
 	for round := range 5 {
 		name := fmt.Sprintf("commits/%06d.json", round)
@@ -131,6 +135,7 @@ func race(t *testing.T, s lake.Store) {
 }
 
 func absent(t *testing.T, s lake.Store) {
+	t.Helper()
 	create(t, s, "folder/file", []byte("x"))
 	for _, name := range []string{"nothing", "folder", "folder/other", "folder/file/below"} {
 		if _, err := s.Get(t.Context(), name); !errors.Is(err, lake.ErrNotFound) {
@@ -146,6 +151,7 @@ func absent(t *testing.T, s lake.Store) {
 }
 
 func ranges(t *testing.T, s lake.Store) {
+	t.Helper()
 	create(t, s, "o", []byte("0123456789"))
 	for _, r := range []struct {
 		offset, length int64
@@ -169,10 +175,11 @@ func ranges(t *testing.T, s lake.Store) {
 }
 
 func list(t *testing.T, s lake.Store) {
+	t.Helper()
 	// '-' and '.' sort before '/', so walking folder by folder would give another order than that of the bytes.
 	all := []string{"a", "b-c/x", "b.c/x", "b/x", "b/x2/y", "b/x3", "b0/x", "c/1"}
 	for _, name := range slices.Backward(all) {
-		if name == "a" || name == "b/x" {
+		if name == "a" || name == "b/x" { //nolint:goconst // names are read against the list above
 			continue
 		}
 		create(t, s, name, []byte(name))
@@ -212,8 +219,9 @@ func list(t *testing.T, s lake.Store) {
 }
 
 func longList(t *testing.T, s lake.Store) {
+	t.Helper()
 	const objects = 1100 // S3 gives at most 1000 names at once
-	var want []string
+	want := make([]string, 0, objects)
 	var wg sync.WaitGroup
 	gate := make(chan struct{}, 16)
 	errs := make([]error, objects)
@@ -236,6 +244,7 @@ func longList(t *testing.T, s lake.Store) {
 }
 
 func deletes(t *testing.T, s lake.Store) {
+	t.Helper()
 	create(t, s, "d/e/f", []byte("1"))
 	create(t, s, "d/g", []byte("2"))
 	for range 2 {
@@ -256,6 +265,7 @@ func deletes(t *testing.T, s lake.Store) {
 }
 
 func names(t *testing.T, s lake.Store) {
+	t.Helper()
 	for _, name := range []string{
 		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "./a", ".tmp/x", "a/.b", "-a", "a\x00b", "a b", "A", `a\b`, "ä",
 		string(bytes.Repeat([]byte("a/"), 600)) + "a",
@@ -276,6 +286,7 @@ func names(t *testing.T, s lake.Store) {
 }
 
 func cancelled(t *testing.T, s lake.Store) {
+	t.Helper()
 	create(t, s, "x", []byte("1"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -299,6 +310,7 @@ func cancelled(t *testing.T, s lake.Store) {
 }
 
 func neighbours(t *testing.T, s lake.Store) {
+	t.Helper()
 	// One object stays, so that the folder does: the gateway's directory backend loses a race between making a folder and
 	// removing it as empty, which S3, having no folders, does not know.
 	create(t, s, "shared/folder/stays", nil)

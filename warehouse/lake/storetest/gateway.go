@@ -38,24 +38,24 @@ var gateway struct {
 
 // Gateway starts a real S3 server (versitygw over a directory) if none runs, makes a bucket, and returns how to reach
 // both. The server ends with the last test that uses it. Where it cannot start the test fails.
-func Gateway(t testing.TB) (cfg aws.Config, bucket string) {
-	t.Helper()
+func Gateway(tb testing.TB) (cfg aws.Config, bucket string) {
+	tb.Helper()
 	gateway.Lock()
 	defer gateway.Unlock()
 	if gateway.users == 0 {
 		endpoint, stop, err := startGateway()
 		if err != nil {
-			t.Fatalf("start the S3 server: %v", err)
+			tb.Fatalf("start the S3 server: %v", err)
 		}
 		gateway.endpoint, gateway.stop = endpoint, stop
 	}
 	gateway.users++
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		gateway.Lock()
 		defer gateway.Unlock()
 		if gateway.users--; gateway.users == 0 {
 			if err := gateway.stop(); err != nil {
-				t.Errorf("stop the S3 server: %v", err)
+				tb.Errorf("stop the S3 server: %v", err)
 			}
 		}
 	})
@@ -67,7 +67,7 @@ func Gateway(t testing.TB) (cfg aws.Config, bucket string) {
 	bucket = fmt.Sprintf("lake-%d", gateway.buckets.Add(1))
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-		t.Fatalf("make bucket %s: %v", bucket, err)
+		tb.Fatalf("make bucket %s: %v", bucket, err)
 	}
 	return cfg, bucket
 }
@@ -79,20 +79,18 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(root)
+			_ = os.RemoveAll(root)
 		}
 	}()
-	// Object attributes lie in files beside the objects: not every temporary folder can hold extended attributes.
-	for _, folder := range []string{root + "/objects", root + "/attributes"} {
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			return "", nil, err
-		}
+	objects := root + "/objects"
+	if err := os.Mkdir(objects, 0o700); err != nil {
+		return "", nil, err
 	}
-	attributes, err := meta.NewSideCar(root + "/attributes")
+	attributes, err := attributeStore(root)
 	if err != nil {
 		return "", nil, err
 	}
-	backend, err := posix.New(root+"/objects", attributes, posix.PosixOpts{CopyObjectThreshold: 5 << 30})
+	backend, err := posix.New(objects, attributes, posix.PosixOpts{CopyObjectThreshold: 5 << 30})
 	if err != nil {
 		return "", nil, err
 	}
@@ -130,12 +128,25 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	return "http://" + address, stop, nil
 }
 
+// attributeStore is where the gateway keeps what it knows of objects beside their bytes: extended attributes where the temporary
+// folder has them, for they appear together with the object; files beside it elsewhere.
+func attributeStore(root string) (meta.MetadataStorer, error) {
+	x := meta.XattrMeta{}
+	if x.Test(root+"/objects") == nil {
+		return x, nil
+	}
+	if err := os.Mkdir(root+"/attributes", 0o700); err != nil {
+		return nil, err
+	}
+	return meta.NewSideCar(root + "/attributes")
+}
+
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String(), nil
 }
 
@@ -152,7 +163,7 @@ func ready(ctx context.Context, url string, ended <-chan error) error {
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err == nil {
-			response.Body.Close()
+			_ = response.Body.Close()
 			return nil
 		}
 		select {

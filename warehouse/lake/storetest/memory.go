@@ -35,7 +35,7 @@ func (m *Memory) check(ctx context.Context, op, name string) error {
 
 // Get implements lake.Store.
 func (m *Memory) Get(ctx context.Context, name string) ([]byte, error) {
-	if err := m.check(ctx, "get", name); err != nil {
+	if err := m.check(ctx, "get", name); err != nil { //nolint:goconst // the operations of lake.StoreError
 		return nil, err
 	}
 	m.mu.Lock()

@@ -24,10 +24,16 @@ var scripts embed.FS
 var AsOf = civil.Date{Year: 2026, Month: time.September, Day: 30}
 
 // Small writes the marts that small/ spells out, one Parquet file each, and gives their paths by mart.
-func Small(tb testing.TB) map[string][]string { return write(tb, "small") }
+func Small(tb testing.TB) map[string][]string {
+	tb.Helper()
+	return write(tb, "small")
+}
 
 // Large writes marts as a clinic with a million appointments has them: ledger and weeks in full size.
-func Large(tb testing.TB) map[string][]string { return write(tb, "large") }
+func Large(tb testing.TB) map[string][]string {
+	tb.Helper()
+	return write(tb, "large")
+}
 
 // Meta describes the snapshot that Small and Large write.
 func Meta(clinic, commit string) query.Meta {
@@ -46,6 +52,8 @@ func Meta(clinic, commit string) query.Meta {
 				CoveredTo:   AsOf.AddDays(-2), ObservedOn: AsOf.AddDays(-1),
 			},
 			{Dataset: "insurers", Rows: 3},
+			{Dataset: "policies", Rows: 40, ObservedOn: AsOf.AddDays(-5)},
+			{Dataset: "shifts", Rows: 24, CoveredTo: AsOf.AddDays(30), ObservedOn: AsOf},
 		},
 	}
 }
@@ -71,7 +79,7 @@ func write(tb testing.TB, folder string) map[string][]string {
 		}
 		mart := strings.TrimSuffix(entry.Name(), ".sql")
 		path := filepath.Join(dir, mart+".parquet")
-		if _, err := db.Exec(fmt.Sprintf("copy (\n%s\n) to '%s' (format parquet)", script, path)); err != nil {
+		if _, err := db.ExecContext(tb.Context(), fmt.Sprintf("copy (\n%s\n) to '%s' (format parquet)", script, path)); err != nil {
 			tb.Fatalf("writing mart %s: %v", mart, err)
 		}
 		marts[mart] = []string{path}
