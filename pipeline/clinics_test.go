@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,9 +60,7 @@ func (t *handTable) grid(dataset contract.Dataset) [][]string {
 	grid := [][]string{header}
 	for _, row := range t.Rows {
 		cells := map[string]string{}
-		for name, v := range t.Defaults {
-			cells[name] = v
-		}
+		maps.Copy(cells, t.Defaults)
 		for i, name := range t.Columns {
 			if row[i] != "" || t.Defaults[name] == "" {
 				cells[name] = row[i]

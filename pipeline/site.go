@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,10 +61,8 @@ func OpenExistingSite(ctx context.Context, o SiteOptions) (*Site, error) {
 	if err != nil {
 		return nil, storage("looking for the clinics of the lake", err)
 	}
-	for _, there := range clinics {
-		if there == id {
-			return openSite(ctx, store, o)
-		}
+	if slices.Contains(clinics, id) {
+		return openSite(ctx, store, o)
 	}
 	hint := "it holds none yet: import reports or run an extraction first"
 	if len(clinics) > 0 {

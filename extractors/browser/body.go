@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/url"
 	"slices"
@@ -37,9 +38,7 @@ func bodyFields(contentType string, body []byte) (fields, bool) {
 		if err != nil {
 			return nil, false
 		}
-		for name, list := range values {
-			found[name] = list
-		}
+		maps.Copy(found, values)
 	default:
 		return nil, false
 	}

@@ -24,7 +24,7 @@ func exportPortal(t *testing.T) (address string, canaryExport []byte) {
 		for _, name := range []string{"good.csv", "inline.csv", "empty.csv", "page.csv", "missing.csv", "cut.csv", "moved.csv", "signedout.csv"} {
 			links += fmt.Sprintf(`<a id="%s" href="/downloads/%s">x</a><a id="save-%s" href="/downloads/%s" download>x</a>`, name, name, name, name)
 		}
-		html(w, "%s", links)
+		htmlf(w, "%s", links)
 	}
 	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		csv := func() { w.Header().Set("Content-Type", "text/csv; charset=utf-8") }
@@ -43,7 +43,7 @@ func exportPortal(t *testing.T) (address string, canaryExport []byte) {
 			csv()
 			attachment()
 		case "/downloads/page.csv":
-			html(w, "<p>still working")
+			htmlf(w, "<p>still working")
 		case "/downloads/cut.csv":
 			csv()
 			w.Header().Set("Content-Length", "1000")

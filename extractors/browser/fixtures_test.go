@@ -158,7 +158,7 @@ func filesWith(t *testing.T, text string, dirs ...string) []string {
 }
 
 // html answers with a page.
-func html(w http.ResponseWriter, format string, args ...any) {
+func htmlf(w http.ResponseWriter, format string, args ...any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, "<!doctype html><title>t</title>"+format, args...)
 }

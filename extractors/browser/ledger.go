@@ -3,6 +3,7 @@ package browser
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 )
@@ -92,7 +93,7 @@ func (l *Ledger) Refused() int { return l.sum(func(e Entry) bool { return !e.All
 // RefusedWrites is the number of requests to the portal that could have changed something there and were stopped.
 func (l *Ledger) RefusedWrites() int {
 	return l.sum(func(e Entry) bool {
-		return !e.Allowed && e.Host == "portal" && e.Method != "GET" && e.Method != "HEAD" && e.Method != "OPTIONS"
+		return !e.Allowed && e.Host == "portal" && e.Method != http.MethodGet && e.Method != http.MethodHead && e.Method != http.MethodOptions
 	})
 }
 

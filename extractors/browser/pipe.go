@@ -144,7 +144,7 @@ func (p *pipe) end() {
 func (p *pipe) dispatch(message []byte) {
 	var m struct {
 		ID        int             `json:"id"`
-		SessionID string          `json:"sessionId"`
+		SessionID string          `json:"sessionId"` //nolint:tagliatelle // the protocol's own name
 		Method    string          `json:"method"`
 		Params    json.RawMessage `json:"params"`
 		Result    json.RawMessage `json:"result"`

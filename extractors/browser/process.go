@@ -23,7 +23,7 @@ type process struct {
 // startProcess starts Chromium with two extra descriptors: 3, from which it reads, and 4, to which it writes.
 func startProcess(path string, args, env []string, dir string, extra []*os.File) (*process, error) {
 	p := &process{ended: make(chan struct{}), stderr: &tail{}}
-	p.cmd = exec.Command(path, args...)
+	p.cmd = exec.Command(path, args...) //nolint:noctx // Close ends it, after it was asked to leave
 	p.cmd.Env, p.cmd.Dir, p.cmd.ExtraFiles = env, dir, extra
 	p.cmd.Stderr = p.stderr
 	// A grandchild that outlives the browser must not keep Wait waiting for the end of stderr.

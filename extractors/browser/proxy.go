@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -39,7 +40,7 @@ type proxy struct {
 const maxRequestBody = 1 << 20
 
 func startProxy(p *policy, l *Ledger, stage func() string, reached func(error), dial func(context.Context, string, string) (net.Conn, error)) (*proxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -164,9 +165,7 @@ func (x *proxy) forward(w http.ResponseWriter, r *http.Request, body []byte) {
 	x.reached(nil)
 	defer answer.Body.Close()
 	answer.Header.Del(unreachableHeader)
-	for name, values := range withoutHops(answer.Header) {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), withoutHops(answer.Header))
 	w.WriteHeader(answer.StatusCode)
 	if _, err := io.Copy(flusher{w}, answer.Body); err != nil {
 		// A body cut short must not look whole.

@@ -176,7 +176,7 @@ func TestBrokenAnswersAreNotAskedForAgain(t *testing.T) {
 			mu.Unlock()
 			panic(http.ErrAbortHandler)
 		}
-		html(w, "x")
+		htmlf(w, "x")
 	}), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: []Rule{pageRules[0], {Purpose: "post", Method: "POST", Path: "/post"}}})
 	page := open(t, s, address+"/page")
@@ -196,7 +196,7 @@ func TestBrokenAnswersAreNotAskedForAgain(t *testing.T) {
 }
 
 func TestStagesAndLimits(t *testing.T) {
-	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { html(w, "x") }), nil)
+	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { htmlf(w, "x") }), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: []Rule{
 		pageRules[0],
 		{Purpose: "sign in", Method: "POST", Path: "/api/session", Stage: "sign in", Limit: 1},

@@ -121,10 +121,10 @@ func (s *Session) start(executable string, p *policy) error {
 		return err
 	}
 	if swept > 0 {
-		s.note("removed what %d dead browser session(s) had left behind", swept)
+		s.notef("removed what %d dead browser session(s) had left behind", swept)
 	}
 	if !s.scratch.inMemory {
-		s.note("this system has no memory file system: the browser's profile lies in a private directory on disk until the session ends")
+		s.notef("this system has no memory file system: the browser's profile lies in a private directory on disk until the session ends")
 	}
 	s.guard = &guard{
 		policy: p, ledger: s.ledger, answer: s.cfg.OnAnswer, maxBody: s.cfg.MaxExport, ctx: s.ctx, used: map[*Rule]int{}, taking: map[proto.FetchRequestID]*Capture{},
@@ -134,7 +134,7 @@ func (s *Session) start(executable string, p *policy) error {
 	}
 	unsandboxed := sandboxUnavailable()
 	if unsandboxed {
-		s.note("the browser runs without its sandbox, because falloff runs as root or in a container")
+		s.notef("the browser runs without its sandbox, because falloff runs as root or in a container")
 	}
 	if err := s.launch(executable, unsandboxed); err != nil {
 		return err
@@ -223,7 +223,7 @@ func (s *Session) tap(event *cdp.Event) bool {
 	return s.guard.tap(event)
 }
 
-func (s *Session) note(format string, args ...any) {
+func (s *Session) notef(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 

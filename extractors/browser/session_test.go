@@ -21,7 +21,7 @@ import (
 var pageRules = []Rule{{Purpose: "open a page", Method: "GET", Path: "/page"}}
 
 func servePage(t *testing.T) (address string) {
-	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { html(w, "<h1>here</h1>") }), nil)
+	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { htmlf(w, "<h1>here</h1>") }), nil)
 }
 
 // demandNothingLeft fails unless the session's processes and directory are gone.
@@ -98,7 +98,7 @@ func TestBrowsingLeavesNoTrace(t *testing.T) {
 	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "sid", Value: "CanaryCookie", MaxAge: 100_000})
 		w.Header().Set("Cache-Control", "max-age=100000")
-		html(w, `CanaryPage<script>
+		htmlf(w, `CanaryPage<script>
 			localStorage.x = 'CanaryStored';
 			const opening = indexedDB.open('CanaryBase');
 			opening.onupgradeneeded = () => opening.result.createObjectStore('s').put('CanaryRecord', 1);
@@ -326,7 +326,7 @@ func TestEnvironmentHoldsNoCredentials(t *testing.T) {
 
 func TestDialogsDoNotHoldUp(t *testing.T) {
 	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		html(w, `<script>alert('x'); document.title = confirm('really?') ? 'confirmed' : 'not confirmed'</script>`)
+		htmlf(w, `<script>alert('x'); document.title = confirm('really?') ? 'confirmed' : 'not confirmed'</script>`)
 	}), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: pageRules})
 	page := open(t, s, address+"/page")
@@ -335,7 +335,7 @@ func TestDialogsDoNotHoldUp(t *testing.T) {
 
 func TestTabs(t *testing.T) {
 	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		html(w, `<h1>%s</h1><a href=/page?second target=_blank rel=noopener>x</a>`, r.URL.RawQuery)
+		htmlf(w, `<h1>%s</h1><a href=/page?second target=_blank rel=noopener>x</a>`, r.URL.RawQuery)
 	}), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: []Rule{{Purpose: "open a page", Method: "GET", Path: "/page", Query: []string{"first", "second"}}}})
 	first := open(t, s, address+"/page?first")

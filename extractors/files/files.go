@@ -229,7 +229,7 @@ func (s *Source) read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w. Check that it is there and that you may read it", path, pathless(err))
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	at, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("looking at %s: %w", path, pathless(err))

@@ -161,7 +161,7 @@ func New(cfg Config) (*Portal, error) {
 		p.cfg.Progress = func(Event) {}
 	}
 	if p.cfg.Pause == nil {
-		p.cfg.Pause = func(ctx context.Context) error { return context.Cause(ctx) }
+		p.cfg.Pause = context.Cause
 	}
 	p.cfg.Timeouts.withDefaults()
 	return p, p.plan()
@@ -229,8 +229,7 @@ func (p *Portal) Reports(ctx context.Context, each func(extractors.Report) error
 	}
 	r.leave(ctx)
 
-	var failure *extractors.Failure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*extractors.Failure](err); ok {
 		switch failure.Cause {
 		case extractors.WrongPassword, extractors.AccountLocked, extractors.AccountDeactivated:
 			p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -257,7 +258,7 @@ func (p *Profile) checkRequests() error {
 	for _, r := range p.Requests {
 		purposes[r.Purpose] = true
 		captures = captures || r.Capture
-		if r.Method != "GET" && r.Stage == "" {
+		if r.Method != http.MethodGet && r.Stage == "" {
 			return fmt.Errorf("request %q: a %s needs a stage", r.Purpose, r.Method)
 		}
 		for part := range strings.SplitSeq(r.Path, "/") {

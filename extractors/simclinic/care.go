@@ -1,5 +1,7 @@
 package simclinic
 
+import "slices"
+
 // life is one person's way through the clinic, as it is being lived.
 type life struct {
 	luck
@@ -236,8 +238,8 @@ func (l *life) enterByMistake(a int32) {
 }
 
 func (l *life) isBooked(d day) bool {
-	for i := len(l.taken) - 1; i >= 0; i-- {
-		if l.taken[i] == d {
+	for _, v := range slices.Backward(l.taken) {
+		if v == d {
 			return true
 		}
 	}

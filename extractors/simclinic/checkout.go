@@ -14,10 +14,10 @@ func (l *life) billsInOrder() bool {
 	return l.person.cover == limitedVisits || l.person.cover == limitedMoney
 }
 
-// checkOut charges for a visit on a day, or forgets to. sure rules forgetting out.
-func (l *life) checkOut(a int32, on day, sure bool) {
+// checkOut charges for a visit on a day, or forgets to.
+func (l *life) checkOut(a int32, on day) {
 	w := l.w
-	if !sure && l.chance(oddsNotCharged) {
+	if l.chance(oddsNotCharged) {
 		late := on + l.days(2, 15)
 		slip := l.forgetCharge(a)
 		if l.billsInOrder() || !l.chance(mendsCharging) || late > w.today {
@@ -119,14 +119,13 @@ func (l *life) charge(a int32, on day) {
 }
 
 // billPatient addresses an amount to the patient, now and then with something bought at the desk.
-func (l *life) billPatient(inv int32, amount int64, on day) int32 {
+func (l *life) billPatient(inv int32, amount int64, on day) {
 	p := l.addPart(inv, part{side: toPatient, insurer: none, issued: on, total: amount})
 	if l.chance(0.05) {
 		l.sellProduct(p)
 	}
 	l.settle(p, on)
 	l.renumberLater(p)
-	return p
 }
 
 func (l *life) sellProduct(p int32) {

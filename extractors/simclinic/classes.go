@@ -115,7 +115,7 @@ func (w *world) holdClass(r luck, a int32, session classSession) {
 		it.state, it.arrived = arrived, it.start.plus(-r.between(0, 8))
 		for _, id := range session.people {
 			l := &life{luck: newLuck(w.dials.Seed, streamPeople+uint64(len(w.people))+uint64(a)), w: w, id: id, person: &w.people[id]}
-			l.checkOut(a, session.day, false)
+			l.checkOut(a, session.day)
 		}
 	}
 }

@@ -162,7 +162,7 @@ func (c *Clinic) claimFolder(dir, truthFile string) error {
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
 		isTruth := path == filepath.Clean(truthFile) || path == filepath.Clean(truthFile)+statesSuffix
-		if !left(entry) && !isTruth && !(exported && entry.Name() == settingsFile) {
+		if !left(entry) && !isTruth && (!exported || entry.Name() != settingsFile) {
 			return fmt.Errorf("export folder %s holds %q, which is no report of a simulated clinic: choose an empty folder", dir, entry.Name())
 		}
 	}

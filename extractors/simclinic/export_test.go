@@ -214,7 +214,7 @@ func TestNothingIsShared(t *testing.T) {
 		t.Fatalf("listing what the package imports: %v", err)
 	}
 	const module = "github.com/falloff-analytics/falloff/"
-	for _, dependency := range strings.Fields(string(out)) {
+	for dependency := range strings.FieldsSeq(string(out)) {
 		own, ok := strings.CutPrefix(dependency, module)
 		if ok && own != "extractors/simclinic" {
 			t.Errorf("simclinic depends on %s", own)

@@ -101,7 +101,7 @@ func (l *life) await(c int32, sent day, hopeless bool, attempt int) {
 		switch {
 		case l.chance(0.1):
 			row.folder = queued
-		case l.chance(0.1):
+		case l.chance(0.1): //nolint:gocritic // another throw of the dice
 			row.folder = onHold
 		}
 		w.claims = append(w.claims, row)

@@ -48,7 +48,7 @@ func (t tokens) of(kind tokenKind, n int) string {
 	var out [12]byte
 	out[0] = byte(kind) - 'a' + 'A'
 	out[1] = tokenVowels[int(code)%len(tokenVowels)]
-	for i := 2; i < len(out); i += 2 {
+	for i := 2; i+1 < len(out); i += 2 {
 		syllable := int(code % uint64(syllables))
 		code /= uint64(syllables)
 		out[i], out[i+1] = tokenConsonants[syllable/len(tokenVowels)], tokenVowels[syllable%len(tokenVowels)]

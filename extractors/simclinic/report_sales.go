@@ -34,7 +34,7 @@ type saleLine struct {
 	number            string
 	issued            day
 	total, collected  int64
-	taxed, hasDetail  bool
+	hasDetail         bool
 	subtotal, taxPart int64
 }
 

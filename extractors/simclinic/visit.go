@@ -192,14 +192,14 @@ func (l *life) come(a int32, walkIn bool) outcome {
 		}
 		w.slips[slip].repaired = true
 		it.state, it.arrived = arrived, w.officeTime(l.luck, mended)
-		l.checkOut(a, mended, false)
+		l.checkOut(a, mended)
 		return came
 	case !sure && l.chance(oddsClosedNext):
 		if on+1 > w.today {
 			return came // the desk will do it tomorrow
 		}
 		it.state, it.arrived = arrived, w.officeTime(l.luck, on+1)
-		l.checkOut(a, on+1, false)
+		l.checkOut(a, on+1)
 		return came
 	}
 	l.arrive(a)
@@ -210,7 +210,7 @@ func (l *life) come(a int32, walkIn bool) outcome {
 		l.checkOutTwo(a, second, on)
 		return came
 	}
-	l.checkOut(a, on, false)
+	l.checkOut(a, on)
 	return came
 }
 

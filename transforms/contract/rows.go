@@ -135,42 +135,96 @@ func deref(s *string) string {
 	return *s
 }
 
-func (a Appointment) Key() string        { return a.Unit() + "/" + strconv.Itoa(int(a.Seat)) }
-func (a Appointment) Unit() string       { return strconv.FormatInt(a.AppointmentID, 10) }
-func (a Appointment) Day() int32         { return a.ServiceDate }
-func (a Appointment) PatientRef() string { return deref(a.Patient) }
-func (a Appointment) Observed() int32    { return a.ObservedOn }
+// Key identifies the row.
+func (a Appointment) Key() string { return a.Unit() + "/" + strconv.Itoa(int(a.Seat)) }
 
+// Unit identifies what the source prints as one.
+func (a Appointment) Unit() string { return strconv.FormatInt(a.AppointmentID, 10) }
+
+// Day is the day it belongs to.
+func (a Appointment) Day() int32 { return a.ServiceDate }
+
+// PatientRef is the pseudonym it is about.
+func (a Appointment) PatientRef() string { return deref(a.Patient) }
+
+// Observed is the day it was seen on.
+func (a Appointment) Observed() int32 { return a.ObservedOn }
+
+// Key identifies the row.
 func (l InvoiceLine) Key() string {
 	return l.InvoiceNumber + "|" + l.Item + "|" + strconv.Itoa(int(l.Ordinal))
 }
-func (l InvoiceLine) Unit() string       { return l.Key() }
-func (l InvoiceLine) Day() int32         { return l.PurchaseDate }
+
+// Unit identifies what the source prints as one.
+func (l InvoiceLine) Unit() string { return l.Key() }
+
+// Day is the day it belongs to.
+func (l InvoiceLine) Day() int32 { return l.PurchaseDate }
+
+// PatientRef is the pseudonym it is about.
 func (l InvoiceLine) PatientRef() string { return l.Patient }
-func (l InvoiceLine) Observed() int32    { return l.ObservedOn }
 
-func (c Claim) Key() string        { return c.ClaimID }
-func (c Claim) Unit() string       { return c.ClaimID }
-func (c Claim) Day() int32         { return c.ServiceDate }
+// Observed is the day it was seen on.
+func (l InvoiceLine) Observed() int32 { return l.ObservedOn }
+
+// Key identifies the row.
+func (c Claim) Key() string { return c.ClaimID }
+
+// Unit identifies what the source prints as one.
+func (c Claim) Unit() string { return c.ClaimID }
+
+// Day is the day it belongs to.
+func (c Claim) Day() int32 { return c.ServiceDate }
+
+// PatientRef is the pseudonym it is about.
 func (c Claim) PatientRef() string { return c.Patient }
-func (c Claim) Observed() int32    { return c.ObservedOn }
 
-func (p Policy) Key() string        { return p.Patient + "|" + p.PayerID + "|" + p.PolicyID }
-func (p Policy) Unit() string       { return p.Key() }
-func (p Policy) Day() int32         { return noDay }
+// Observed is the day it was seen on.
+func (c Claim) Observed() int32 { return c.ObservedOn }
+
+// Key identifies the row.
+func (p Policy) Key() string { return p.Patient + "|" + p.PayerID + "|" + p.PolicyID }
+
+// Unit identifies what the source prints as one.
+func (p Policy) Unit() string { return p.Key() }
+
+// Day is the day it belongs to.
+func (p Policy) Day() int32 { return noDay }
+
+// PatientRef is the pseudonym it is about.
 func (p Policy) PatientRef() string { return p.Patient }
-func (p Policy) Observed() int32    { return p.ObservedOn }
 
+// Observed is the day it was seen on.
+func (p Policy) Observed() int32 { return p.ObservedOn }
+
+// Key identifies the row.
 func (s Shift) Key() string {
 	return s.StaffMember + "|" + DateOf(s.PeriodFrom).String() + "|" + DateOf(s.PeriodTo).String()
 }
-func (s Shift) Unit() string       { return s.Key() }
-func (s Shift) Day() int32         { return s.PeriodFrom }
-func (s Shift) PatientRef() string { return "" }
-func (s Shift) Observed() int32    { return s.ObservedOn }
 
-func (i Insurer) Key() string        { return i.PayerID }
-func (i Insurer) Unit() string       { return i.PayerID }
-func (i Insurer) Day() int32         { return noDay }
+// Unit identifies what the source prints as one.
+func (s Shift) Unit() string { return s.Key() }
+
+// Day is the day it belongs to.
+func (s Shift) Day() int32 { return s.PeriodFrom }
+
+// PatientRef is the pseudonym it is about.
+func (s Shift) PatientRef() string { return "" }
+
+// Observed is the day it was seen on.
+func (s Shift) Observed() int32 { return s.ObservedOn }
+
+// Key identifies the row.
+func (i Insurer) Key() string { return i.PayerID }
+
+// Unit identifies what the source prints as one.
+func (i Insurer) Unit() string { return i.PayerID }
+
+// Day is the day it belongs to.
+func (i Insurer) Day() int32 { return noDay }
+
+// PatientRef is the pseudonym it is about.
 func (i Insurer) PatientRef() string { return "" }
-func (i Insurer) Observed() int32    { return i.ObservedOn }
+
+// Observed is the day it was seen on.
+func (i Insurer) Observed() int32 { return i.ObservedOn }

@@ -184,6 +184,9 @@ func TestAFaultAtAnyCallLosesNothingAndDoublesNothing(t *testing.T) {
 					t.Fatalf("%s: %v", where, err)
 				default:
 					seen = int(commit.Number)
+					if seen >= len(states) {
+						t.Fatalf("%s: two runs made %d commits", where, seen)
+					}
 					if got := show(stored(t, clinic)); !slices.Equal(got, states[seen]) {
 						t.Fatalf("%s: commit %d shows %v", where, seen, got)
 					}

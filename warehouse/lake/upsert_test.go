@@ -272,6 +272,8 @@ func TestASmallBatchReadsLittleOfALargeLake(t *testing.T) {
 	}
 	if share := float64(counter.bytes.Load()) / float64(total); share > 0.4 {
 		t.Errorf("it read %.0f %% of the lake's bytes", 100*share)
+	} else {
+		t.Logf("it read %.0f %% of the lake's bytes", 100*share)
 	}
 }
 

@@ -207,8 +207,7 @@ var linePattern = regexp.MustCompile(`(?m)^LINE (\d+):`)
 
 // describe puts the file and line in front of what DuckDB says.
 func describe(err error, what, file string) error {
-	var failure *duckdb.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*duckdb.Error](err); ok {
 		if match := linePattern.FindStringSubmatch(failure.Msg); match != nil {
 			return fmt.Errorf("%s (%s:%s): %w", what, file, match[1], err)
 		}

@@ -152,7 +152,7 @@ func order(found []*Model) ([]*Model, error) {
 		case done:
 			return nil
 		case open:
-			loop := append(trail[slices.Index(trail, m.Name()):], m.Name())
+			loop := slices.Concat(trail[slices.Index(trail, m.Name()):], []string{m.Name()})
 			return fmt.Errorf("models read each other in a circle: %s: take one of these reads out", strings.Join(loop, " reads "))
 		}
 		state[m.Name()] = open

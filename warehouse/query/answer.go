@@ -86,7 +86,11 @@ func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 	defer func() { _ = conn.Close() }()
 	answer := &Answer{Schema: d.schema(e.meta)}
 	err = conn.Raw(func(raw any) error {
-		return e.collect(ctx, raw.(driver.Conn), d, bound, answer)
+		plain, ok := raw.(driver.Conn)
+		if !ok {
+			return fmt.Errorf("DuckDB's connection is a %T", raw)
+		}
+		return e.collect(ctx, plain, d, bound, answer)
 	})
 	if err != nil {
 		answer.Release()

@@ -143,7 +143,7 @@ func (s *Searcher) file(name string, body []byte) ([]Hit, error) {
 		}
 		inner, err := io.ReadAll(r)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return hits, nil //nolint:nilerr // as above
+			return hits, nil
 		}
 		found, err := s.file(name+"!gzip", inner)
 		return append(hits, found...), err

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -84,8 +85,8 @@ func (p *Portal) activityTable(filters Filters) simclinic.Table {
 		Report: activityReport, From: filters.From, To: filters.To, Headers: []string{"Time", "Staff Member", "Activity", "Rows"},
 	}
 	entries := p.Activity()
-	for i := len(entries) - 1; i >= 0; i-- {
-		entry := entries[i]
+	for _, entry := range slices.Backward(entries) {
+
 		local := entry.At.In(zone)
 		if day := civil.DateOf(local); day.Before(filters.From) || day.After(filters.To) {
 			continue

@@ -65,7 +65,7 @@ const recordsShown = 25
 // recordList serves a list of forbidden records, as JSON or as a page.
 func (p *Portal) recordList(needs capability, title string, shape func(simclinic.Patient) record) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s, _, ok := p.allowed(w, r, needs)
+		s, ok := p.allowed(w, r, needs)
 		if !ok {
 			return
 		}
@@ -82,7 +82,7 @@ func (p *Portal) recordList(needs capability, title string, shape func(simclinic
 // oneRecord serves one patient's forbidden record, as JSON or as a page.
 func (p *Portal) oneRecord(needs capability, title string, shape func(simclinic.Patient) record) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s, _, ok := p.allowed(w, r, needs)
+		s, ok := p.allowed(w, r, needs)
 		if !ok {
 			return
 		}
@@ -106,7 +106,7 @@ func (p *Portal) answerRecords(w http.ResponseWriter, r *http.Request, title str
 
 // showPhoto serves a patient's picture: initials on a coloured disc, with the name where a screen reader finds it.
 func (p *Portal) showPhoto(w http.ResponseWriter, r *http.Request) {
-	s, _, ok := p.allowed(w, r, seePhotos)
+	s, ok := p.allowed(w, r, seePhotos)
 	if !ok {
 		return
 	}
@@ -116,10 +116,10 @@ func (p *Portal) showPhoto(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.record(s.username, Entry{Action: ActionOpened, Subject: "picture of patient " + r.PathValue("id")})
-	initials := ""
+	var initials strings.Builder
 	for _, name := range []string{person.FirstName, person.LastName} {
 		for _, letter := range name {
-			initials += string(letter)
+			initials.WriteString(string(letter))
 			break
 		}
 	}
@@ -127,7 +127,7 @@ func (p *Portal) showPhoto(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 80"><title>%s</title>`+
 		`<circle cx="40" cy="40" r="40" fill="#c9d8d2"/><text x="40" y="50" text-anchor="middle" font-family="sans-serif"`+
-		` font-size="28" fill="#1f4a44">%s</text></svg>`, escaped(nameOf(person)), escaped(initials))
+		` font-size="28" fill="#1f4a44">%s</text></svg>`, escaped(nameOf(person)), escaped(initials.String()))
 }
 
 func escaped(text string) string {
@@ -138,7 +138,7 @@ func escaped(text string) string {
 
 // showSchedule serves the landing screen: the day's appointments with names.
 func (p *Portal) showSchedule(w http.ResponseWriter, r *http.Request) {
-	s, _, ok := p.allowed(w, r, seeSchedule)
+	s, ok := p.allowed(w, r, seeSchedule)
 	if !ok {
 		return
 	}
@@ -174,7 +174,7 @@ func (p *Portal) showSchedule(w http.ResponseWriter, r *http.Request) {
 
 // recordPayment changes the clinic's books: the clerk's level can, and no extractor may.
 func (p *Portal) recordPayment(w http.ResponseWriter, r *http.Request) {
-	s, _, ok := p.allowed(w, r, seeBilling)
+	s, ok := p.allowed(w, r, seeBilling)
 	if !ok {
 		return
 	}

@@ -146,7 +146,7 @@ func (p *Portal) runReport(w http.ResponseWriter, r *http.Request, slug string) 
 		p.refuse(w, r, refusedUnknown)
 		return
 	}
-	s, _, ok := p.allowed(w, r, screen.needs)
+	s, ok := p.allowed(w, r, screen.needs)
 	if !ok {
 		return
 	}

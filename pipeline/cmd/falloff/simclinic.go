@@ -28,7 +28,7 @@ func (d *simDials) register(cmd *cobra.Command) {
 	flags.IntVar(&d.patients, "patients", usual.Patients, "how many `people` ever book, 50 to 200000")
 	flags.StringVar(&d.from, "from", usual.From.String(), "first `date` of the clinic's history")
 	flags.StringVar(&d.to, "to", usual.To.String(), "report `date`: the last day that has happened")
-	flags.StringVar(&d.country, "country", usual.Country, "CA, US, GB or AU: zone, currency and tax")
+	flags.StringVar(&d.country, "country", usual.Country, "`code` CA, US, GB or AU: zone, currency and tax")
 }
 
 func (d *simDials) clinic() (*simclinic.Clinic, error) {

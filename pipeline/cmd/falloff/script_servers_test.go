@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/falloff-analytics/falloff/extractors/simclinic"
+	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
+)
+
+const stageKey = "stage"
+
+// stage is what a script has running in this process.
+type stage struct {
+	clinic *simclinic.Clinic
+	staff  *portal.Portal
+	stop   func()
+}
+
+func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
+
+func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "portal start|stop|unplug|deactivate|maintenance|requests")
+	s := onStage(ts)
+	if args[0] == "start" {
+		s.start(ts)
+		return
+	}
+	if s.staff == nil {
+		ts.Fatalf("no portal was started")
+	}
+	clerk := portal.DefaultClerk().Username
+	switch args[0] {
+	case "stop":
+		s.stop()
+	case "unplug":
+		s.staff.Unplug()
+	case "deactivate":
+		s.staff.Deactivate(clerk)
+	case "maintenance":
+		s.staff.SetMaintenance(true)
+	case "requests":
+		for _, r := range s.staff.Requests() {
+			_, _ = fmt.Fprintf(ts.Stdout(), "%+v\n", r)
+		}
+		_, _ = fmt.Fprintf(ts.Stdout(), "trespasses: %d\n", len(s.staff.Trespasses()))
+	default:
+		ts.Fatalf("unknown: portal %s", args[0])
+	}
+}
+
+// start opens the portal of a clinic so small that a run takes seconds.
+func (s *stage) start(ts *testscript.TestScript) {
+	dials := simclinic.DefaultDials()
+	dials.Seed, dials.Patients = 5, 50
+	dials.From = civil.Date{Year: 2025, Month: time.October, Day: 1}
+	var err error
+	s.clinic, err = simclinic.New(dials)
+	ts.Check(err)
+	s.staff, err = portal.New(s.clinic, portal.Options{ExportDelay: portal.DelayRange{Min: time.Millisecond, Max: 5 * time.Millisecond}})
+	ts.Check(err)
+	url, stop, err := s.staff.Start(context.Background())
+	ts.Check(err)
+	s.stop = stop
+	ts.Defer(func() {
+		stop()
+		s.staff.Close()
+	})
+	clerk := portal.DefaultClerk()
+	ts.Setenv("PORTAL", url)
+	ts.Setenv("USERNAME", clerk.Username)
+	ts.Check(os.WriteFile(ts.MkAbs("password.txt"), []byte(clerk.Password+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("clinic.yaml"), s.clinic.SettingsYAML(), 0o600))
+}
+
+func planted(ts *testscript.TestScript, neg bool, args []string) {
+	s := onStage(ts)
+	usage(ts, neg, len(args) == 1 && s.clinic != nil, "planted FILE, after portal start")
+	file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	ts.Check(err)
+	_, err = file.WriteString(strings.Join(s.clinic.Planted(), "\n") + "\n")
+	ts.Check(err)
+	ts.Check(file.Close())
+}
+
+// fetch asks falloff serve, which runs in the background with --json into serve.json.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2 || len(args) == 3, "fetch METHOD PATH [TOKEN]")
+	var at serving
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		body, err := os.ReadFile(ts.MkAbs("serve.json"))
+		if err == nil && json.Unmarshal(body, &at) == nil && at.Address != "" {
+			break
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("falloff serve did not say where it listens")
+		}
+		time.Sleep(5 * time.Millisecond) // the file is the condition; nothing can be waited on
+	}
+	method, path, _ := args[0], args[1], 0
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader(`{"clinic":"harbour","query":"` + path + `","params":{}}`)
+		path = "/v1/query"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, at.Address+path, body)
+	ts.Check(err)
+	request.Header.Set("Content-Type", "application/json")
+	if len(args) == 3 {
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[2])))
+	}
+	answer, err := http.DefaultClient.Do(request)
+	ts.Check(err)
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	_, _ = fmt.Fprintf(ts.Stdout(), "%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+}
