@@ -34,7 +34,6 @@ type saleLine struct {
 	number            string
 	issued            day
 	total, collected  int64
-	hasDetail         bool
 	subtotal, taxPart int64
 }
 

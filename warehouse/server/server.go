@@ -153,7 +153,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		cutOff()
 		_ = httpServer.Close()
 	}
-	<-ended
+	_ = <-ended // ErrServerClosed, as asked
 	s.log.Info("query server has stopped")
 	return nil
 }

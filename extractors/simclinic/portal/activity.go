@@ -86,7 +86,6 @@ func (p *Portal) activityTable(filters Filters) simclinic.Table {
 	}
 	entries := p.Activity()
 	for _, entry := range slices.Backward(entries) {
-
 		local := entry.At.In(zone)
 		if day := civil.DateOf(local); day.Before(filters.From) || day.After(filters.To) {
 			continue

@@ -119,7 +119,7 @@ func (p *Portal) showPhoto(w http.ResponseWriter, r *http.Request) {
 	var initials strings.Builder
 	for _, name := range []string{person.FirstName, person.LastName} {
 		for _, letter := range name {
-			initials.WriteString(string(letter))
+			initials.WriteRune(letter)
 			break
 		}
 	}
