@@ -21,6 +21,7 @@ const (
 	ExportIncomplete     Cause = "export_incomplete"
 	ExportStale          Cause = "export_stale"
 	Network              Cause = "network"
+	BrowserMissing       Cause = "browser_missing"
 	BrowserCrashed       Cause = "browser_crashed"
 	Paused               Cause = "paused"
 	AgreementMissing     Cause = "agreement_missing"

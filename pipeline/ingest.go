@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -219,6 +220,9 @@ func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, store
 		}
 	}
 	in.countQuarantine(tx)
+	if err := in.noteRanges(tx); err != nil {
+		return err
+	}
 	if err := in.nameInsurers(ctx, tx); err != nil {
 		return err
 	}
@@ -285,6 +289,50 @@ func (in *landing) countQuarantine(tx *lake.Tx) {
 	for dataset, reasons := range counts {
 		tx.SetQuarantine(dataset, reasons)
 	}
+}
+
+// rangesSource is the checkpoint that keeps which days each dataset's reports were about.
+const rangesSource = "report_ranges"
+
+// reportRange is the days that a dataset's reports were about, complete or not, and the newest day whose end they show.
+type reportRange struct {
+	From       civil.Date `json:"from,omitzero"`
+	To         civil.Date `json:"to,omitzero"`
+	ObservedOn civil.Date `json:"observed_on,omitzero"`
+}
+
+// reportRanges reads the checkpoint, by dataset.
+func reportRanges(checkpoint json.RawMessage) (map[string]reportRange, error) {
+	ranges := map[string]reportRange{}
+	if checkpoint == nil {
+		return ranges, nil
+	}
+	if err := json.Unmarshal(checkpoint, &ranges); err != nil {
+		return nil, fmt.Errorf("reading which days the reports were about: %w", err)
+	}
+	return ranges, nil
+}
+
+// noteRanges widens the checkpoint by this ingest's reports.
+func (in *landing) noteRanges(tx *lake.Tx) error {
+	ranges, err := reportRanges(tx.Source(rangesSource))
+	if err != nil {
+		return err
+	}
+	for _, b := range in.batches {
+		r := ranges[b.Dataset]
+		if b.Covers.From.IsValid() && (!r.From.IsValid() || b.Covers.From.Before(r.From)) {
+			r.From = b.Covers.From
+		}
+		if b.Covers.To.After(r.To) {
+			r.To = b.Covers.To
+		}
+		if b.ObservedOn.After(r.ObservedOn) {
+			r.ObservedOn = b.ObservedOn
+		}
+		ranges[b.Dataset] = r
+	}
+	return tx.SetSource(rangesSource, ranges)
 }
 
 // nameInsurers decides which payers may be kept by name: those that claims, policies or the settings list, and that

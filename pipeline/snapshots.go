@@ -103,14 +103,18 @@ func (s *Snapshots) Open(ctx context.Context, clinic string) (server.Engine, err
 		return nil, err
 	}
 	defer func() { _ = local.Close() }() // the engine has loaded what it needs by then
-	engine, err := query.Open(ctx, local.Marts, meta(clinic, head, typed), s.limits)
+	about, err := meta(clinic, head, typed)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := query.Open(ctx, local.Marts, about, s.limits)
 	if err != nil {
 		return nil, fmt.Errorf("opening commit %d of clinic %s: %w", head.Number, clinic, err)
 	}
 	return engine, nil
 }
 
-func meta(clinic string, head *lake.Commit, typed settings.Clinic) query.Meta {
+func meta(clinic string, head *lake.Commit, typed settings.Clinic) (query.Meta, error) {
 	m := query.Meta{
 		Clinic: clinic, Name: typed.Name, Commit: strconv.FormatInt(head.Number, 10), AsOf: head.AsOf,
 		TimeZone: typed.TimeZone, Currency: typed.Currency, CommittedAt: head.CreatedAt,
@@ -119,12 +123,16 @@ func meta(clinic string, head *lake.Commit, typed settings.Clinic) query.Meta {
 		m.AsOf = mart.AsOf
 		break
 	}
-	for _, f := range Freshness(head) {
+	landed, err := Freshness(head)
+	if err != nil {
+		return m, err
+	}
+	for _, f := range landed {
 		m.Freshness = append(m.Freshness, query.Freshness{
 			Dataset: f.Dataset, CoveredFrom: f.From, CoveredTo: f.To, ObservedOn: f.ObservedOn, Rows: f.Rows,
 		})
 	}
-	return m
+	return m, nil
 }
 
 // DatasetFreshness says what has landed of one dataset.
@@ -133,33 +141,27 @@ type DatasetFreshness struct {
 	Rows    int64  `json:"rows"`
 	Objects int    `json:"objects"`
 	Bytes   int64  `json:"bytes"`
-	// From and To bound what complete reports covered, zero where none was complete or the dataset has no days.
-	From       civil.Date `json:"covered_from,omitzero"`
-	To         civil.Date `json:"covered_to,omitzero"`
+	// From and To bound the days that its reports were about, ObservedOn is the newest day whose end they show; zero where
+	// nothing is known of it.
+	From       civil.Date `json:"reports_from,omitzero"`
+	To         civil.Date `json:"reports_to,omitzero"`
 	ObservedOn civil.Date `json:"observed_on,omitzero"`
 }
 
 // Freshness tells of every dataset of a commit what has landed, in the order of their names.
-func Freshness(head *lake.Commit) []DatasetFreshness {
-	var out []DatasetFreshness
+func Freshness(head *lake.Commit) ([]DatasetFreshness, error) {
+	ranges, err := reportRanges(head.Sources[rangesSource])
+	if err != nil {
+		return nil, err
+	}
+	out := make([]DatasetFreshness, 0, len(head.Datasets))
 	for _, name := range sortedKeys(head.Datasets) {
-		d := head.Datasets[name]
-		f := DatasetFreshness{Dataset: name, Rows: d.Rows(), Objects: len(d.Objects), ObservedOn: head.AsOf}
+		d, r := head.Datasets[name], ranges[name]
+		f := DatasetFreshness{Dataset: name, Rows: d.Rows(), Objects: len(d.Objects), From: r.From, To: r.To, ObservedOn: r.ObservedOn}
 		for _, o := range d.Objects {
 			f.Bytes += o.Bytes
 		}
-		for i, c := range d.Covers {
-			if c.From.IsValid() && (!f.From.IsValid() || c.From.Before(f.From)) {
-				f.From = c.From
-			}
-			if c.To.IsValid() && c.To.After(f.To) {
-				f.To = c.To
-			}
-			if i == 0 || c.ObservedOn.After(f.ObservedOn) {
-				f.ObservedOn = c.ObservedOn
-			}
-		}
 		out = append(out, f)
 	}
-	return out
+	return out, nil
 }

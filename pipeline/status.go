@@ -38,9 +38,13 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, storage("reading the lake", err)
 	}
+	landed, err := Freshness(head)
+	if err != nil {
+		return nil, err
+	}
 	out := &Status{
 		Clinic: string(s.Clinic.ID()), Lake: s.Clinic.Store().String(), Commit: head.Number, CommittedAt: head.CreatedAt.UTC(),
-		AsOf: head.AsOf, Datasets: Freshness(head), Quarantine: head.Quarantine,
+		AsOf: head.AsOf, Datasets: landed, Quarantine: head.Quarantine,
 	}
 	for _, m := range head.Marts {
 		out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input

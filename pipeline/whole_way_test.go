@@ -29,11 +29,13 @@ import (
 
 // stage is a simulated clinic behind its portal, and a folder for all that a run may write: lake, keys, temporary files.
 type stage struct {
-	dir    string
-	clinic *simclinic.Clinic
-	staff  *portal.Portal
-	url    string
-	typed  settings.Clinic
+	dir string
+	// scratch is where Chromium writes.
+	scratch string
+	clinic  *simclinic.Clinic
+	staff   *portal.Portal
+	url     string
+	typed   settings.Clinic
 	// said is everything that was shown to a person.
 	said bytes.Buffer
 }
@@ -60,10 +62,13 @@ func newStage(t *testing.T) *stage {
 	}
 	t.Cleanup(stop)
 	s.url = url
-	for _, folder := range []string{"tmp", "scratch"} {
-		if err := os.Mkdir(filepath.Join(s.dir, folder), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	// Chromium's sockets need a short path, shorter than a test's own folder.
+	if s.scratch, err = os.MkdirTemp("", "fo"); err != nil { //nolint:usetesting // see above
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(s.scratch) })
+	if err := os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(s.dir, "tmp"))
 	return s
@@ -86,7 +91,7 @@ func (s *stage) run(t *testing.T, lakeAt string) (*pipeline.Ingested, *browser.L
 	source, err := jane.New(jane.Config{
 		BaseURL: s.url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "csv",
 		Window:   extractors.Window{From: dials.From, To: dials.To},
-		Browser:  browser.Config{ScratchParent: filepath.Join(s.dir, "scratch")},
+		Browser:  browser.Config{ScratchParent: s.scratch},
 		Progress: func(e jane.Event) { fmt.Fprintf(&s.said, "%+v\n", e) },
 	})
 	if err != nil {
@@ -159,6 +164,11 @@ func TestWholeWayThroughTheBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inScratch, err := searcher.Tree(s.scratch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits = append(hits, inScratch...)
 	for _, h := range append(hits, searcher.Bytes(s.said.Bytes())...) {
 		t.Errorf("a planted identity (%s) is in %q", h.Form, h.File)
 	}

@@ -281,7 +281,7 @@ func TestMissingBrowser(t *testing.T) {
 	}
 	err = source.Reports(t.Context(), nil)
 	var failure *extractors.Failure
-	if !errors.As(err, &failure) || failure.Cause != extractors.BrowserCrashed || !strings.Contains(err.Error(), "FALLOFF_CHROMIUM") {
+	if !errors.As(err, &failure) || failure.Cause != extractors.BrowserMissing || !strings.Contains(err.Error(), "FALLOFF_CHROMIUM") {
 		t.Errorf("got %v", err)
 	}
 }

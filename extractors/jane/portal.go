@@ -271,7 +271,7 @@ func (r *run) start(ctx context.Context) error {
 		failure := fail(extractors.BrowserCrashed, "starting the browser", err)
 		if errors.Is(err, browser.ErrNoBrowser) {
 			// The error says itself what to do.
-			failure.Hint = ""
+			failure.Cause, failure.Hint = extractors.BrowserMissing, ""
 		}
 		return failure
 	}

@@ -41,7 +41,8 @@ func loadConfig(path string) (config, error) {
 			return c, usagef("reading settings: %v. Name an existing file with --config", err)
 		}
 		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
-			return c, usagef("reading settings %s: %s", place, yaml.FormatError(err, false, true))
+			// Without the source: somebody may have written a secret where none belongs.
+			return c, usagef("reading settings %s: %s. docs/running.md lists what it may hold", place, yaml.FormatError(err, false, false))
 		}
 		base := filepath.Dir(place)
 		for _, p := range []*string{&c.ConfigDir, &c.KeyFile} {

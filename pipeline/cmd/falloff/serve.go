@@ -42,6 +42,14 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 			if err != nil {
 				return err
 			}
+			snapshots, err := pipeline.NewSnapshots(ctx, site, query.Limits{})
+			if err != nil {
+				return err
+			}
+			clinics, err := a.servable(ctx, snapshots)
+			if err != nil {
+				return err
+			}
 			if tokenFile == "" {
 				places, err := vault.DefaultPaths(site.ConfigDir, "")
 				if err != nil {
@@ -50,14 +58,6 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 				tokenFile = filepath.Join(filepath.Dir(places.KeyFile), "server.token")
 			}
 			token, err := serverToken(tokenFile)
-			if err != nil {
-				return err
-			}
-			snapshots, err := pipeline.NewSnapshots(ctx, site, query.Limits{})
-			if err != nil {
-				return err
-			}
-			clinics, err := a.servable(ctx, snapshots)
 			if err != nil {
 				return err
 			}

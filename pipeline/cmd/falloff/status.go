@@ -53,7 +53,7 @@ func (a *app) printStatus(s *pipeline.Status) error {
 	for _, f := range s.Datasets {
 		rows = append(rows, []any{f.Dataset, f.Rows, f.Objects, f.Bytes, orDash(f.From), orDash(f.To), orDash(f.ObservedOn), s.Quarantined(f.Dataset)})
 	}
-	return printTable(a.stdout, []string{"dataset", "rows", "objects", "bytes", "complete from", "to", "observed on", "quarantined"}, rows)
+	return printTable(a.stdout, []string{"dataset", "rows", "objects", "bytes", "reports from", "to", "show", "quarantined"}, rows)
 }
 
 func orDash(d civil.Date) string {
