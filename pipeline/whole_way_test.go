@@ -63,7 +63,7 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(stop)
 	s.url = url
 	// Chromium's sockets need a short path, shorter than a test's own folder.
-	if s.scratch, err = os.MkdirTemp("", "fo"); err != nil { //nolint:usetesting // see above
+	if s.scratch, err = os.MkdirTemp("", "fo"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(s.scratch) })

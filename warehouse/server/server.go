@@ -153,7 +153,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		cutOff()
 		_ = httpServer.Close()
 	}
-	_ = <-ended // ErrServerClosed, as asked
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving queries on %s: %w", listener.Addr(), err)
+	}
 	s.log.Info("query server has stopped")
 	return nil
 }

@@ -96,7 +96,7 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic(dials),
 		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Now: a.now,
 	}
-	a.tell("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
+	a.tellf("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
 	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
 	if err != nil {
 		return nil, err
@@ -180,13 +180,13 @@ func (a *app) demoLedger(ctx context.Context, site *pipeline.Site, clinic *simcl
 	}
 	slices.Sort(found.Missing)
 	slices.Sort(found.Unexpected)
-	a.tell("\nThe simulated staff forgot %d things. The ledger holds %d: %d missing, %d that should not be there.",
+	a.tellf("\nThe simulated staff forgot %d things. The ledger holds %d: %d missing, %d that should not be there.",
 		found.Planted, found.Found, len(found.Missing), len(found.Unexpected))
 	for _, row := range found.Missing {
-		a.tell("  missing     %s", row)
+		a.tellf("  missing     %s", row)
 	}
 	for _, row := range found.Unexpected {
-		a.tell("  unexpected  %s", row)
+		a.tellf("  unexpected  %s", row)
 	}
 	return nil
 }
@@ -227,9 +227,9 @@ func (a *app) demoSearch(clinic *simclinic.Clinic, dir string, found *demonstrat
 		return err
 	}
 	found.Searched, found.Leaked = len(planted), len(hits)
-	a.tell("Searched every byte below %s for %d planted names, numbers and notes: %d found.", dir, len(planted), len(hits))
+	a.tellf("Searched every byte below %s for %d planted names, numbers and notes: %d found.", dir, len(planted), len(hits))
 	for _, h := range hits {
-		a.tell("  in %s, written as %s", h.File, h.Form)
+		a.tellf("  in %s, written as %s", h.File, h.Form)
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func (d *demonstration) verdict() error {
 
 func (a *app) demoNext(found *demonstration, o pipeline.SiteOptions, took time.Duration) {
 	where := fmt.Sprintf("--lake %s --clinic %s --config-dir %s", found.Lake, o.Clinic, o.ConfigDir)
-	a.tell(`
+	a.tellf(`
 Done in %s. To look at next:
   bin/falloff leaks  %s --format csv
   bin/falloff sql    %s -c "from marts.falloff_by_visit"

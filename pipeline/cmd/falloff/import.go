@@ -72,7 +72,7 @@ docs/import.md lists the reports, with a sample of each.`,
 			})
 			stop()
 			for _, f := range out.LeftOut {
-				a.tell("left out %s: %s", f.Path, f.Reason)
+				a.tellf("left out %s: %s", f.Path, f.Reason)
 			}
 			if err != nil {
 				return err
@@ -142,17 +142,17 @@ func (a *app) tellIngested(in *pipeline.Ingested) error {
 		t, m := totals[dataset], in.Merged[dataset]
 		rows = append(rows, []any{dataset, t.files, t.rows, t.quarantined, m.Added, m.Changed, m.Unchanged, m.Outdated, m.Removed})
 	}
-	a.tell("")
+	a.tellf("")
 	if err := printTable(a.stderr, []string{"dataset", "files", "rows", "quarantined", "new", "changed", "unchanged", "outdated", "deleted"}, rows); err != nil {
 		return err
 	}
 	for _, f := range in.Files {
 		if f.Quarantined > 0 {
-			a.tell("quarantined %d of %d rows, the first: %s", f.Quarantined, f.Rows, f.FirstQuarantined)
+			a.tellf("quarantined %d of %d rows, the first: %s", f.Quarantined, f.Rows, f.FirstQuarantined)
 		}
 	}
 	if dropped := in.DroppedHeaders(); dropped != "" {
-		a.tell("columns not taken, because nothing here needs them: %s", dropped)
+		a.tellf("columns not taken, because nothing here needs them: %s", dropped)
 	}
 	return nil
 }

@@ -115,7 +115,8 @@ func explainArgs(cmd *cobra.Command) {
 			case cmd.HasSubCommands() && len(args) > 0:
 				return unknownCommand(cmd, args[0])
 			case len(args) > 0:
-				return usagef("%s takes no arguments, and got %q. See `%s --help`", cmd.CommandPath(), args, cmd.CommandPath())
+				// They are not repeated: somebody may have typed a password.
+				return usagef("%s takes flags only, and got something else. See `%s --help`", cmd.CommandPath(), cmd.CommandPath())
 			default:
 				return usagef("%v. See `%s --help`", err, cmd.CommandPath())
 			}
@@ -197,12 +198,12 @@ func (a *app) existingSite(ctx context.Context) (*pipeline.Site, error) {
 // progress shows steps on standard error.
 func (a *app) progress() (pipeline.Progress, func()) {
 	file, ok := a.stderr.(*os.File)
-	terminal := ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+	terminal := ok && term.IsTerminal(int(file.Fd()))
 	return newProgress(a.stderr, terminal, a.quiet, a.now)
 }
 
-// tell prints a line of explanation on standard error, unless told to be quiet.
-func (a *app) tell(format string, args ...any) {
+// tellf prints a line of explanation on standard error, unless told to be quiet.
+func (a *app) tellf(format string, args ...any) {
 	if !a.quiet {
 		_, _ = fmt.Fprintf(a.stderr, format+"\n", args...)
 	}

@@ -283,9 +283,9 @@ func (a *app) password(ctx context.Context, path string) (string, error) {
 			return "", usagef("the password file %s can be read by others (mode %04o): run chmod 600 on it", path, st.Mode().Perm())
 		}
 		text, err = os.ReadFile(path)
-	case isFile && term.IsTerminal(int(stdin.Fd())): //nolint:gosec // a file descriptor fits
+	case isFile && term.IsTerminal(int(stdin.Fd())):
 		_, _ = fmt.Fprint(a.stderr, "Password: ")
-		text, err = readHidden(ctx, int(stdin.Fd())) //nolint:gosec // as above
+		text, err = readHidden(ctx, int(stdin.Fd()))
 		_, _ = fmt.Fprintln(a.stderr)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
@@ -330,7 +330,7 @@ func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 // tellKey says, once a lake, where the key lies and what that protects.
 func (a *app) tellKey(site *pipeline.Site) {
 	if site.KeyMade {
-		a.tell("A key was made for clinic %s. It lies in the lake, sealed by this machine's key %s:\n"+
+		a.tellf("A key was made for clinic %s. It lies in the lake, sealed by this machine's key %s:\n"+
 			"whoever gets the lake alone learns no identity from it; whoever is you, or root, on this machine can.\n"+
 			"Keep a copy of the machine key apart from the lake: without it new data cannot join the old.", site.Clinic.ID(), site.KeyFile)
 	}
@@ -341,8 +341,8 @@ func (a *app) tellRefused(out *extracted) {
 	if out == nil || out.Requests.Refused == 0 {
 		return
 	}
-	a.tell("\nRefused in the browser, before it left (%d):", out.Requests.Refused)
+	a.tellf("\nRefused in the browser, before it left (%d):", out.Requests.Refused)
 	for _, line := range out.Requests.Named {
-		a.tell("  %5d × %s", line.Count, line.Name)
+		a.tellf("  %5d × %s", line.Count, line.Name)
 	}
 }

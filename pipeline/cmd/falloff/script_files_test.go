@@ -143,12 +143,12 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 		times, err = strconv.Atoi(args[3])
 		ts.Check(err)
 	}
-	old, new := []byte(strings.ReplaceAll(args[1], `\n`, "\n")), []byte(strings.ReplaceAll(args[2], `\n`, "\n"))
+	old, with := []byte(strings.ReplaceAll(args[1], `\n`, "\n")), []byte(strings.ReplaceAll(args[2], `\n`, "\n"))
 	edit(ts, args[0], func(body []byte) []byte {
 		if bytes.Count(body, old) < times {
 			ts.Fatalf("%s holds %q %d times, not %d", args[0], old, bytes.Count(body, old), times)
 		}
-		return bytes.Replace(body, old, new, times)
+		return bytes.Replace(body, old, with, times)
 	})
 }
 

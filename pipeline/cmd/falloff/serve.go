@@ -77,7 +77,7 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 			if certFile != "" {
 				at = "https://" + listener.Addr().String()
 			}
-			a.tell("serving   %s\naddress   %s\ntoken     in %s\nGrafana   see infra/README.md; stop with Ctrl-C",
+			a.tellf("serving   %s\naddress   %s\ntoken     in %s\nGrafana   see infra/README.md; stop with Ctrl-C",
 				firstOf(strings.Join(clinics, ", "), "no clinic yet"), at, tokenFile)
 			if a.json {
 				if err := json.NewEncoder(a.stdout).Encode(serving{Address: at, TokenFile: tokenFile, Clinics: clinics}); err != nil {
@@ -152,7 +152,7 @@ func (a *app) servable(ctx context.Context, snapshots *pipeline.Snapshots) ([]st
 		_, err := snapshots.Head(ctx, clinic)
 		switch {
 		case errors.Is(err, server.ErrUnknownClinic):
-			a.tell("clinic %s holds nothing yet: import reports or run an extraction", clinic)
+			a.tellf("clinic %s holds nothing yet: import reports or run an extraction", clinic)
 		case err != nil:
 			failed = append(failed, fmt.Errorf("clinic %s cannot be served: %w", clinic, err))
 			continue
@@ -163,7 +163,7 @@ func (a *app) servable(ctx context.Context, snapshots *pipeline.Snapshots) ([]st
 		return nil, failed[0]
 	}
 	for _, err := range failed {
-		a.tell("%v", err)
+		a.tellf("%v", err)
 	}
 	return served, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -89,7 +90,7 @@ patient,date,status. The truth comes from the simulated people's behaviour, not 
 					"out": out, "truth": truth, "seed": dials.seed, "patients": dials.patients, "report_date": clinic.ReportDate().String(), "leaks": leaks,
 				})
 			}
-			a.tell("wrote %s to %s: seed %d, %d people, %s to %s\ntruth: %d leaks in %s, statuses in %s.states.csv",
+			a.tellf("wrote %s to %s: seed %d, %d people, %s to %s\ntruth: %d leaks in %s, statuses in %s.states.csv",
 				clinic.Name(), out, dials.seed, dials.patients, dials.from, dials.to, leaks, truth, truth)
 			return nil
 		},
@@ -138,7 +139,9 @@ func (a *app) simclinicServe() *cobra.Command {
 				return err
 			case <-cmd.Context().Done():
 				_ = srv.Close()
-				<-done
+				if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+					return err
+				}
 				return nil
 			}
 		},

@@ -22,7 +22,7 @@ lake, and every mart one of the schema marts. "show all tables" lists them. With
 input.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if text == "" {
-				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor fits
+				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 					return usagef("no statement: give one with -c, or on standard input")
 				}
 				body, err := io.ReadAll(a.stdin)
