@@ -2,12 +2,14 @@ package portal
 
 import (
 	"encoding/csv"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/cdp"
 	"github.com/go-rod/rod/lib/input"
 	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/launcher/flags"
@@ -65,9 +67,24 @@ func visit(t *testing.T, browser *rod.Browser, url string) visitor {
 	return visitor{t, page.Timeout(patience)}
 }
 
+// persist repeats what a page that was just leaving interrupted, until the patience is over.
+func (v visitor) persist(try func() error) error {
+	for {
+		err := try()
+		var interrupted *cdp.Error
+		if err == nil || v.page.GetContext().Err() != nil || !errors.As(err, &interrupted) {
+			return err
+		}
+	}
+}
+
 func (v visitor) see(selector string) *rod.Element {
 	v.t.Helper()
-	element, err := v.page.Element(selector)
+	var element *rod.Element
+	err := v.persist(func() (err error) {
+		element, err = v.page.Element(selector)
+		return err
+	})
 	if err != nil {
 		v.t.Fatalf("looking for %s: %v", selector, err)
 	}
@@ -78,13 +95,21 @@ func (v visitor) see(selector string) *rod.Element {
 func (v visitor) read(selector, part string) string {
 	v.t.Helper()
 	var text string
-	err := v.page.Wait(rod.Eval(`(selector, part) => {
-		const found = document.querySelector(selector);
-		return found !== null && found.textContent.includes(part);
-	}`, selector, part))
-	if err == nil {
-		text, err = v.see(selector).Text()
-	}
+	err := v.persist(func() error {
+		err := v.page.Wait(rod.Eval(`(selector, part) => {
+			const found = document.querySelector(selector);
+			return found !== null && found.textContent.includes(part);
+		}`, selector, part))
+		if err != nil {
+			return err
+		}
+		element, err := v.page.Element(selector)
+		if err != nil {
+			return err
+		}
+		text, err = element.Text()
+		return err
+	})
 	if err != nil {
 		v.t.Fatalf("waiting for %q in %s: %v", part, selector, err)
 	}
