@@ -24,6 +24,7 @@ demo: setup-demo build ## install what is missing, build, and run the whole way 
 test: setup-test ## install what the tests need and run all of them (Go and the Grafana plugin)
 	go test -timeout 20m ./...
 	cd grafana-plugin && npm run typecheck && npm run test:ci
+	@[ -n "$$GRAFANA_URL" ] || echo "NOT RUN: the dashboard in a running Grafana; set GRAFANA_URL to the address of one"
 
 .PHONY: build
 build: ## build bin/falloff

@@ -80,6 +80,9 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 		Tables: local.Datasets, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Threads: o.Threads,
 	})
 	if err != nil {
+		if damaged := damage(ctx, snapshot, err); damaged != nil {
+			return nil, damaged
+		}
 		return nil, fmt.Errorf("building the models over commit %d: %w", head.Number, err)
 	}
 	built := &Built{Input: dataCommit(head), AsOf: asOf, Marts: map[string]int64{}}

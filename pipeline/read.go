@@ -17,26 +17,54 @@ import (
 // View is a snapshot of a clinic opened in an in-memory DuckDB, for its owner: each dataset is a view in the schema lake, each mart
 // one in the schema marts.
 type View struct {
-	DB     *sql.DB
-	Commit *lake.Commit
-	local  *lake.Local
+	DB       *sql.DB
+	Commit   *lake.Commit
+	snapshot *lake.Snapshot
+	local    *lake.Local
 }
 
 // Open opens the newest snapshot. Close it.
 func (s *Site) Open(ctx context.Context) (*View, error) {
+	return s.open(ctx, func(*lake.Commit) lake.Want { return lake.Want{} })
+}
+
+// OpenMarts opens the marts of the newest snapshot alone: of a lake in S3 nothing else is fetched. Close it.
+func (s *Site) OpenMarts(ctx context.Context) (*View, error) {
+	return s.open(ctx, func(head *lake.Commit) lake.Want {
+		return lake.Want{Datasets: []string{}, Marts: sortedKeys(head.Marts)}
+	})
+}
+
+func (s *Site) open(ctx context.Context, want func(*lake.Commit) lake.Want) (*View, error) {
 	head, err := s.Clinic.Head(ctx)
 	if err != nil {
 		return nil, storage("opening the lake", err)
 	}
-	local, err := s.Clinic.Snapshot(head).Materialise(ctx, lake.Want{})
+	snapshot := s.Clinic.Snapshot(head)
+	local, err := snapshot.Materialise(ctx, want(head))
 	if err != nil {
 		return nil, storage("reading the lake", err)
 	}
-	v := &View{Commit: head, local: local}
+	v := &View{Commit: head, snapshot: snapshot, local: local}
 	if err := v.attach(ctx); err != nil {
-		return nil, errors.Join(err, v.Close())
+		if damaged := damage(ctx, snapshot, err); damaged != nil {
+			err = damaged
+		}
+		_ = v.Close()
+		return nil, err
 	}
 	return v, nil
+}
+
+// damage looks for damaged objects where DuckDB failed over a file, and says which they are; nil where all are sound.
+func damage(ctx context.Context, snapshot *lake.Snapshot, failed error) error {
+	if !strings.Contains(failed.Error(), ".parquet") {
+		return nil
+	}
+	if err := snapshot.Verify(ctx); err != nil {
+		return storage("reading the lake", fmt.Errorf("%w. Restore it from a backup, or import the reports of that month into a new lake", err))
+	}
+	return nil
 }
 
 func (v *View) attach(ctx context.Context) error {
@@ -83,6 +111,17 @@ var ErrNotBuilt = errors.New("the models were not built yet: run falloff build")
 // Query runs one statement and gives its column names and every row. Dates come as time.Time at midnight UTC; instants, times
 // of day, intervals and UUIDs come as text, so that none is taken for another.
 func (v *View) Query(ctx context.Context, text string, args ...any) (columns []string, rows [][]any, err error) {
+	columns, rows, err = v.query(ctx, text, args...)
+	if err != nil {
+		if damaged := damage(ctx, v.snapshot, err); damaged != nil {
+			err = damaged
+		}
+		return nil, nil, err
+	}
+	return columns, rows, nil
+}
+
+func (v *View) query(ctx context.Context, text string, args ...any) (columns []string, rows [][]any, err error) {
 	result, err := v.DB.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, nil, err

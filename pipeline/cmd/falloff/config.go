@@ -75,7 +75,8 @@ func need(name, example string, values ...string) (string, error) {
 			return v, nil
 		}
 	}
-	return "", usagef("no %s: say it with --%s, for example --%s %s, or write `%s: %s` into falloff.yaml", name, name, name, example, name, example)
+	key := strings.ReplaceAll(name, "-", "_")
+	return "", usagef("no %s: say it with --%s, for example --%s %s, or write `%s: %s` into falloff.yaml", name, name, name, example, key, example)
 }
 
 // firstOf is the first string that is not empty.

@@ -215,6 +215,9 @@ func (a *app) printSummary(ctx context.Context, view *pipeline.View) error {
 // demoSearch searches everything below the demo's folder for every identity planted in the portal.
 func (a *app) demoSearch(clinic *simclinic.Clinic, dir string, found *demonstration) error {
 	planted := clinic.Planted()
+	for _, id := range clinic.Identifiers() { // these may be stored as pseudonyms only
+		planted = append(planted, id.Value)
+	}
 	searcher, err := canary.New(planted)
 	if err != nil {
 		return err

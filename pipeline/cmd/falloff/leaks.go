@@ -25,7 +25,7 @@ amount_cents, sorted by the first two. Amounts are whole cents.`,
 			if err != nil {
 				return err
 			}
-			view, err := site.Open(cmd.Context())
+			view, err := site.OpenMarts(cmd.Context())
 			if err != nil {
 				return err
 			}

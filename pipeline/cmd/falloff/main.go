@@ -197,9 +197,17 @@ func (a *app) existingSite(ctx context.Context) (*pipeline.Site, error) {
 
 // progress shows steps on standard error.
 func (a *app) progress() (pipeline.Progress, func()) {
-	file, ok := a.stderr.(*os.File)
-	terminal := ok && term.IsTerminal(int(file.Fd()))
-	return newProgress(a.stderr, terminal, a.quiet, a.now)
+	return newProgress(a.stderr, drawable(a.stderr), a.quiet, a.now)
+}
+
+// drawable says that lines can be drawn anew in place: w is a terminal that knows how wide it is and how to go back.
+func drawable(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	return err == nil && width >= 40
 }
 
 // tellf prints a line of explanation on standard error, unless told to be quiet.

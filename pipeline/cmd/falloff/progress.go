@@ -139,7 +139,7 @@ func (b *bars) stop() {
 }
 
 const (
-	barWidth    = 24
+	barWidth    = 20
 	spinnerTurn = 100 * time.Millisecond
 )
 

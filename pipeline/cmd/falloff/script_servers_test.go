@@ -29,7 +29,7 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1, "portal start|stop|unplug|deactivate|maintenance|requests")
+	usage(ts, neg, len(args) == 1, "portal start|stop|unplug|deactivate|maintenance|truncate|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.start(ts)
@@ -48,6 +48,8 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 		s.staff.Deactivate(clerk)
 	case "maintenance":
 		s.staff.SetMaintenance(true)
+	case "truncate":
+		s.staff.FaultExports(portal.ExportTruncated)
 	case "requests":
 		for _, r := range s.staff.Requests() {
 			_, _ = fmt.Fprintf(ts.Stdout(), "%+v\n", r)
@@ -82,31 +84,35 @@ func (s *stage) start(ts *testscript.TestScript) {
 	ts.Check(os.WriteFile(ts.MkAbs("clinic.yaml"), s.clinic.SettingsYAML(), 0o600))
 }
 
+// planted lists what nobody may find again: of the clinic that the portal shows, or of the one that is exported with these
+// dials.
 func planted(ts *testscript.TestScript, neg bool, args []string) {
-	s := onStage(ts)
-	usage(ts, neg, len(args) == 1 && s.clinic != nil, "planted FILE, after portal start")
-	file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	ts.Check(err)
-	_, err = file.WriteString(strings.Join(s.clinic.Planted(), "\n") + "\n")
-	ts.Check(err)
-	ts.Check(file.Close())
+	usage(ts, neg, len(args) == 1 || len(args) == 4, "planted FILE [SEED PATIENTS FROM]")
+	clinic := onStage(ts).clinic
+	if len(args) == 4 {
+		dials := simclinic.DefaultDials()
+		_, err := fmt.Sscan(args[1]+" "+args[2], &dials.Seed, &dials.Patients)
+		ts.Check(err)
+		dials.From, err = civil.ParseDate(args[3])
+		ts.Check(err)
+		clinic, err = simclinic.New(dials)
+		ts.Check(err)
+	}
+	lines := clinic.Planted()
+	for _, id := range clinic.Identifiers() {
+		if len(id.Value) >= 8 { // shorter ones occur by chance
+			lines = append(lines, id.Value)
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 }
 
 // fetch asks falloff serve, which runs in the background with --json into serve.json.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2 || len(args) == 3, "fetch METHOD PATH [TOKEN]")
 	var at serving
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		body, err := os.ReadFile(ts.MkAbs("serve.json"))
-		if err == nil && json.Unmarshal(body, &at) == nil && at.Address != "" {
-			break
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("falloff serve did not say where it listens")
-		}
-		time.Sleep(5 * time.Millisecond) // the file is the condition; nothing can be waited on
-	}
-	method, path, _ := args[0], args[1], 0
+	ts.Check(json.Unmarshal([]byte(awaited(ts, "serve.json", "}\n")), &at))
+	method, path := args[0], args[1]
 	var body io.Reader
 	if method == http.MethodPost {
 		body = strings.NewReader(`{"clinic":"harbour","query":"` + path + `","params":{}}`)
@@ -126,4 +132,23 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	text, err := io.ReadAll(answer.Body)
 	ts.Check(err)
 	_, _ = fmt.Fprintf(ts.Stdout(), "%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+}
+
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "await FILE TEXT")
+	awaited(ts, args[0], args[1])
+}
+
+// awaited gives a file once it holds a text. Another process writes it, and nothing tells when.
+func awaited(ts *testscript.TestScript, file, text string) string {
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		body, err := os.ReadFile(ts.MkAbs(file))
+		if err == nil && strings.Contains(string(body), text) {
+			return string(body)
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not come to hold %q", file, text)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
 }

@@ -34,10 +34,13 @@ func TestMain(m *testing.M) {
 //	reverse-rows FILE            turns the order of a CSV's rows round, below the header
 //	cut FILE PERCENT             keeps the first part of a file
 //	garbage FILE MB              makes a file of random bytes
-//	planted FILE                 appends the identities of the simulated clinic that the portal shows to a file
-//	portal start|stop|unplug|deactivate|maintenance|requests   a simulated portal; start sets PORTAL and USERNAME and makes
-//	                             password.txt, requests prints what reached it
+//	planted FILE [SEED PATIENTS FROM]  writes the identities of the simulated clinic that the portal shows, or that is
+//	                             exported with these dials, to a file
+//	portal start                 a simulated portal; sets PORTAL and USERNAME, makes password.txt and clinic.yaml
+//	portal stop|unplug|deactivate|maintenance|truncate   makes it fail
+//	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
+//	await FILE TEXT              waits until a program in the background has written the text
 func TestScripts(t *testing.T) {
 	private := privateMounts(t)
 	testscript.Run(t, testscript.Params{
@@ -56,8 +59,11 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Condition: func(condition string) (bool, error) {
-			if condition == "mounts" {
+			switch condition {
+			case "mounts":
 				return private != "", nil
+			case "long":
+				return os.Getenv("FALLOFF_LONG") != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
@@ -75,6 +81,7 @@ func TestScripts(t *testing.T) {
 			"planted":         planted,
 			"portal":          portalCommand,
 			"fetch":           fetch,
+			"await":           await,
 		},
 	})
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/falloff-analytics/falloff/pipeline"
 )
 
 func (a *app) sqlCommand() *cobra.Command {
@@ -47,9 +50,12 @@ input.`,
 			}
 			defer func() { _ = view.Close() }()
 			columns, rows, err := view.Query(cmd.Context(), text)
+			var damaged *pipeline.StorageError
 			switch {
 			case cmd.Context().Err() != nil:
 				return cmd.Context().Err()
+			case errors.As(err, &damaged):
+				return err
 			case err != nil:
 				return usagef("%v", err)
 			}
