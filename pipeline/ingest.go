@@ -257,6 +257,14 @@ func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T
 		return nil
 	}
 	if !o.Covers.IsZero() {
+		// The person says so today: of all that is known, unless they name a day.
+		ranges, err := reportRanges(tx.Source(rangesSource))
+		if err != nil {
+			return err
+		}
+		if known := ranges[table.Name()].ObservedOn; !o.ObservedOn.IsValid() && known.After(newest) {
+			newest = known
+		}
 		covers = append(covers, cover(table.Name(), o.Covers, newest))
 	}
 	result, err := lake.Upsert(ctx, tx, table, lake.Batch[T]{Rows: rows, Covers: covers})

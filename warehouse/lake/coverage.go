@@ -65,18 +65,35 @@ func (c coverage) at(day int32) (int32, bool) {
 	return c[i].observed, true
 }
 
-// effective is when a row of that day and observation was last known to stand: coverage confirms what it did not remove.
+// Observations are compared in half days: what a plain report of a day shows counts as seen then, what a complete one shows or
+// lacks as seen a little later. So a complete report takes away what a plain one of the same day had, and the next day's
+// report is newer than both.
+func plainly(day int32) int32    { return 2 * day }
+func completely(day int32) int32 { return 2*day + 1 }
+
+// isComplete says whether a half day is that of a complete report.
+func isComplete(effective int32) bool { return effective&1 == 1 }
+
+// effective is when a row of that day and observation was last known to stand, in half days: coverage confirms what it did not
+// remove.
 func (c coverage) effective(day, observed int32) int32 {
 	if covered, ok := c.at(day); ok {
-		return max(observed, covered)
+		return max(plainly(observed), completely(covered))
 	}
-	return observed
+	return plainly(observed)
 }
 
-// refutes says whether a row of that day, last known to stand on a day, was absent from a later complete report.
+// refutes says whether a row of that day, last known to stand at that half day, was absent from a later complete report.
 func (c coverage) refutes(day, effective int32) bool {
 	covered, ok := c.at(day)
-	return ok && covered > effective
+	return ok && completely(covered) > effective
+}
+
+// contradicts says whether a stored row that a batch lacks is gone by the batch's own coverage. Of two complete reports of one
+// day that differ, the one that is brought later counts: there is nothing else to tell them apart by.
+func (c coverage) contradicts(day, effective int32) bool {
+	covered, ok := c.at(day)
+	return ok && completely(covered) >= effective
 }
 
 // with is the newer of both, day by day.

@@ -127,12 +127,13 @@ func plausibleDay(day int32) bool { return day >= firstDay && day <= lastDay }
 
 // merge is one Upsert at work: what was covered before it and is after it, and what it decides.
 type merge[T contract.Row] struct {
-	table         Table[T]
-	before, after coverage
-	incoming      map[string]*version[T]
-	graves        graveyard
-	merged        Merged
-	months        map[int32]string // by day: there are few days and many rows
+	table Table[T]
+	// added is the batch's own coverage, before and after the dataset's.
+	before, added, after coverage
+	incoming             map[string]*version[T]
+	graves               graveyard
+	merged               Merged
+	months               map[int32]string // by day: there are few days and many rows
 }
 
 func (m *merge[T]) month(day int32) string {
@@ -160,7 +161,10 @@ func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 	v := m.incoming[unit]
 	if v == nil {
 		if !m.after.refutes(day, stored.effective) {
-			return keep, 0
+			if !m.added.contradicts(day, stored.effective) {
+				return keep, 0
+			}
+			stored.effective-- // an equal complete report may bring it back, a plain one may not
 		}
 		stored.content = m.table.contentOf(rows)
 		m.graves.bury(unit, stored)
@@ -173,7 +177,7 @@ func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 	case stored.content == arrived.content:
 		v.outcome = lost
 		stored.effective = max(stored.effective, arrived.effective)
-	case arrived.beats(stored):
+	case arrived.beats(stored) || arrived.effective == stored.effective && isComplete(arrived.effective):
 		if m.after.refutes(arrived.day, arrived.effective) {
 			v.outcome = lost
 			m.graves.bury(unit, arrived)
@@ -197,7 +201,7 @@ func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 		m.merged.Outdated++
 	}
 	if m.after.effective(day, observed) != stored.effective {
-		return raise, stored.effective
+		return raise, stored.effective / 2 // what coverage does not explain, a plain report showed
 	}
 	return keep, 0
 }

@@ -35,10 +35,11 @@ type Merged struct {
 //
 // Versions of one unit compete. A version counts as seen on the newest day on which a report showed it: its own Observed
 // day, or that of a cover that came with it. The version seen last wins; of two last seen on one day the one
-// with more columns filled, then one fixed by a digest of their content. The winner is live unless its day was covered later than
-// it was seen: then a complete report did not have it, and it is gone. Both rules look at sets, not at an order of
-// arrival: the winner is a maximum, and the coverage of a day is a maximum. So batches may come in any order and any
-// number of times. What the rules need to know of units that are gone is kept in a list beside the rows.
+// with more columns filled, then one fixed by a digest of their content. The winner is live unless a complete report that is newer,
+// or of the same day as the plain one that showed it, did not have it: then it is gone. Both rules look at sets, not at an
+// order of arrival: the winner is a maximum, and the coverage of a day is a maximum. So batches may come in any order and any
+// number of times. Only where two complete reports of one day contradict each other does the one that is brought later count.
+// What the rules need to know of units that are gone is kept in a list beside the rows.
 //
 // A row keeps its observed_on while equal content comes again with a cover: the cover is recorded in the commit, and the object
 // stays as it is. Seen again without a cover, the row takes the later day.
@@ -56,7 +57,7 @@ func upsert[T contract.Row](ctx context.Context, tx *Tx, table Table[T], batch B
 	if err != nil {
 		return Merged{}, err
 	}
-	m := &merge[T]{table: table, before: was.coverage()}
+	m := &merge[T]{table: table, before: was.coverage(), added: added}
 	m.after = m.before.with(added)
 	if m.incoming, err = table.group(batch.Rows, added); err != nil {
 		return Merged{}, err
@@ -117,7 +118,7 @@ type partition struct {
 // judgeStored reads the months that the batch can change, and decides about their units. Of a month that no incoming row
 // belongs to, the identifying columns are read first: they say whether a unit has moved away or is gone.
 func (m *merge[T]) judgeStored(ctx context.Context, tx *Tx, partitions map[string]*partition) error {
-	if len(m.incoming) == 0 && slices.Equal(m.before, m.after) {
+	if len(m.incoming) == 0 && len(m.added) == 0 {
 		return nil
 	}
 	direct := map[string]bool{}
@@ -165,7 +166,7 @@ func (m *merge[T]) touches(ctx context.Context, c *Clinic, o Object) (bool, erro
 			return errTouched
 		}
 		day := (*row).Day()
-		if m.after.refutes(day, m.before.effective(day, (*row).Observed())) {
+		if at := m.before.effective(day, (*row).Observed()); m.after.refutes(day, at) || m.added.contradicts(day, at) {
 			return errTouched
 		}
 		return nil

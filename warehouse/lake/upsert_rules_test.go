@@ -25,7 +25,7 @@ type appointments = lake.Batch[contract.Appointment]
 // form is one content of one unit, and the newest day on which any batch showed it.
 type form struct {
 	rows []contract.Appointment
-	seen int32
+	seen int32 // in half days
 }
 
 func ruled(batches []appointments) []contract.Appointment {
@@ -48,11 +48,12 @@ func ruled(batches []appointments) []contract.Appointment {
 			}
 		}
 		for v, seats := range versions {
-			rows := slices.SortedFunc(maps.Values(seats), func(a, b contract.Appointment) int { return cmp.Compare(a.Seat, b.Seat) })
-			seen := v.observed
+			rows := slices.SortedFunc(maps.Values(seats), func(a, b contract.Appointment) int { return cmp.Compare(a.Key(), b.Key()) })
+			// In half days: a complete report of a day is a little newer than a plain one.
+			seen := 2 * v.observed
 			for _, c := range b.Covers {
 				if covers(c, v.day) {
-					seen = max(seen, contract.DayOf(c.ObservedOn))
+					seen = max(seen, 2*contract.DayOf(c.ObservedOn)+1)
 				}
 			}
 			known := slices.IndexFunc(forms[v.unit], func(f form) bool { return lake.CompareContent(f.rows, rows) == 0 })
@@ -71,7 +72,7 @@ func ruled(batches []appointments) []contract.Appointment {
 		gone := false
 		for _, b := range batches {
 			for _, c := range b.Covers {
-				gone = gone || covers(c, best.rows[0].Day()) && contract.DayOf(c.ObservedOn) > best.seen
+				gone = gone || covers(c, best.rows[0].Day()) && 2*contract.DayOf(c.ObservedOn)+1 > best.seen
 			}
 		}
 		if !gone {
@@ -93,9 +94,14 @@ func history(r *rand.Rand) []appointments {
 	const reports = 8
 	observed := func(n int) civil.Date { return civil.Date{Year: 2026, Month: 3, Day: 1 + n} }
 	batches := make([]appointments, 1+r.IntN(6))
+	// Complete reports are of days of their own: of two of one day that contradict each other the order decides.
+	complete := r.Perm(reports)
 	for i := range batches {
 		b := &batches[i]
-		report := r.IntN(reports)
+		report := complete[i]
+		if r.IntN(2) == 0 {
+			report = r.IntN(reports)
+		}
 		for range r.IntN(6) {
 			id := r.IntN(5)
 			seen := report
@@ -120,11 +126,7 @@ func history(r *rand.Rand) []appointments {
 		for range r.IntN(3) {
 			from := r.IntN(12)
 			to := from + r.IntN(12-from)
-			seen := report
-			if r.IntN(4) == 0 {
-				seen = r.IntN(reports)
-			}
-			b.Covers = append(b.Covers, lake.Cover{From: day(from), To: day(to), ObservedOn: observed(seen)})
+			b.Covers = append(b.Covers, lake.Cover{From: day(from), To: day(to), ObservedOn: observed(complete[i])})
 		}
 	}
 	return batches

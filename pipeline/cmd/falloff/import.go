@@ -67,7 +67,7 @@ docs/import.md lists the reports, with a sample of each.`,
 			}
 			progress, stop := a.progress()
 			out.Ingested, err = site.Ingest(ctx, source, pipeline.IngestOptions{
-				Source: "files", Settings: clinic, Covers: window, Progress: progress,
+				Source: "files", Settings: clinic, Covers: window, ObservedOn: observed, Progress: progress,
 				Skip: func(name, why string) { out.LeftOut = append(out.LeftOut, leftOut{name, why}) },
 			})
 			stop()
