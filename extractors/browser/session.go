@@ -142,6 +142,13 @@ func (s *Session) start(executable string, p *policy) error {
 	starting, cancel := context.WithTimeout(s.ctx, s.cfg.StartTimeout)
 	defer cancel()
 	if err := s.connect(starting); err != nil {
+		if errors.Is(err, ErrCrashed) {
+			// Its end of the pipe closes before its last words have come through.
+			select {
+			case <-s.process.ended:
+			case <-time.After(lastWords):
+			}
+		}
 		if line := s.process.stderr.lastLine(); line != "" {
 			return fmt.Errorf("starting the browser %s: %w; its last words: %s", executable, err, line)
 		}
@@ -150,6 +157,9 @@ func (s *Session) start(executable string, p *policy) error {
 	s.process.stderr.silence()
 	return nil
 }
+
+// lastWords is how long a browser that hung up is given to end and say why.
+const lastWords = 3 * time.Second
 
 func (s *Session) launch(executable string, unsandboxed bool) error {
 	theirIn, ourOut, err := os.Pipe()
