@@ -40,6 +40,9 @@ type Options struct {
 	// NamingKey makes the names of objects, at least 32 random bytes that never change for a clinic. A reader that does not
 	// verify can do without.
 	NamingKey []byte
+	// Sealed gives datasets a key of their own, by name. What is written of them is sealed; who opens the clinic without
+	// the key reads all but those.
+	Sealed map[string]Sealer
 	// Now is the clock that dates commits; nil is time.Now.
 	Now func() time.Time
 	// Random tells a writer's commits from another's; nil is crypto/rand.
@@ -54,6 +57,7 @@ type Clinic struct {
 	now    func() time.Time
 	random io.Reader
 	seal   sealer
+	sealed map[string]Sealer
 }
 
 // ErrNoCommit is returned for a clinic, or a number, of which there is no commit.
@@ -67,7 +71,7 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 	if o.NamingKey != nil && len(o.NamingKey) < 32 {
 		return nil, fmt.Errorf("the naming key of clinic %s has %d bytes: it needs 32", id, len(o.NamingKey))
 	}
-	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}}
+	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed}
 	if c.now == nil {
 		c.now = time.Now
 	}

@@ -94,6 +94,8 @@ type Object struct {
 	Month string `json:"month,omitempty"`
 	Bytes int64  `json:"bytes"`
 	Rows  int64  `json:"rows,omitempty"`
+	// Sealed says that the object is sealed under a key of its dataset's own.
+	Sealed bool `json:"sealed,omitempty"`
 	// Schema tells one set of columns from another.
 	Schema string `json:"schema,omitempty"`
 	// Totals are the sums of the columns that hold cents.

@@ -19,7 +19,7 @@ func (c *Clinic) fetch(ctx context.Context, o Object) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := c.seal.open(stored)
+	body, err := c.reads(o).open(stored)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Path, err)
 	}
@@ -34,7 +34,7 @@ const tail = 64 << 10
 
 // openColumns opens an object of which only some columns are wanted.
 func (c *Clinic) openColumns(ctx context.Context, o Object, columns []string) (*parquet.File, error) {
-	if o.Bytes <= wholeBelow || !c.seal.transparent() {
+	if o.Bytes <= wholeBelow || !c.reads(o).transparent() {
 		body, err := c.fetch(ctx, o)
 		if err != nil {
 			return nil, err

@@ -127,10 +127,12 @@ func (tx *Tx) DropMart(name string) { delete(tx.next.Marts, name) }
 // upload stores an object under the keyed hash of its bytes, unless it is there already.
 func (tx *Tx) upload(ctx context.Context, folder, ending string, body []byte) (Object, error) {
 	o := Object{Path: folder + tx.clinic.hash(body) + ending, Bytes: int64(len(body))}
+	seal, own := tx.clinic.writes(o.Path)
+	o.Sealed = own
 	if _, live := tx.live.Load(o.Path); live {
 		return o, nil
 	}
-	stored, err := tx.clinic.seal.seal(body)
+	stored, err := seal.seal(body)
 	if err != nil {
 		return Object{}, fmt.Errorf("seal %s: %w", o.Path, err)
 	}
