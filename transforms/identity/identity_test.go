@@ -111,7 +111,8 @@ func TestExposeCopies(t *testing.T) {
 
 // Wherever a secret is put, no way of printing it shows its bytes.
 func TestSecretsCannotBePrinted(t *testing.T) {
-	raw := []byte("0123456789abcdefghijklmnopqrstuv")
+	// No digits: a pointer or the time of a log line could hold four of them by chance.
+	raw := []byte("ghijklmnopqrstuvwxyzGHIJKLMNOPQR")
 	s := secret(t, raw)
 	keys, err := identity.Derive(s, 1)
 	if err != nil {
