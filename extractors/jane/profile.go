@@ -107,10 +107,25 @@ type exportFormat struct {
 }
 
 type report struct {
-	Name    string `yaml:"name"`
-	Dataset string `yaml:"dataset"`
-	Route   string `yaml:"route"`
-	Period  period `yaml:"period"`
+	Name    string            `yaml:"name"`
+	Dataset string            `yaml:"dataset"`
+	Route   string            `yaml:"route"`
+	Period  extractors.Period `yaml:"period"`
+	MaxDays int               `yaml:"max_days"`
+}
+
+// kind is how the report is asked for.
+func (r report) kind() extractors.ReportKind {
+	return extractors.ReportKind{Name: r.Name, Dataset: r.Dataset, Period: r.Period, MaxDays: r.MaxDays}
+}
+
+// Kinds are the reports of the profile, in the order in which they are read.
+func (p *Profile) Kinds() []extractors.ReportKind {
+	kinds := make([]extractors.ReportKind, len(p.Reports))
+	for i, r := range p.Reports {
+		kinds[i] = r.kind()
+	}
+	return kinds
 }
 
 // DefaultProfile is the profile that comes with the program.
@@ -240,8 +255,10 @@ func (p *Profile) checkReports() error {
 			errs = append(errs, fmt.Errorf("reports: %q needs name and dataset", r.Name))
 		case seen[r.Name]:
 			errs = append(errs, fmt.Errorf("reports: %s is there twice", r.Name))
-		case r.Period != wholeWindow && r.Period != bookingsAhead && r.Period != eachMonth:
+		case !slices.Contains(extractors.Periods(), r.Period):
 			errs = append(errs, fmt.Errorf("reports: %s has the unknown period %q", r.Name, r.Period))
+		case r.MaxDays < 0:
+			errs = append(errs, fmt.Errorf("reports: %s has max_days %d", r.Name, r.MaxDays))
 		}
 		seen[r.Name] = true
 		errs = append(errs, p.checkRoute(r.Route))
