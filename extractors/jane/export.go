@@ -27,13 +27,16 @@ func (r *run) export(ctx context.Context, e export, event Event) (extractors.Rep
 	if err != nil {
 		return extractors.Report{}, err
 	}
-	if err := r.checkRange(file.Name, e.window); err != nil {
+	if err := r.checkRange(file.Name, e.order.Window); err != nil {
+		return extractors.Report{}, err
+	}
+	if err := checkWhole(file.Body, rows); err != nil {
 		return extractors.Report{}, err
 	}
 	event.Step, event.Bytes = Downloaded, len(file.Body)
 	r.cfg.Progress(event)
 	return extractors.Report{
-		Name: file.Name, Body: file.Body, Dataset: e.Dataset, Range: e.window, Complete: true,
+		Name: file.Name, Body: file.Body, Order: e.order.ID(), Dataset: e.Dataset, Range: e.order.Window, Complete: true,
 		ObservedOn: r.cfg.ObservedOn, StatedRows: rows,
 	}, nil
 }
@@ -170,7 +173,9 @@ func (r *run) take(ctx context.Context, tab *screen) (browser.Export, error) {
 		case cause == "":
 			cause = extractors.ExportIncomplete
 		}
-		return file, fail(cause, "", fmt.Errorf("the portal answered %d in place of the file", file.Status))
+		refusal := fail(cause, "", fmt.Errorf("the portal answered %d in place of the file", file.Status))
+		_, _, refusal.After = r.answers.troubled()
+		return file, refusal
 	case ctx.Err() != nil:
 		return file, context.Cause(ctx)
 	case errors.Is(err, browser.ErrTooLarge) || errors.Is(err, browser.ErrCutShort):

@@ -9,6 +9,9 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/browser"
 )
 
+// errUnanswered says that a credential was sent and no answer came: whether the portal has refused it is not known.
+var errUnanswered = errors.New("the portal did not answer the sign-in")
+
 // errHangs says that a page did not answer at all.
 var errHangs = errors.New("the page hangs")
 
@@ -70,22 +73,33 @@ func (r *run) named(ctx context.Context, doing string, err error) error {
 // profile and not passed on, or by an answer's status. A status has more than one meaning, and is known before the page
 // shows what it stands for: it is certain only when the page has had time to say more.
 func (r *run) refused(ctx context.Context, s *screen) (err error, certain bool) {
-	cause, status := r.answers.troubled()
+	cause, status, after := r.answers.troubled()
+	refusal := func(cause extractors.Cause, err error) error {
+		f := fail(cause, "", err)
+		f.After = after
+		return f
+	}
 	if seen, err := s.look(ctx, r.profile.Alert); err == nil && seen.shown == 1 {
 		said := r.profile.refusalOf(seen.text)
 		// Applications say that the portal can't be reached also where the guard stopped a request of theirs.
 		if said != "" && (said != extractors.Network || cause != "") {
-			return fail(said, "", nil), true
+			return refusal(said, nil), true
+		}
+	}
+	if r.signedIn && s == r.main {
+		// A portal that has ended the session may show the sign-in screen without a word.
+		if out, err := s.has(ctx, r.profile.SignIn.Account); err == nil && out {
+			return refusal(extractors.SessionExpired, nil), false
 		}
 	}
 	switch {
 	case cause == "":
 		return nil, false
 	case status != 0:
-		return fail(cause, "", fmt.Errorf("the portal answered %d", status)), false
+		return refusal(cause, fmt.Errorf("the portal answered %d", status)), false
 	case r.session.Unreachable() != nil:
-		return fail(cause, "", r.session.Unreachable()), true
+		return refusal(cause, r.session.Unreachable()), true
 	default:
-		return fail(cause, "", errors.New("the portal did not answer")), false
+		return refusal(cause, errors.New("the portal did not answer")), false
 	}
 }

@@ -130,7 +130,7 @@ func TestReadsExcelFiles(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Format, cfg.Reports = "xlsx", []string{"claims"}
+	cfg.Format, cfg.Orders = "xlsx", orders("claims")
 	reports, _, err := read(t, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -145,8 +145,7 @@ func TestPasswordOnASecondScreen(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{PasswordOnSecondScreen: true})
 	cfg := config(url)
-	cfg.Reports = []string{"shift"}
-	cfg.BookingsAhead = -1
+	cfg.Orders = orders("shift")
 	reports, _, err := read(t, cfg)
 	if err != nil || len(reports) != 3 {
 		t.Errorf("%d reports, %v", len(reports), err)
@@ -159,7 +158,7 @@ func TestStaleResults(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Reports = []string{"sales"}
+	cfg.Orders = orders("sales")
 	for _, mark := range []string{"first", "second"} {
 		p.ReplaceClinic(clinic{mark: mark})
 		reports, _, err := read(t, cfg)
@@ -177,7 +176,7 @@ func TestRememberedFilters(t *testing.T) {
 	p, url := startPortal(t, portal.Options{})
 	p.SetRemembered("clerk", portal.Filters{From: quarter.From.AddDays(-500), To: quarter.From.AddDays(-400), Location: "North", Staff: "Avery Stone"})
 	cfg := config(url)
-	cfg.Reports = []string{"sales"}
+	cfg.Orders = orders("sales")
 	reports, _, err := read(t, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +241,7 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Reports = []string{"sales", "claims"}
+	cfg.Orders = orders("sales", "claims")
 	calls := 0
 	paused := errors.New("paused")
 	cfg.Pause = func(context.Context) error {

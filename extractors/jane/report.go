@@ -18,11 +18,18 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 	r.answers.forget()
 	r.session.Enter(stageFilter)
 	opening := r.answers.count(s.Rows)
-	here, err := r.main.place(ctx)
-	if err != nil {
+	switch here, err := r.main.place(ctx); {
+	case err != nil:
 		return 0, err
-	}
-	if !strings.HasSuffix(here, e.Route) {
+	case r.unsettled:
+		if err := r.load(ctx, e.Route); err != nil {
+			return 0, err
+		}
+		if err := r.settle(ctx, opening, ""); err != nil {
+			return 0, err
+		}
+		r.unsettled = false
+	case !strings.HasSuffix(here, e.Route):
 		if err := r.main.follow(ctx, e.Route); err != nil {
 			return 0, err
 		}
@@ -45,10 +52,10 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 	if left.Str() != "" {
 		return 0, &unmet{expected: fmt.Sprintf("blank filters after a reset, %s still narrows the report", left.Str())}
 	}
-	if err := r.setRange(ctx, e.window); err != nil {
+	if err := r.setRange(ctx, e.order.Window); err != nil {
 		return 0, err
 	}
-	if err := r.freshen(ctx, e.window); err != nil {
+	if err := r.freshen(ctx, e.order.Window); err != nil {
 		return 0, err
 	}
 	return r.rows(ctx)

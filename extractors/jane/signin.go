@@ -49,9 +49,21 @@ func (r *run) open(ctx context.Context) error {
 	if err := r.attend(ctx, r.main); err != nil {
 		return err
 	}
+	return r.load(ctx, r.profile.SignIn.Route)
+}
+
+// load opens the application anew at a route.
+func (r *run) load(ctx context.Context, route string) error {
 	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
 	defer cancel()
-	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + r.profile.SignIn.Route}.Call(r.main.page.Context(bounded))
+	// From one route to another the application would not be loaded again.
+	if _, err := (proto.PageNavigate{URL: "about:blank"}).Call(r.main.page.Context(bounded)); err != nil {
+		if ctx.Err() == nil && bounded.Err() != nil {
+			return errHangs
+		}
+		return err
+	}
+	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + route}.Call(r.main.page.Context(bounded))
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -176,9 +188,9 @@ func (r *run) checkAccess(ctx context.Context) error {
 	return nil
 }
 
-// leave signs out, if we are signed in and the portal lets us. It is done at the end of every run, also when its context
+// signOutIfIn signs out, if we are signed in and the portal lets us. It is done at the end of every run, also when its context
 // has ended, and a failure is only remarked on: the session then ends by itself after a while.
-func (r *run) leave(ctx context.Context) {
+func (r *run) signOutIfIn(ctx context.Context) {
 	if !r.signedIn || r.session.Context().Err() != nil {
 		return
 	}

@@ -116,10 +116,14 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	}
 	defer stopPortal()
 	clerk := portal.DefaultClerk()
+	orders, err := ordersFor(extractors.Window{From: dials.From, To: dials.To})
+	if err != nil {
+		return nil, err
+	}
 	progress, stop := a.progress()
 	out, err := a.extract(ctx, extraction{site: site, settings: &typed, portal: jane.Config{
 		BaseURL: url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "xlsx",
-		Window: extractors.Window{From: dials.From, To: dials.To},
+		Orders: orders,
 	}}, progress)
 	stop()
 	if err != nil {

@@ -165,9 +165,13 @@ real clinic's data use falloff import.`,
 			if window, err = a.usualWindow(ctx, window, site, clinic); err != nil {
 				return err
 			}
+			orders, err := ordersFor(window)
+			if err != nil {
+				return err
+			}
 			progress, stop := a.progress()
 			out, err := a.extract(ctx, extraction{site: site, settings: clinic, portal: jane.Config{
-				BaseURL: url, Account: jane.NewCredentials(username, password), Window: window, Format: format,
+				BaseURL: url, Account: jane.NewCredentials(username, password), Orders: orders, Format: format,
 			}}, progress)
 			stop()
 			a.tellRefused(out)
@@ -205,6 +209,18 @@ func signInAllowed(url string) error {
 		}
 	}
 	return nil
+}
+
+// bookingsAhead is how many days after the window appointments are read, since bookings count as engagement.
+const bookingsAhead = 180
+
+// ordersFor plans every report of the profile.
+func ordersFor(w extractors.Window) ([]extractors.Order, error) {
+	profile, err := jane.DefaultProfile()
+	if err != nil {
+		return nil, err
+	}
+	return profile.Orders(w, bookingsAhead)
 }
 
 // trailingDays is how much of the recent past a run reads when it is not told: invoices change for weeks.
