@@ -100,7 +100,13 @@ func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOpt
 		if tx.Head() != nil {
 			before = tx.Head().Number
 		}
-		return in.land(ctx, tx, o, stored)
+		if err := in.land(ctx, tx, o, stored); err != nil {
+			return err
+		}
+		if tx.SameAsHead() {
+			return lake.ErrUnchanged
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, storage("landing the reports", err)
@@ -155,6 +161,13 @@ func (in *landing) read(ctx context.Context, report extractors.Report, o IngestO
 	if err != nil {
 		return sourceFailed(ctx, err)
 	}
+	in.add(batch)
+	progress(Step{Name: "read", Done: in.seen, Total: in.expected, Note: path.Base(batch.File)})
+	return nil
+}
+
+// add takes a batch in.
+func (in *landing) add(batch *transforms.Batch) {
 	in.batches = append(in.batches, batch)
 	transforms.MergePayerNames(in.names, batch.PayerNames)
 	f := File{Name: batch.File, Dataset: landsIn(batch), Rows: batch.Rows, Quarantined: len(batch.Quarantine),
@@ -166,8 +179,6 @@ func (in *landing) read(ctx context.Context, report extractors.Report, o IngestO
 		f.FirstQuarantined = batch.Quarantine[0].String()
 	}
 	in.report.Files = append(in.report.Files, f)
-	progress(Step{Name: "read", Done: in.seen, Total: in.expected, Note: path.Base(batch.File)})
-	return nil
 }
 
 // summary says in a line what was read.
@@ -237,13 +248,7 @@ func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, store
 	if err := in.noteRanges(tx); err != nil {
 		return err
 	}
-	if err := in.nameInsurers(ctx, tx); err != nil {
-		return err
-	}
-	if tx.SameAsHead() {
-		return lake.ErrUnchanged
-	}
-	return nil
+	return in.nameInsurers(ctx, tx)
 }
 
 // upsert merges the rows of one dataset, from all files at once.

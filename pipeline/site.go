@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -36,6 +37,26 @@ type Site struct {
 	// KeyMade says that the lake had no key before, and KeyFile where the key that seals it lies.
 	KeyMade bool
 	KeyFile string
+
+	// now dates what is written, random names it; time.Now and crypto/rand where nil.
+	now    func() time.Time
+	random io.Reader
+	// asTenant stands in for this process in a test of several.
+	asTenant *tenant
+}
+
+func (s *Site) tenant() tenant {
+	if s.asTenant != nil {
+		return *s.asTenant
+	}
+	return thisProcess(s.clock)
+}
+
+func (s *Site) clock() time.Time {
+	if s.now == nil {
+		return time.Now()
+	}
+	return s.now()
 }
 
 // OpenSite opens a clinic for writing, making lake and keys where there are none.
@@ -123,7 +144,7 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Site{Clinic: clinic, Keys: keys, KeyMade: made, KeyFile: paths.KeyFile}, nil
+	return &Site{Clinic: clinic, Keys: keys, KeyMade: made, KeyFile: paths.KeyFile, now: o.Now}, nil
 }
 
 // clinicKey opens the clinic's key, or makes it for a lake that has none. No machine key is made beside a lake whose key is
