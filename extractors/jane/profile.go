@@ -21,18 +21,19 @@ var defaultProfile []byte
 // A Profile holds everything the extractor relies on in the portal's pages. The comments in profile.yaml say what each
 // part means and how well it is known.
 type Profile struct {
-	App       string         `yaml:"app"`
-	SignIn    signInScreen   `yaml:"sign_in"`
-	SignOut   signOutMenu    `yaml:"sign_out"`
-	Alert     string         `yaml:"alert"`
-	Refusals  []refusal      `yaml:"refusals"`
-	Access    accessScreen   `yaml:"access"`
-	Screen    reportScreen   `yaml:"screen"`
-	Export    exportTab      `yaml:"export"`
-	Reports   []report       `yaml:"reports"`
-	Requests  []browser.Rule `yaml:"requests"`
-	Forbidden []string       `yaml:"forbidden"`
-	Words     []string       `yaml:"words"`
+	App          string             `yaml:"app"`
+	SignIn       signInScreen       `yaml:"sign_in"`
+	SecondFactor secondFactorScreen `yaml:"second_factor"`
+	SignOut      signOutMenu        `yaml:"sign_out"`
+	Alert        string             `yaml:"alert"`
+	Refusals     []refusal          `yaml:"refusals"`
+	Access       accessScreen       `yaml:"access"`
+	Screen       reportScreen       `yaml:"screen"`
+	Export       exportTab          `yaml:"export"`
+	Reports      []report           `yaml:"reports"`
+	Requests     []browser.Rule     `yaml:"requests"`
+	Forbidden    []string           `yaml:"forbidden"`
+	Words        []string           `yaml:"words"`
 
 	countText, previewPath, fileRange *regexp.Regexp
 }
@@ -44,6 +45,17 @@ type signInScreen struct {
 	Submit   string `yaml:"submit"`
 	SignedIn string `yaml:"signed_in"`
 	Request  string `yaml:"request"`
+}
+
+type secondFactorScreen struct {
+	Code     string   `yaml:"code"`
+	Others   []string `yaml:"others"`
+	Trust    string   `yaml:"trust"`
+	Submit   string   `yaml:"submit"`
+	Rejected string   `yaml:"rejected"`
+	Used     string   `yaml:"used"`
+	Blocked  string   `yaml:"blocked"`
+	Request  string   `yaml:"request"`
 }
 
 type signOutMenu struct {
@@ -150,7 +162,9 @@ func (p *Profile) checkPresent() error {
 	for name, text := range map[string]string{
 		"app": p.App, "alert": p.Alert,
 		"sign_in.account": p.SignIn.Account, "sign_in.password": p.SignIn.Password, "sign_in.submit": p.SignIn.Submit,
-		"sign_in.signed_in": p.SignIn.SignedIn, "sign_out.menu": p.SignOut.Menu, "sign_out.item": p.SignOut.Item,
+		"sign_in.signed_in": p.SignIn.SignedIn, "second_factor.code": p.SecondFactor.Code, "second_factor.submit": p.SecondFactor.Submit,
+		"second_factor.trust": p.SecondFactor.Trust, "second_factor.rejected": p.SecondFactor.Rejected, "second_factor.used": p.SecondFactor.Used, "second_factor.blocked": p.SecondFactor.Blocked,
+		"sign_out.menu": p.SignOut.Menu, "sign_out.item": p.SignOut.Item,
 		"access.level": p.Access.Level, "screen.heading": p.Screen.Heading, "screen.filters": p.Screen.Filters,
 		"screen.range": p.Screen.Range, "screen.from": p.Screen.From, "screen.to": p.Screen.To, "screen.apply": p.Screen.Apply,
 		"screen.reset": p.Screen.Reset, "screen.busy": p.Screen.Busy, "screen.count": p.Screen.Count,
@@ -284,7 +298,7 @@ func (p *Profile) checkRequests() error {
 			}
 		}
 	}
-	for name, purpose := range map[string]string{"screen.rows": p.Screen.Rows, "sign_in.request": p.SignIn.Request} {
+	for name, purpose := range map[string]string{"screen.rows": p.Screen.Rows, "sign_in.request": p.SignIn.Request, "second_factor.request": p.SecondFactor.Request} {
 		if !purposes[purpose] {
 			return fmt.Errorf("%s: no request has the purpose %q", name, purpose)
 		}

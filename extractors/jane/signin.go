@@ -113,10 +113,10 @@ func (r *run) atOnce(ctx context.Context, do func(context.Context) error) error 
 
 func (r *run) signIn(ctx context.Context) error {
 	in := r.profile.SignIn
-	account, password := r.cfg.Account.reveal()
+	account := r.cfg.Account.reveal()
 	r.answers.forget()
 	r.session.Enter(stageSignIn)
-	if err := r.main.fill(ctx, in.Account, account); err != nil {
+	if err := r.main.fill(ctx, in.Account, account.account); err != nil {
 		return err
 	}
 	oneScreen, err := r.main.has(ctx, in.Password)
@@ -128,14 +128,29 @@ func (r *run) signIn(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.main.fill(ctx, in.Password, password); err != nil {
+	if err := r.main.fill(ctx, in.Password, account.password); err != nil {
 		return err
 	}
 	if err := r.main.click(ctx, in.Submit); err != nil {
 		return err
 	}
-	if _, err := r.main.find(ctx, in.SignedIn); err != nil {
-		return r.unlessUnanswered(in.Request, err)
+	asked := false
+	err = r.main.until(ctx, r.timeouts.Element,
+		func() string { return fmt.Sprintf("one element %s, or %s", in.SignedIn, r.profile.SecondFactor.Code) },
+		func(ctx context.Context) (arrived bool, err error) {
+			if arrived, err = r.main.has(ctx, in.SignedIn); err == nil && !arrived {
+				arrived, err = r.main.has(ctx, r.profile.SecondFactor.Code)
+				asked = arrived
+			}
+			return arrived, err
+		})
+	if err != nil {
+		return r.unlessLost(in.Request, err)
+	}
+	if asked {
+		if err := r.secondFactor(ctx); err != nil {
+			return err
+		}
 	}
 	r.signedIn = true
 	r.session.Enter(stageAccount)
