@@ -110,6 +110,7 @@ type exportTab struct {
 	Formats     map[string]exportFormat `yaml:"formats"`
 	PreviewPath string                  `yaml:"preview_path"`
 	Link        string                  `yaml:"link"`
+	FileName    string                  `yaml:"file_name"`
 	FileRange   string                  `yaml:"file_range"`
 }
 
@@ -169,7 +170,7 @@ func (p *Profile) checkPresent() error {
 		"screen.range": p.Screen.Range, "screen.from": p.Screen.From, "screen.to": p.Screen.To, "screen.apply": p.Screen.Apply,
 		"screen.reset": p.Screen.Reset, "screen.busy": p.Screen.Busy, "screen.count": p.Screen.Count,
 		"screen.fresh_copy": p.Screen.FreshCopy, "screen.menu": p.Screen.Menu, "screen.menu_items": p.Screen.MenuItems,
-		"export.link": p.Export.Link,
+		"export.link": p.Export.Link, "export.file_name": p.Export.FileName,
 	} {
 		if strings.TrimSpace(text) == "" {
 			missing = append(missing, name)
