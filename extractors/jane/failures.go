@@ -38,6 +38,9 @@ var hints = map[extractors.Cause]string{
 	extractors.ExportIncomplete: "Run it again; if it happens again, ask for a shorter range",
 	extractors.ExportStale:      "The portal keeps showing an old result. Run it again later",
 	extractors.Network:          "Check the address and the network: can a browser on this machine open the portal? Then run it again",
+	extractors.BrowserMissing:   "Install Chromium, or name yours in FALLOFF_CHROMIUM; `make demo` installs one",
+	extractors.Paused:           "Run `falloff resume` when the portal may be read again; what came before stays",
+	extractors.AgreementMissing: "Run `falloff connect`: it shows the agreement, and the clinic's owner accepts it, before anybody signs in",
 	extractors.BrowserCrashed:   "Run it again; if it happens again, check that the machine has memory to spare and a recent Chromium",
 }
 
