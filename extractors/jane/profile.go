@@ -76,8 +76,16 @@ type accessScreen struct {
 		Excessive []string `yaml:"excessive"`
 		Missing   []string `yaml:"missing"`
 	} `yaml:"levels"`
-	Toggles     []toggle `yaml:"toggles"`
-	ToggleWords []string `yaml:"toggle_words"`
+	Toggles     []toggle     `yaml:"toggles"`
+	ToggleWords []string     `yaml:"toggle_words"`
+	Navigation  []navigation `yaml:"navigation"`
+}
+
+// navigation is an entry of the application's navigation that an account must not be offered.
+type navigation struct {
+	Name     string `yaml:"name"`
+	Selector string `yaml:"selector"`
+	Do       string `yaml:"do"`
 }
 
 type toggle struct {
@@ -178,6 +186,9 @@ func (p *Profile) checkPresent() error {
 	}
 	if len(p.Access.Levels.Fitting) == 0 {
 		missing = append(missing, "access.levels.fitting")
+	}
+	if len(p.Access.Navigation) == 0 || slices.ContainsFunc(p.Access.Navigation, func(n navigation) bool { return n.Name == "" || n.Selector == "" || n.Do == "" }) {
+		missing = append(missing, "access.navigation")
 	}
 	if len(p.Access.Toggles) == 0 {
 		missing = append(missing, "access.toggles")
