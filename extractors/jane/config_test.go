@@ -134,10 +134,11 @@ func TestProfileAllowsNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"POST /api/session":   "sign in",
-		"DELETE /api/session": "sign out",
-		"PUT /api/filters":    "filter",
-		"POST /api/exports":   "export",
+		"POST /api/session":      "sign in",
+		"POST /api/session/code": "sign in",
+		"DELETE /api/session":    "sign out",
+		"PUT /api/filters":       "filter",
+		"POST /api/exports":      "export",
 	}
 	for _, r := range profile.Requests {
 		if r.Method == "GET" {

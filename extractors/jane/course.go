@@ -99,7 +99,7 @@ func (c *course) export(ctx context.Context, order extractors.Order) (extractors
 			}
 		}
 		failure, ok := errors.AsType[*extractors.Failure](err)
-		if !ok || ctx.Err() != nil {
+		if !ok {
 			return extractors.Report{}, err
 		}
 		if err := c.again(ctx, failure, &t); err != nil {
@@ -118,12 +118,8 @@ func (c *course) begin(ctx context.Context) error {
 			return nil
 		}
 		failure, ok := errors.AsType[*extractors.Failure](err)
-		if !ok || ctx.Err() != nil {
+		if !ok {
 			return err
-		}
-		if errors.Is(err, errUnanswered) {
-			// The portal may have read the credentials and refused them, and the answer be lost.
-			return failure
 		}
 		if err := c.again(ctx, failure, &t); err != nil {
 			return err
@@ -143,6 +139,11 @@ func (c *course) again(ctx context.Context, f *extractors.Failure, t *tries) err
 	f.Attempts = t.attempts
 	pause, newVisit := time.Duration(0), false
 	switch {
+	case ctx.Err() != nil:
+		return f
+	case errors.Is(f, errUnanswered):
+		// The portal may have refused the credential, and the answer be lost.
+		return f
 	case f.Cause == extractors.SessionExpired && c.reSignIns < reSignIns:
 		c.reSignIns++
 		newVisit = true

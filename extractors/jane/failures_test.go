@@ -128,6 +128,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 	spoil := func(fault portal.ExportFault) func(*portal.Portal) {
 		return func(p *portal.Portal) { p.FaultExports(fault) }
 	}
+	// A report runs when its screen opens, after the reset, and with the range; and once more for a fresh copy of a result
+	// that the attempt before has left.
 	const ten, minute, longer = 10 * time.Second, time.Minute, 90 * time.Second
 	// Who asks on a connection that turns out to be dead asks once more by himself.
 	const anyTimes = 0
@@ -160,6 +162,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 		{"other range", "POST", "/api/exports", spoil(portal.ExportOtherRange), extractors.ExportIncomplete, 2, 2, 1, nil},
 		{"truncated", "POST", "/api/exports", spoil(portal.ExportTruncated), extractors.ExportIncomplete, 2, 2, 1, nil},
 		{"empty", "POST", "/api/exports", spoil(portal.ExportEmpty), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"announced as another", "POST", "/api/exports", spoil(portal.ExportOtherPreview), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"more rows on the screen", "GET", "/api/reports/claims", func(p *portal.Portal) { p.MiscountReports(1, 1) }, extractors.ExportIncomplete, 7, 2, 1, nil},
 		{"pages for files", "GET", "0.csv", func(p *portal.Portal) { p.PagesInsteadOfFiles(1) }, extractors.ExportIncomplete, 6, 2, 1, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -436,5 +440,43 @@ func TestChangedTexts(t *testing.T) {
 				t.Errorf("%d reports came", len(reports))
 			}
 		})
+	}
+}
+
+// TestAnotherClinicsFile has the portal hand out files of another clinic: the first run learns how this clinic's are named,
+// from then on no other passes, also in a later process that has the state.
+func TestAnotherClinicsFile(t *testing.T) {
+	t.Parallel()
+	p, url := startPortal(t, portal.Options{})
+	var state []byte
+	cfg := config(url)
+	cfg.KeepState = func(kept []byte) { state = kept }
+	cfg.Orders = orders("claims", "sales")
+	source, err := jane.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil := func() { p.FaultExports(portal.ExportOtherClinic, portal.ExportOtherClinic) }
+	var came []string
+	err = source.Reports(t.Context(), func(r extractors.Report) error {
+		came = append(came, r.Order)
+		spoil()
+		return nil
+	})
+	failure := wantCause(t, err, extractors.ExportIncomplete)
+	if len(came) != 1 || failure.Attempts != 2 || !strings.Contains(failure.Error(), "another clinic") || strings.Contains(failure.Error(), "elsewhere") {
+		t.Errorf("%v came, then %v", came, failure)
+	}
+
+	spoil()
+	cfg.State, cfg.Orders = state, orders("shift")[:1]
+	reports, _, err := read(t, cfg)
+	wantCause(t, err, extractors.ExportIncomplete)
+	if len(reports) > 0 {
+		t.Error("a report came")
+	}
+	// What was never downloaded was not on the way either.
+	if n := asked(p, "GET", ".csv"); n != 1 {
+		t.Errorf("%d files were downloaded, want the first alone", n)
 	}
 }

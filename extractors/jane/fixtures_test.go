@@ -179,7 +179,7 @@ func wantCause(t *testing.T, err error, cause extractors.Cause) (failure *extrac
 	if failure.Hint == "" || failure.Doing == "" {
 		t.Errorf("%v does not say what was being done and what to do", err)
 	}
-	for _, secret := range []string{canaryName, "clerk", "correct-horse-battery", "wrong-horse"} {
+	for _, secret := range []string{canaryName, "clerk", "correct-horse-battery", "wrong-horse", appSecret, otherSecret} {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("the error holds %q: %v", secret, err)
 		}

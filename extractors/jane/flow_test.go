@@ -171,6 +171,33 @@ func TestStaleResults(t *testing.T) {
 	}
 }
 
+// TestStaleForEver has a portal that shows the old result again when it is asked for a fresh one: that is no report, and
+// asking again and again would not make it one.
+func TestStaleForEver(t *testing.T) {
+	t.Parallel()
+	p, url := startPortal(t, portal.Options{})
+	cfg := config(url)
+	cfg.Orders = orders("sales")
+	if _, _, err := read(t, cfg); err != nil {
+		t.Fatal(err)
+	}
+	p.KeepStale(true)
+	reports, _, err := read(t, cfg)
+	if failure := wantCause(t, err, extractors.ExportStale); failure.Attempts != 1 || len(reports) > 0 {
+		t.Errorf("%d reports came, then %v", len(reports), failure)
+	}
+	fresh := 0
+	for _, r := range p.Requests() {
+		if strings.Contains(r.Query, "fresh") {
+			fresh++
+		}
+	}
+	if fresh != 1 {
+		t.Errorf("a fresh copy was asked for %d times", fresh)
+	}
+	wantHarmless(t, p)
+}
+
 func TestRememberedFilters(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})

@@ -21,18 +21,19 @@ var defaultProfile []byte
 // A Profile holds everything the extractor relies on in the portal's pages. The comments in profile.yaml say what each
 // part means and how well it is known.
 type Profile struct {
-	App       string         `yaml:"app"`
-	SignIn    signInScreen   `yaml:"sign_in"`
-	SignOut   signOutMenu    `yaml:"sign_out"`
-	Alert     string         `yaml:"alert"`
-	Refusals  []refusal      `yaml:"refusals"`
-	Access    accessScreen   `yaml:"access"`
-	Screen    reportScreen   `yaml:"screen"`
-	Export    exportTab      `yaml:"export"`
-	Reports   []report       `yaml:"reports"`
-	Requests  []browser.Rule `yaml:"requests"`
-	Forbidden []string       `yaml:"forbidden"`
-	Words     []string       `yaml:"words"`
+	App          string             `yaml:"app"`
+	SignIn       signInScreen       `yaml:"sign_in"`
+	SecondFactor secondFactorScreen `yaml:"second_factor"`
+	SignOut      signOutMenu        `yaml:"sign_out"`
+	Alert        string             `yaml:"alert"`
+	Refusals     []refusal          `yaml:"refusals"`
+	Access       accessScreen       `yaml:"access"`
+	Screen       reportScreen       `yaml:"screen"`
+	Export       exportTab          `yaml:"export"`
+	Reports      []report           `yaml:"reports"`
+	Requests     []browser.Rule     `yaml:"requests"`
+	Forbidden    []string           `yaml:"forbidden"`
+	Words        []string           `yaml:"words"`
 
 	countText, previewPath, fileRange *regexp.Regexp
 }
@@ -44,6 +45,17 @@ type signInScreen struct {
 	Submit   string `yaml:"submit"`
 	SignedIn string `yaml:"signed_in"`
 	Request  string `yaml:"request"`
+}
+
+type secondFactorScreen struct {
+	Code     string   `yaml:"code"`
+	Others   []string `yaml:"others"`
+	Trust    string   `yaml:"trust"`
+	Submit   string   `yaml:"submit"`
+	Rejected string   `yaml:"rejected"`
+	Used     string   `yaml:"used"`
+	Blocked  string   `yaml:"blocked"`
+	Request  string   `yaml:"request"`
 }
 
 type signOutMenu struct {
@@ -64,8 +76,16 @@ type accessScreen struct {
 		Excessive []string `yaml:"excessive"`
 		Missing   []string `yaml:"missing"`
 	} `yaml:"levels"`
-	Toggles     []toggle `yaml:"toggles"`
-	ToggleWords []string `yaml:"toggle_words"`
+	Toggles     []toggle     `yaml:"toggles"`
+	ToggleWords []string     `yaml:"toggle_words"`
+	Navigation  []navigation `yaml:"navigation"`
+}
+
+// navigation is an entry of the application's navigation that an account must not be offered.
+type navigation struct {
+	Name     string `yaml:"name"`
+	Selector string `yaml:"selector"`
+	Do       string `yaml:"do"`
 }
 
 type toggle struct {
@@ -98,6 +118,7 @@ type exportTab struct {
 	Formats     map[string]exportFormat `yaml:"formats"`
 	PreviewPath string                  `yaml:"preview_path"`
 	Link        string                  `yaml:"link"`
+	FileName    string                  `yaml:"file_name"`
 	FileRange   string                  `yaml:"file_range"`
 }
 
@@ -150,12 +171,14 @@ func (p *Profile) checkPresent() error {
 	for name, text := range map[string]string{
 		"app": p.App, "alert": p.Alert,
 		"sign_in.account": p.SignIn.Account, "sign_in.password": p.SignIn.Password, "sign_in.submit": p.SignIn.Submit,
-		"sign_in.signed_in": p.SignIn.SignedIn, "sign_out.menu": p.SignOut.Menu, "sign_out.item": p.SignOut.Item,
+		"sign_in.signed_in": p.SignIn.SignedIn, "second_factor.code": p.SecondFactor.Code, "second_factor.submit": p.SecondFactor.Submit,
+		"second_factor.trust": p.SecondFactor.Trust, "second_factor.rejected": p.SecondFactor.Rejected, "second_factor.used": p.SecondFactor.Used, "second_factor.blocked": p.SecondFactor.Blocked,
+		"sign_out.menu": p.SignOut.Menu, "sign_out.item": p.SignOut.Item,
 		"access.level": p.Access.Level, "screen.heading": p.Screen.Heading, "screen.filters": p.Screen.Filters,
 		"screen.range": p.Screen.Range, "screen.from": p.Screen.From, "screen.to": p.Screen.To, "screen.apply": p.Screen.Apply,
 		"screen.reset": p.Screen.Reset, "screen.busy": p.Screen.Busy, "screen.count": p.Screen.Count,
 		"screen.fresh_copy": p.Screen.FreshCopy, "screen.menu": p.Screen.Menu, "screen.menu_items": p.Screen.MenuItems,
-		"export.link": p.Export.Link,
+		"export.link": p.Export.Link, "export.file_name": p.Export.FileName,
 	} {
 		if strings.TrimSpace(text) == "" {
 			missing = append(missing, name)
@@ -163,6 +186,9 @@ func (p *Profile) checkPresent() error {
 	}
 	if len(p.Access.Levels.Fitting) == 0 {
 		missing = append(missing, "access.levels.fitting")
+	}
+	if len(p.Access.Navigation) == 0 || slices.ContainsFunc(p.Access.Navigation, func(n navigation) bool { return n.Name == "" || n.Selector == "" || n.Do == "" }) {
+		missing = append(missing, "access.navigation")
 	}
 	if len(p.Access.Toggles) == 0 {
 		missing = append(missing, "access.toggles")
@@ -284,7 +310,7 @@ func (p *Profile) checkRequests() error {
 			}
 		}
 	}
-	for name, purpose := range map[string]string{"screen.rows": p.Screen.Rows, "sign_in.request": p.SignIn.Request} {
+	for name, purpose := range map[string]string{"screen.rows": p.Screen.Rows, "sign_in.request": p.SignIn.Request, "second_factor.request": p.SecondFactor.Request} {
 		if !purposes[purpose] {
 			return fmt.Errorf("%s: no request has the purpose %q", name, purpose)
 		}

@@ -161,6 +161,19 @@ func (r *run) unlessUnanswered(purpose string, err error) error {
 	return err
 }
 
+// unlessLost is unlessUnanswered for what carries a credential. Whether the portal has refused it is not known where no
+// answer came, so that it must not be sent again.
+func (r *run) unlessLost(purpose string, err error) error {
+	if err == nil || r.session.Ledger().Sent(purpose) == 0 {
+		return err
+	}
+	err = r.unlessUnanswered(purpose, err)
+	if failure, ok := errors.AsType[*extractors.Failure](err); ok && failure.Cause == extractors.Network && r.answers.latest(purpose) == 0 {
+		failure.Err = fmt.Errorf("%w: %w", errUnanswered, failure.Err)
+	}
+	return err
+}
+
 // settled is what a report screen shows of its state.
 type settled struct {
 	busy         bool

@@ -21,6 +21,8 @@ type run struct {
 	answers  answers
 	main     *screen
 	signedIn bool
+	// codeAsked says that the portal asked for a second factor.
+	codeAsked bool
 	// unsettled says that an export failed: the application shows something else than it would to who comes anew.
 	unsettled bool
 }

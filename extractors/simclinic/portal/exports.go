@@ -161,6 +161,9 @@ func (p *Portal) startExport(w http.ResponseWriter, r *http.Request) {
 		file:    p.results.current().FileName(form.Report, asked.From, asked.To, form.Format),
 		filters: asked, table: table, fault: fault,
 	}
+	if fault == ExportOtherClinic {
+		made.file = "elsewhere_" + made.file[strings.IndexByte(made.file, '_')+1:]
+	}
 	if !p.exports.begin(made, p.drawDelay(), p.write) {
 		p.refuse(w, r, refusedMaintenance)
 		return

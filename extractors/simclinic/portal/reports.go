@@ -130,6 +130,9 @@ type reportPage struct {
 	ComputedAt string     `json:"computed_at"`
 	// Beside is a patient whose picture the billing screens show beside the rows, 0 for none.
 	Beside int `json:"beside,omitempty"`
+	// Hang and Write are faults that the page commits.
+	Hang  bool `json:"hang,omitempty"`
+	Write bool `json:"write,omitempty"`
 }
 
 func (p *Portal) showReport(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +162,7 @@ func (p *Portal) runReport(w http.ResponseWriter, r *http.Request, slug string) 
 		}
 	}
 	filters := p.filtersOf(s.username)
-	found, cached, err := p.resultFor(slug, filters, r.URL.Query().Get("fresh") == "1")
+	found, cached, err := p.resultFor(slug, filters, r.URL.Query().Get("fresh") == "1" && !p.faults.keepsStale())
 	if err != nil {
 		p.refuse(w, r, refusedReport)
 		return
@@ -185,5 +188,6 @@ func (p *Portal) runReport(w http.ResponseWriter, r *http.Request, slug string) 
 	if screen.needs == seeBilling {
 		answer.Beside = 1 + (number-1)%max(1, len(clinic.patients()))
 	}
+	p.faults.spoil(&answer)
 	p.answer(w, answer)
 }

@@ -98,6 +98,7 @@ const reportScreen = (slug) => {
   const run = async (stands, page, fresh, cached) => {
     const answer = await call('GET', `${pathOf(slug)}?page=${page}${fresh ? '&fresh=1' : ''}`);
     if (!stands()) return;
+    misbehave(answer);
     const again = (number) => () => attempt((still) => run(still, number, false, answer.cached || cached));
     const turn = (role, text, number, possible) =>
       h('button', {type: 'button', 'data-role': role, disabled: !possible, onclick: again(number)}, text);
