@@ -16,8 +16,6 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
-// keyVersion is the version that pseudonyms carry until there is a rekey.
-const keyVersion = 1
 
 // SiteOptions say where a clinic's lake is and where this machine keeps its keys.
 type SiteOptions struct {
@@ -115,7 +113,7 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	keys, err := identity.Derive(key, keyVersion)
+	keys, err := identity.Derive(key)
 	if err != nil {
 		return nil, err
 	}
