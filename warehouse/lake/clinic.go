@@ -40,6 +40,9 @@ type Options struct {
 	// NamingKey makes the names of objects, at least 32 random bytes that never change for a clinic. A reader that does not
 	// verify can do without.
 	NamingKey []byte
+	// KeyVersion is the version of the keys that the writer makes pseudonyms with. Update refuses to follow a commit whose
+	// pseudonyms are of another one. 0 is 1.
+	KeyVersion int
 	// Now is the clock that dates commits; nil is time.Now.
 	Now func() time.Time
 	// Random tells a writer's commits from another's; nil is crypto/rand.
@@ -54,6 +57,8 @@ type Clinic struct {
 	now    func() time.Time
 	random io.Reader
 	seal   sealer
+	// keyVersion is 0 for version 1, as in a commit.
+	keyVersion int
 }
 
 // ErrNoCommit is returned for a clinic, or a number, of which there is no commit.
@@ -68,6 +73,9 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 		return nil, fmt.Errorf("the naming key of clinic %s has %d bytes: it needs 32", id, len(o.NamingKey))
 	}
 	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}}
+	if o.KeyVersion > 1 {
+		c.keyVersion = o.KeyVersion
+	}
 	if c.now == nil {
 		c.now = time.Now
 	}
