@@ -61,7 +61,7 @@ func newSimulation(t testing.TB, seed, worldSeed uint64) *simulation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := identity.Derive(secret, 1)
+	keys, err := identity.Derive(secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,9 +92,13 @@ func demoClinic(d simclinic.Dials) string {
 func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*demonstration, error) {
 	start := a.now()
 	dials := clinic.Dials()
+	unlock, err := a.unlock()
+	if err != nil {
+		return nil, err
+	}
 	options := pipeline.SiteOptions{
 		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic(dials),
-		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Now: a.now,
+		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Unlock: unlock, Now: a.now,
 	}
 	a.tellf("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
 	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")

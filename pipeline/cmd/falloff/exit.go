@@ -7,6 +7,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 // Exit codes, documented in docs/running.md. A scheduler may depend on them.
@@ -52,6 +53,8 @@ func exitCode(err error) int {
 		}
 	case errors.As(err, &refused):
 		return exitRefused
+	case errors.Is(err, lake.ErrOtherKeys): // the clinic was rekeyed meanwhile
+		return exitLater
 	case errors.As(err, &storage):
 		return exitStorage
 	case errors.As(err, &key):

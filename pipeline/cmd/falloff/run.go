@@ -345,11 +345,7 @@ func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 
 // tellKey says, once a lake, where the key lies and what that protects.
 func (a *app) tellKey(site *pipeline.Site) {
-	if site.KeyMade {
-		a.tellf("A key was made for clinic %s. It lies in the lake, sealed by this machine's key %s:\n"+
-			"whoever gets the lake alone learns no identity from it; whoever is you, or root, on this machine can.\n"+
-			"Keep a copy of the machine key apart from the lake: without it new data cannot join the old.", site.Clinic.ID(), site.KeyFile)
-	}
+	a.tellOrigin(site)
 }
 
 // tellRefused names what the browser was kept from sending.
