@@ -12,6 +12,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/transforms"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -41,6 +42,10 @@ type ExtractOptions struct {
 	Portal Portal
 	// Credentials is the random id of what the portal is signed in to with: never anything of it.
 	Credentials string
+	// Account is the account's name: of the portal's activity log, its lines alone are read.
+	Account secret.Bytes
+	// SigningIn, if set, is called before a sign-in. Its error keeps it from being made.
+	SigningIn func(ctx context.Context) error
 	// Settings is the clinic's clinic.yaml; nil takes the one in the lake.
 	Settings *settings.Clinic
 	Plan     PlanOptions
@@ -124,27 +129,32 @@ func (s *Site) Extract(ctx context.Context, o ExtractOptions) (*Extracted, error
 	if err := x.prepare(ctx); err != nil {
 		return x.out, err
 	}
+	return x.out, x.hold(ctx, x.conduct)
+}
+
+// hold does something under the clinic's lease, until it ends, the lease is lost, or the clinic is paused.
+func (x *extraction) hold(ctx context.Context, do func(ctx context.Context) error) error {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var err error
-	if x.tenure, err = s.take(working, s.tenant(), stop); err != nil {
-		return x.out, err
+	if x.tenure, err = x.site.take(working, x.site.tenant(), stop); err != nil {
+		return err
 	}
 	defer x.tenure.release(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		s.watchHold(working, stop)
+		x.site.watchHold(working, stop)
 	}()
 	defer func() {
 		stop(nil)
 		<-watched
 	}()
-	err = x.conduct(working)
+	err = do(working)
 	if cause := context.Cause(working); err != nil && cause != nil && ctx.Err() == nil {
 		err = cause // the run was stopped: its own errors are what that looked like from inside
 	}
-	return x.out, x.close(ctx, err)
+	return x.close(ctx, err)
 }
 
 // prepare does what needs neither lease nor portal.
@@ -153,7 +163,10 @@ func (x *extraction) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if x.transformer, err = transforms.New(transforms.Options{Keys: x.site.Keys, Settings: clinic}); err != nil {
+	x.transformer, err = transforms.New(transforms.Options{
+		Keys: x.site.Keys, Settings: clinic, Account: string(x.o.Account.Expose()), Identities: x.site.recovery,
+	})
+	if err != nil {
 		return err
 	}
 	body, err := clinic.JSON()
@@ -165,8 +178,9 @@ func (x *extraction) prepare(ctx context.Context) error {
 		return err
 	}
 	sum := sha256.New()
-	sum.Write(x.site.Keys.ObjectNames().Expose())
+	sum.Write([]byte(x.site.Keys.Check()))
 	sum.Write(body)
+	fmt.Fprintln(sum, x.site.recovery)
 	x.reading, x.settings = hex.EncodeToString(sum.Sum(nil)[:16]), stored
 	x.record = recordOf[extractionRecord](x.site, extractionRegister, "keeping how far the run has come")
 	if x.ledger, err = newAccessLedger(x.site, zone, x.o.Plan.Day); err != nil {
@@ -185,7 +199,7 @@ func (x *extraction) conduct(ctx context.Context) error {
 	if err := hold.refusal(x.o.Credentials); err != nil {
 		return err
 	}
-	landed, err := x.resumeOrBegin(ctx)
+	landed, err := x.resumeOrBegin(ctx, hold)
 	if err != nil {
 		return err
 	}
@@ -197,12 +211,12 @@ func (x *extraction) conduct(ctx context.Context) error {
 			return err
 		}
 	}
-	return x.clear(ctx)
+	return storage("clearing up", x.site.Clinic.Unstage(ctx, ""))
 }
 
 // resumeOrBegin takes up the run in progress, or begins one. landed says that the run in progress has landed, and was cut
-// short only in clearing up.
-func (x *extraction) resumeOrBegin(ctx context.Context) (landed bool, err error) {
+// short only in clearing up and saying so: a run that has said so is over, and asking again reads everything again.
+func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool, err error) {
 	found, version, err := x.record.read(ctx)
 	if err != nil {
 		return false, err
@@ -212,7 +226,8 @@ func (x *extraction) resumeOrBegin(ctx context.Context) (landed bool, err error)
 		if landed, err = x.hasLanded(ctx); err != nil {
 			return false, err
 		}
-		if landed && found.Day == x.o.Plan.Day {
+		said := hold.Last != nil && hold.Last.Run == found.Run && hold.Last.Cause == ""
+		if landed && !said && found.Day == x.o.Plan.Day {
 			return true, nil
 		}
 	}
@@ -350,6 +365,11 @@ func (x *extraction) bring(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if x.o.SigningIn != nil {
+		if err := x.o.SigningIn(ctx); err != nil {
+			return err
+		}
+	}
 	if err := x.site.attempting(ctx, x.o.Credentials); err != nil {
 		return err
 	}
@@ -473,6 +493,11 @@ func (x *extraction) readPart(ctx context.Context, number int) (p part, why stri
 
 // land lands every part, the access ledger and the checkpoint in one commit.
 func (x *extraction) land(ctx context.Context) error {
+	rows := 0
+	for _, p := range x.parts {
+		rows += p.batch.Rows
+	}
+	x.progress(Step{Name: "read", Ended: true, Note: counted(rows, "row") + " of " + counted(len(x.parts), "report")})
 	x.progress(Step{Name: "land"})
 	var in *landing
 	commit, err := x.site.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error {
@@ -514,12 +539,12 @@ func (x *extraction) land(ctx context.Context) error {
 	return nil
 }
 
-// clear removes what was kept of the run, and the run. The record goes last: while it is there, somebody clears up.
-func (x *extraction) clear(ctx context.Context) error {
-	if err := x.site.Clinic.Unstage(ctx, ""); err != nil {
-		return storage("clearing up", err)
+// discard forgets the run in progress and what was kept of it.
+func (x *extraction) discard(ctx context.Context) error {
+	if err := x.note(ctx, extractionRecord{}); err != nil {
+		return err
 	}
-	return x.note(ctx, extractionRecord{})
+	return storage("clearing up", x.site.Clinic.Unstage(ctx, ""))
 }
 
 // closing bounds what is done after a run was stopped.
@@ -542,13 +567,15 @@ func (x *extraction) close(ctx context.Context, ended error) error {
 	outcome.Cause, outcome.Doing, outcome.Hint = outcomeOf(ended)
 	errs := []error{ended}
 	if refusedAtOnce := !x.begun && (outcome.Cause == extractors.Paused || outcome.Cause.RejectsAccount()); !refusedAtOnce {
-		// Being refused for what the state says already is no news.
-		errs = append(errs, x.site.ended(ctx, outcome, x.o.Credentials, x.begun))
+		// Being refused for what the state says already is no news. A run that landed has landed, whether that can be noted or not.
+		if err := x.site.ended(ctx, outcome, x.o.Credentials, x.begun); ended != nil {
+			errs = append(errs, err)
+		}
 	}
 	if ended != nil && x.begun {
 		if outcome.Cause == extractors.AccountDeactivated {
 			// The access has ended, and so has what was read under it and has not landed.
-			errs = append(errs, x.clear(ctx))
+			errs = append(errs, x.discard(ctx))
 		}
 		n, err := x.ledger.commit(ctx, x.tenure)
 		x.out.Accesses = n

@@ -339,7 +339,7 @@ func (s *simulation) check(night int, ref reference) {
 	for name, err := range s.store.List(ctx, "clinic=simulated/staging/", "") {
 		s.fail("night %d: left behind: %s %v", night, name, err)
 	}
-	if run, _, err := recordOf[extractionRecord](site, extractionRegister, "").read(ctx); err != nil || run.Run != "" {
+	if run, _, err := recordOf[extractionRecord](site, extractionRegister, "").read(ctx); err != nil || !landedRun(head.Sources[portalSource], run.Run) {
 		s.fail("night %d: a run is still in progress: %+v %v", night, run, err)
 	}
 	// Data becomes visible once a night, whole.

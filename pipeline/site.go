@@ -41,6 +41,8 @@ type Site struct {
 	// now dates what is written, random names it; time.Now and crypto/rand where nil.
 	now    func() time.Time
 	random io.Reader
+	// recovery says that the clinic has chosen to show first names: they are stored, sealed under a key of their own.
+	recovery bool
 	// asTenant stands in for this process in a test of several.
 	asTenant *tenant
 }
@@ -149,6 +151,11 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if site.now == nil {
 		site.now = time.Now
 	}
-	site.Clinic, err = lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Now: o.Now})
+	sealed, err := identitiesSealer(ctx, v, string(id))
+	if err != nil {
+		return nil, err
+	}
+	site.recovery = sealed != nil
+	site.Clinic, err = lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: o.Now})
 	return site, err
 }
