@@ -13,7 +13,8 @@ const (
 	BookingsAhead Period = "ahead"
 	// EachMonth is one export for each calendar month, for a report of totals without dates.
 	EachMonth Period = "month"
-	// EachDay is one export for each day, for a report of totals that are wanted by the day.
+	// EachDay is one export for each day, for a report of totals that are wanted by the day; where RecentDays is set only
+	// for the last of them, and before those one for each month.
 	EachDay Period = "day"
 	// AsOf is one export that shows how things stand at the end of the window's last day.
 	AsOf Period = "as_of"
@@ -29,6 +30,9 @@ type ReportKind struct {
 	Period        Period
 	// MaxDays is the longest range that one export takes, 0 for any.
 	MaxDays int
+	// RecentDays is for EachDay: how many of the window's last days are asked for one by one, 0 for all. Days go back to the
+	// first of a month, so that no month is asked for in part.
+	RecentDays int
 }
 
 // An Order is one export: a report over a range of days.
@@ -53,11 +57,14 @@ func (k ReportKind) Orders(w Window, ahead int) []Order {
 	case EachMonth:
 		// A report of totals without dates: half a month could not be told from a whole one, so each begins on its
 		// first day. The last ends with the window, because what comes after has not happened.
-		first := w.From
-		first.Day = 1
-		ranges = months(Window{From: first, To: w.To})
+		ranges = months(Window{From: firstOfMonth(w.From), To: w.To})
 	case EachDay:
-		for d := w.From; !d.After(w.To); d = d.AddDays(1) {
+		from := w.From
+		if recent := firstOfMonth(w.To.AddDays(1 - k.RecentDays)); k.RecentDays > 0 && recent.After(from) {
+			from = recent
+			ranges = months(Window{From: firstOfMonth(w.From), To: recent.AddDays(-1)})
+		}
+		for d := from; !d.After(w.To); d = d.AddDays(1) {
 			ranges = append(ranges, Window{From: d, To: d})
 		}
 	case AsOf:
@@ -95,12 +102,16 @@ func (k ReportKind) parts(w Window) []Window {
 func months(w Window) []Window {
 	var out []Window
 	for from := w.From; !from.After(w.To); {
-		next := civil.Date{Year: from.Year, Month: from.Month, Day: 1}.AddDays(daysOfMonth)
-		next.Day = 1
+		next := firstOfMonth(firstOfMonth(from).AddDays(daysOfMonth))
 		out = append(out, Window{From: from, To: earlier(next.AddDays(-1), w.To)})
 		from = next
 	}
 	return out
+}
+
+func firstOfMonth(d civil.Date) civil.Date {
+	d.Day = 1
+	return d
 }
 
 func earlier(a, b civil.Date) civil.Date {

@@ -14,7 +14,7 @@ func TestOrders(t *testing.T) {
 	const month, day, window, ahead, asOf = extractors.EachMonth, extractors.EachDay, extractors.WholeWindow, extractors.BookingsAhead, extractors.AsOf
 	for _, test := range []struct {
 		period  extractors.Period
-		maxDays int
+		maxDays int // for days, how many are recent
 		window  string
 		want    string
 	}{
@@ -24,6 +24,8 @@ func TestOrders(t *testing.T) {
 		{month, 0, "2024-02-29..2024-03-01", "2024-02-01..2024-02-29 2024-03-01..2024-03-01"},
 		{day, 0, "2024-02-28..2024-03-01", "2024-02-28..2024-02-28 2024-02-29..2024-02-29 2024-03-01..2024-03-01"},
 		{day, 0, "2026-11-01..2026-11-01", "2026-11-01..2026-11-01"},
+		{day, 2, "2025-12-15..2026-02-03", "2025-12-01..2025-12-31 2026-01-01..2026-01-31 2026-02-01..2026-02-01 2026-02-02..2026-02-02 2026-02-03..2026-02-03"},
+		{day, 2, "2026-02-02..2026-02-03", "2026-02-02..2026-02-02 2026-02-03..2026-02-03"},
 		{asOf, 0, "2026-01-01..2026-03-31", "2026-03-31..2026-03-31"},
 		{asOf, 1, "2026-01-01..2026-03-31", "2026-03-31..2026-03-31"},
 		{window, 0, "2020-01-01..2026-03-31", "2020-01-01..2026-03-31"},
@@ -38,6 +40,9 @@ func TestOrders(t *testing.T) {
 			t.Fatal(err)
 		}
 		kind := extractors.ReportKind{Name: "sales", Dataset: "invoice_lines", Period: test.period, MaxDays: test.maxDays}
+		if test.period == day {
+			kind.MaxDays, kind.RecentDays = 0, test.maxDays
+		}
 		var got []string
 		for _, o := range kind.Orders(w, 10) {
 			got = append(got, o.Window.String())

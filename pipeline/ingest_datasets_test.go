@@ -10,6 +10,7 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/falloff-analytics/falloff/extractors"
+	"github.com/falloff-analytics/falloff/extractors/simclinic"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/settings"
@@ -104,4 +105,64 @@ func permutations(n int) [][]int {
 		}
 	}
 	return out
+}
+
+// Who does not ask for names gets none; who does gets them in a dataset of their own. Of the activity log the account's own lines land.
+func TestNamesAndActivityLandOnlyWhenAskedFor(t *testing.T) {
+	dials := simclinic.DefaultDials()
+	dials.Patients, dials.From.Year = 60, 2025
+	clinic, err := simclinic.New(dials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := append(exported(t, clinic, "csv"), extractors.Report{
+		Name: "c_activity_20261101_20261130.csv", StatedRows: -1, Dataset: contract.PortalActivity,
+		Body: []byte("Time,Staff Member,Activity,Rows\n2026-11-24 08:30:00 -0500,falloff,Ran report Sales,61\n2026-11-24 08:31:00 -0500,desk,Opened schedule,\n"),
+	})
+	for _, names := range []bool{false, true} {
+		site := testSite(t, "modes")
+		in, err := site.Ingest(t.Context(), reports, pipeline.IngestOptions{Source: "test", Settings: &typed, Account: "falloff", Identities: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := site.Clinic.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The log is of a later day than the reports, and says nothing about what they show.
+		if in.AsOf != clinic.ReportDate() {
+			t.Errorf("the reports are taken to show %s", in.AsOf)
+		}
+		if n := head.Datasets[contract.PortalActivity].Rows(); n != 1 {
+			t.Errorf("%d lines of the activity log landed, one is ours", n)
+		}
+		for _, dataset := range []string{
+			contract.Payments, contract.AppliedPayments, contract.Adjustments, contract.WriteOffs, contract.Credits,
+			contract.AccountsReceivable, contract.UnscheduledPatients,
+		} {
+			if head.Datasets[dataset].Rows() == 0 {
+				t.Errorf("no %s landed", dataset)
+			}
+		}
+		first := map[string]string{}
+		for _, p := range clinic.Patients() {
+			first[p.GUID] = p.FirstName
+		}
+		landed := 0
+		for row, err := range lake.Rows(t.Context(), site.Clinic.Snapshot(head), lake.Identities) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if landed++; first[row.PatientGUID] != row.FirstName || row.Patient == row.PatientGUID {
+				t.Error("a name is not the one of its identifier")
+			}
+		}
+		if (landed > 30) != names || !names && landed > 0 {
+			t.Errorf("with names %v, %d landed", names, landed)
+		}
+	}
 }

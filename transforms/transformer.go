@@ -168,6 +168,18 @@ func (r *reading) readRows(ctx context.Context) error {
 	return r.table.Err()
 }
 
+// mayBeEmpty says whether an export without rows is nothing out of the ordinary: nobody worked that day, nothing was written off.
+// An empty schedule or sales report is a wrong range.
+func (r *reading) mayBeEmpty() bool {
+	switch r.layout.Name {
+	case contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.AccountsReceivable:
+		return false
+	case contract.Shifts:
+		return r.batch.Covers.Days() == 1
+	}
+	return true
+}
+
 // checkCounts refuses a file that holds other rows than promised, none, or too many that cannot be read.
 func (r *reading) checkCounts(report extractors.Report) error {
 	b := r.batch
@@ -177,7 +189,7 @@ func (r *reading) checkCounts(report extractors.Report) error {
 			Err:  fmt.Errorf("the portal promised %d rows, the file holds %d", report.StatedRows, b.Rows),
 			Hint: "Export it again"}
 	}
-	if b.Rows == 0 && report.StatedRows != 0 {
+	if b.Rows == 0 && report.StatedRows != 0 && !r.mayBeEmpty() {
 		return &tabular.Error{File: report.Name, Problem: fmt.Sprintf("the export of %s holds a header and no rows", r.layout.Report),
 			Hint: "Choose a date range in which something happened, and export it again; leave the file out if there is nothing", Err: ErrNoRows}
 	}
