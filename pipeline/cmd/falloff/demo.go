@@ -8,17 +8,20 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/falloff-analytics/falloff/extractors"
-	"github.com/falloff-analytics/falloff/extractors/jane"
 	"github.com/falloff-analytics/falloff/extractors/simclinic"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/canary"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/agreement"
+	"github.com/falloff-analytics/falloff/pipeline/audit"
+	"github.com/falloff-analytics/falloff/pipeline/vault"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 )
 
@@ -105,10 +108,6 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	if err != nil {
 		return nil, err
 	}
-	site, err := pipeline.OpenSite(ctx, options)
-	if err != nil {
-		return nil, err
-	}
 	staff, err := portal.New(clinic, portal.Options{})
 	if err != nil {
 		return nil, err
@@ -119,16 +118,18 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 		return nil, err
 	}
 	defer stopPortal()
-	clerk := portal.DefaultClerk()
-	orders, err := ordersFor(extractors.Window{From: dials.From, To: dials.To})
+	kept, err := a.demoConnect(ctx, options, url)
+	if err != nil {
+		return nil, err
+	}
+	site, err := pipeline.OpenSite(ctx, kept.options)
 	if err != nil {
 		return nil, err
 	}
 	progress, stop := a.progress()
-	out, err := a.extract(ctx, extraction{site: site, settings: &typed, portal: jane.Config{
-		BaseURL: url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "xlsx",
-		Orders: orders,
-	}}, progress)
+	out, err := a.extract(ctx, journey{
+		kept: kept, site: site, settings: &typed, format: "csv", budget: -1, plan: pipeline.PlanOptions{Day: dials.To, From: dials.From},
+	}, progress)
 	stop()
 	if err != nil {
 		return nil, err
@@ -147,6 +148,28 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	}
 	a.demoNext(found, options, a.now().Sub(start))
 	return found, nil
+}
+
+// demoConnect does what falloff connect does: a fictitious person accepts the agreement, and the vault gets the credentials.
+func (a *app) demoConnect(ctx context.Context, options pipeline.SiteOptions, url string) (*keeping, error) {
+	if _, err := a.acting(); err != nil {
+		a.actor = audit.ServicePrefix + "demo" // whoever tries the demo need not be anybody
+	}
+	kept, err := a.keep(ctx, options, nil)
+	if err != nil {
+		return nil, err
+	}
+	signer := agreement.Signer{Name: "Nobody Real", Title: "Owner of a simulated clinic", Address: "1 Simulated Street"}
+	if err := a.sign(ctx, kept, signing{signer: signer, accepted: strconv.Itoa(agreement.Version)}); err != nil {
+		return nil, err
+	}
+	clerk := portal.DefaultClerk()
+	if _, err := kept.vault.SetCredentials(ctx, options.Clinic, vault.Credentials{
+		Address: url, Account: secret.New([]byte(clerk.Username)), Password: secret.New([]byte(clerk.Password)),
+	}); err != nil {
+		return nil, &pipeline.KeyError{Err: err}
+	}
+	return kept, nil
 }
 
 // demoLedger prints the ledger by category and holds it against the truth.

@@ -35,6 +35,8 @@ func exitCode(err error) int {
 	var storage *pipeline.StorageError
 	var refused *pipeline.RefusedError
 	var key *pipeline.KeyError
+	var busy *pipeline.BusyError
+	var alarm *pipeline.AlarmError
 	switch {
 	case err == nil:
 		return exitOK
@@ -51,6 +53,10 @@ func exitCode(err error) int {
 		default:
 			return exitPerson
 		}
+	case errors.As(err, &busy):
+		return exitLater
+	case errors.As(err, &alarm):
+		return exitPerson
 	case errors.As(err, &refused):
 		return exitRefused
 	case errors.Is(err, lake.ErrOtherKeys): // the clinic was rekeyed meanwhile
