@@ -231,6 +231,10 @@ func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool,
 			return true, nil
 		}
 	}
+	// Whoever stood still since it read the record must not change it: others have changed it, or hold the lease by now.
+	if err := x.tenure.check(ctx); err != nil {
+		return false, err
+	}
 	switch why := x.stale(found); {
 	case found.Run == "" || landed:
 	case why == "":
@@ -406,7 +410,10 @@ func (x *extraction) before(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return x.staging.wait()
+	if err := x.staging.wait(); err != nil {
+		return err
+	}
+	return x.tenure.check(ctx)
 }
 
 // take reads a report and has it staged while the portal is at rest.
@@ -558,7 +565,10 @@ func (x *extraction) close(ctx context.Context, ended error) error {
 	var lost *BusyError
 	if errors.As(ended, &lost) {
 		// The state is another's now. If that one has finished the run, what we kept of it since is nobody's.
-		if now, _, err := x.record.read(ctx); err == nil && x.run.Run != "" && now.Run != x.run.Run {
+		now, _, err := x.record.read(ctx)
+		head, headErr := x.site.Clinic.Head(ctx)
+		over := err == nil && now.Run != x.run.Run || headErr == nil && landedRun(head.Sources[portalSource], x.run.Run)
+		if x.run.Run != "" && over {
 			return joinErrors([]error{ended, x.site.Clinic.UnstageRun(ctx, x.run.Run)})
 		}
 		return ended
