@@ -1,6 +1,9 @@
 package extractors
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Cause names why an extraction could not go on. The names are stable: exit codes and schedules depend on them.
 type Cause string
@@ -25,12 +28,34 @@ const (
 	BrowserCrashed       Cause = "browser_crashed"
 	Paused               Cause = "paused"
 	AgreementMissing     Cause = "agreement_missing"
+	// RefusedWrite says that something in the browser tried to write to the portal. It was stopped.
+	RefusedWrite Cause = "refused_write"
 )
+
+// Causes lists every cause.
+func Causes() []Cause {
+	return []Cause{
+		WrongPassword, SecondFactorRequired, SecondFactorRejected, AccountLocked, AccountDeactivated, PermissionMissing, PermissionExcessive,
+		SessionExpired, RateLimited, PortalMaintenance, PageChanged, ExportIncomplete, ExportStale, Network, BrowserMissing, BrowserCrashed,
+		Paused, AgreementMissing, RefusedWrite,
+	}
+}
 
 // Retryable reports whether trying again later, with nothing changed by a person, can help.
 func (c Cause) Retryable() bool {
 	switch c {
 	case SessionExpired, RateLimited, PortalMaintenance, ExportIncomplete, ExportStale, Network, BrowserCrashed:
+		return true
+	default:
+		return false
+	}
+}
+
+// RejectsAccount reports whether the portal has refused who we are. Nothing signs in with the same credentials again until a
+// person has changed something: another try could lock the account, or go on after the clinic has ended the access.
+func (c Cause) RejectsAccount() bool {
+	switch c {
+	case WrongPassword, SecondFactorRequired, SecondFactorRejected, AccountLocked, AccountDeactivated:
 		return true
 	default:
 		return false
@@ -46,6 +71,10 @@ type Failure struct {
 	Hint string
 	// Err is the underlying error, may be nil. It holds no identity and no credential.
 	Err error
+	// Attempts is how often it was tried, 0 where nothing was counted.
+	Attempts int
+	// After is how long the portal asks to wait, 0 where it does not say.
+	After time.Duration
 }
 
 // Error joins operation, cause and hint in one line.
@@ -53,6 +82,9 @@ func (f *Failure) Error() string {
 	text := fmt.Sprintf("%s: %s", f.Doing, f.Cause)
 	if f.Err != nil {
 		text += ": " + f.Err.Error()
+	}
+	if f.Attempts > 1 {
+		text += fmt.Sprintf(", after %d attempts", f.Attempts)
 	}
 	if f.Hint != "" {
 		text += ". " + f.Hint

@@ -55,6 +55,8 @@ type Report struct {
 	Name string
 	// Body is the whole file, CSV or XLSX; the reader decides which by its bytes, not by its name.
 	Body []byte
+	// Order is the ID of the order that the report fulfils, empty where none was given.
+	Order string
 	// Dataset is the contract's dataset name where the source knows it, empty where the header must tell.
 	Dataset string
 	// Range is what the source asked for, zero where it does not know; the reader then takes it from name or preamble.

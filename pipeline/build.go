@@ -17,7 +17,8 @@ import (
 
 // datasets are what the models read.
 var datasets = []string{
-	contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.Shifts, contract.Insurers,
+	contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.Shifts, contract.ShiftPeriods, contract.Insurers,
+	contract.Adjustments, contract.WriteOffs,
 }
 
 // BuildOptions say what to build.
@@ -134,10 +135,13 @@ func paths(marts map[string]lake.Mart) map[string]string {
 // dataCommit is the number of the commit that last brought data: what marts are made from. A build commit carries the same
 // data on, and its marts name it.
 func dataCommit(head *lake.Commit) int64 {
-	if head.Kind == lake.Build {
+	switch head.Kind {
+	case lake.Build:
 		for _, m := range head.Marts {
 			return m.Input
 		}
+	case Access:
+		return carriedData(head)
 	}
 	return head.Number
 }

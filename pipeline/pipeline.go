@@ -4,7 +4,6 @@ package pipeline
 
 import (
 	"fmt"
-	"strings"
 )
 
 // Step tells how far one step of a run has come. A step is shown from its first call until Ended.
@@ -46,20 +45,10 @@ func (e *RefusedError) Error() string {
 // Unwrap gives the reason.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// KeyError says that this machine's keys cannot be used with the lake. A person must put that right.
-type KeyError struct {
-	// KeyFile is where the machine key lies, or was looked for.
-	KeyFile string
-	Err     error
-}
+// KeyError says that the vault cannot be opened, or that its keys cannot be used with the lake. A person must put that right.
+type KeyError struct{ Err error }
 
-func (e *KeyError) Error() string {
-	text := e.Err.Error()
-	if !strings.Contains(text, e.KeyFile) {
-		text += ". The machine key that was tried is " + e.KeyFile
-	}
-	return text
-}
+func (e *KeyError) Error() string { return e.Err.Error() }
 
 // Unwrap gives the reason.
 func (e *KeyError) Unwrap() error { return e.Err }

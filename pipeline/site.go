@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -16,15 +16,15 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
-// keyVersion is the version that pseudonyms carry until there is a rekey.
-const keyVersion = 1
-
 // SiteOptions say where a clinic's lake is and where this machine keeps its keys.
 type SiteOptions struct {
 	// Lake is a path or s3://bucket/prefix, Clinic the clinic's id in it.
 	Lake, Clinic string
-	// ConfigDir and KeyFile are as vault.DefaultPaths takes them.
+	// ConfigDir and KeyFile are as vault.DefaultPaths takes them, Unlock is what opens the vault.
 	ConfigDir, KeyFile string
+	Unlock             vault.Unlock
+	// Vault is one that is open already, so that nobody is asked twice; nil opens it.
+	Vault *vault.Vault
 	// Now dates commits; nil is time.Now.
 	Now func() time.Time
 }
@@ -33,9 +33,41 @@ type SiteOptions struct {
 type Site struct {
 	Clinic *lake.Clinic
 	Keys   identity.Keys
-	// KeyMade says that the lake had no key before, and KeyFile where the key that seals it lies.
-	KeyMade bool
-	KeyFile string
+	// Vault is where the keys and the portal's credentials are.
+	Vault *vault.Vault
+	// Origin says where the keys were found.
+	Origin KeyOrigin
+
+	// now dates what is written, random names it; time.Now and crypto/rand where nil.
+	now    func() time.Time
+	random io.Reader
+	// recovery says that the clinic has chosen to show first names: they are stored, sealed under a key of their own.
+	recovery bool
+	// asTenant stands in for this process in a test of several.
+	asTenant *tenant
+}
+
+func (s *Site) tenant() tenant {
+	if s.asTenant != nil {
+		return *s.asTenant
+	}
+	return thisProcess(s.clock)
+}
+
+func (s *Site) clock() time.Time {
+	if s.now == nil {
+		return time.Now()
+	}
+	return s.now()
+}
+
+// OpenVault opens the vault that the options name.
+func OpenVault(ctx context.Context, o SiteOptions) (*vault.Vault, error) {
+	if o.Vault != nil {
+		return o.Vault, nil
+	}
+	v, err := vault.Open(ctx, vault.Options{ConfigDir: o.ConfigDir, KeyFile: o.KeyFile, Unlock: o.Unlock, Now: o.Now})
+	return v, keyed(err)
 }
 
 // OpenSite opens a clinic for writing, making lake and keys where there are none.
@@ -103,70 +135,27 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	paths, err := vault.DefaultPaths(o.ConfigDir, o.KeyFile)
-	if err != nil {
-		return nil, &KeyError{Err: err}
-	}
-	sealed, err := lake.Open(store, id, lake.Options{})
+	v, err := OpenVault(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	key, made, err := clinicKey(ctx, paths, sealed)
+	plain, err := lake.Open(store, id, lake.Options{})
 	if err != nil {
 		return nil, err
 	}
-	keys, err := identity.Derive(key, keyVersion)
+	keys, origin, err := openKeys(ctx, v, plain)
 	if err != nil {
 		return nil, err
 	}
-	clinic, err := lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), Now: o.Now})
+	site := &Site{Keys: keys, Vault: v, Origin: origin, now: o.Now}
+	if site.now == nil {
+		site.now = time.Now
+	}
+	sealed, err := identitiesSealer(ctx, v, string(id))
 	if err != nil {
 		return nil, err
 	}
-	return &Site{Clinic: clinic, Keys: keys, KeyMade: made, KeyFile: paths.KeyFile}, nil
-}
-
-// clinicKey opens the clinic's key, or makes it for a lake that has none. No machine key is made beside a lake whose key is
-// sealed by another.
-func clinicKey(ctx context.Context, paths vault.Paths, clinic *lake.Clinic) (key identity.Secret, made bool, err error) {
-	sealed, err := clinic.Keys(ctx)
-	if err != nil {
-		return key, false, storage("looking for the clinic's key", err)
-	}
-	if _, err := os.Stat(paths.KeyFile); len(sealed) > 0 && errors.Is(err, fs.ErrNotExist) {
-		return key, false, &KeyError{KeyFile: paths.KeyFile, Err: fmt.Errorf(
-			"the key of clinic %s is sealed by a machine key, and there is none at %s. Name it with --config-dir or --key-file, or restore it from your copy", clinic.ID(), paths.KeyFile)}
-	}
-	machine, _, err := vault.Machine(paths)
-	if err != nil {
-		return key, false, &KeyError{KeyFile: paths.KeyFile, Err: err}
-	}
-	key, made, err = vault.Clinic(ctx, paths, machine, string(clinic.ID()), sealedKeys{clinic})
-	var failed *lake.StoreError
-	switch {
-	case errors.As(err, &failed):
-		return key, false, storage("opening the lake", err)
-	case err != nil:
-		return key, false, &KeyError{KeyFile: paths.KeyFile, Err: err}
-	}
-	return key, made, nil
-}
-
-// sealedKeys lets the vault keep its sealed keys among the clinic's objects.
-type sealedKeys struct{ clinic *lake.Clinic }
-
-func (s sealedKeys) Get(ctx context.Context, key string) ([]byte, error) {
-	body, err := s.clinic.Key(ctx, path.Base(key))
-	if errors.Is(err, lake.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-	}
-	return body, err
-}
-
-func (s sealedKeys) Create(ctx context.Context, key string, body []byte) error {
-	err := s.clinic.CreateKey(ctx, path.Base(key), body)
-	if errors.Is(err, lake.ErrExists) {
-		return fmt.Errorf("%w: %w", fs.ErrExist, err)
-	}
-	return err
+	site.recovery = sealed != nil
+	site.Clinic, err = lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: o.Now})
+	return site, err
 }

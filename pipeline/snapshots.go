@@ -29,6 +29,9 @@ func NewSnapshots(ctx context.Context, o SiteOptions, limits query.Limits) (*Sna
 	if err != nil {
 		return nil, err
 	}
+	if o.Vault, err = OpenVault(ctx, o); err != nil { // once: a passphrase may be readable only once
+		return nil, err
+	}
 	s := &Snapshots{store: store, only: o.Clinic, limits: limits}
 	s.open = func(ctx context.Context, clinic string) (*Site, error) {
 		served, err := s.Clinics(ctx)

@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 // Status is what a clinic's lake holds at its newest commit.
@@ -21,6 +24,13 @@ type Status struct {
 	Stale      bool                        `json:"stale"`
 	Datasets   []DatasetFreshness          `json:"datasets"`
 	Quarantine map[string]map[string]int64 `json:"quarantine,omitempty"`
+	// State says how extraction stands, Todo what to do about it, Running who is at it just now, nil for nobody. Last is how the
+	// last run ended, nil before the first. Mode is the identity mode as this machine has it.
+	State   State        `json:"state"`
+	Todo    string       `json:"todo,omitempty"`
+	Running *Lease       `json:"running,omitempty"`
+	Last    *Outcome     `json:"last_run,omitempty"`
+	Mode    IdentityMode `json:"identity_mode"`
 }
 
 // Quarantined counts the rows that a dataset's last reports lost to validation.
@@ -34,7 +44,18 @@ func (s *Status) Quarantined(dataset string) int64 {
 
 // Status reads the newest commit.
 func (s *Site) Status(ctx context.Context) (*Status, error) {
+	hold, err := s.Hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lease, _, err := recordOf[Lease](s, leaseRegister, "reading who is at work").read(ctx)
+	if err != nil {
+		return nil, err
+	}
 	head, err := s.Clinic.Head(ctx)
+	if errors.Is(err, lake.ErrNoCommit) && (hold.Last != nil || hold.Paused != nil) {
+		head, err = &lake.Commit{}, nil // nothing has landed, and there is something to say about why
+	}
 	if err != nil {
 		return nil, storage("reading the lake", err)
 	}
@@ -45,6 +66,11 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 	out := &Status{
 		Clinic: string(s.Clinic.ID()), Lake: s.Clinic.Store().String(), Commit: head.Number, CommittedAt: head.CreatedAt.UTC(),
 		AsOf: head.AsOf, Datasets: landed, Quarantine: head.Quarantine,
+	}
+	out.State, out.Todo = hold.State()
+	out.Last, out.Mode = hold.Last, s.Mode()
+	if lease.Holder != "" && lease.Until.After(s.clock()) {
+		out.Running = &lease
 	}
 	for _, m := range head.Marts {
 		out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input

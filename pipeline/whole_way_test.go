@@ -88,9 +88,17 @@ func (s *stage) run(t *testing.T, lakeAt string) (*pipeline.Ingested, *browser.L
 	}
 	clerk := portal.DefaultClerk()
 	dials := s.clinic.Dials()
+	profile, err := jane.DefaultProfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := profile.Orders(extractors.Window{From: dials.From, To: dials.To}, 180)
+	if err != nil {
+		t.Fatal(err)
+	}
 	source, err := jane.New(jane.Config{
 		BaseURL: s.url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "csv",
-		Window:   extractors.Window{From: dials.From, To: dials.To},
+		Orders:   orders,
 		Browser:  browser.Config{ScratchParent: s.scratch},
 		Progress: func(e jane.Event) { fmt.Fprintf(&s.said, "%+v\n", e) },
 	})

@@ -25,7 +25,7 @@ func transformer(t testing.TB, change ...func(*transforms.Options)) *transforms.
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := identity.Derive(secret, 1)
+	keys, err := identity.Derive(secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func keys(t testing.TB) identity.Keys {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := identity.Derive(secret, 1)
+	k, err := identity.Derive(secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ type Answer struct {
 	Status int
 	// Failure is the browser's word for why there was no answer, for example `ConnectionRefused`.
 	Failure string
+	// Date and RetryAfter are the headers of these names, which say nothing about anybody.
+	Date, RetryAfter string
 }
 
 // A guard is the wall inside the browser. Chromium pauses every request of every target (tabs, frames, workers) before
@@ -144,7 +146,9 @@ func (g *guard) answered(event *proto.FetchRequestPaused) {
 		return
 	}
 	status := *event.ResponseStatusCode
-	g.answer(Answer{Purpose: rule.Purpose, Method: rule.Method, Status: status})
+	g.answer(Answer{
+		Purpose: rule.Purpose, Method: rule.Method, Status: status, Date: header(event, "Date"), RetryAfter: header(event, "Retry-After"),
+	})
 	if rule.Capture && !g.leadsToExport(event) {
 		g.take(event)
 		return

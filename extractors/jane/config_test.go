@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -68,10 +69,16 @@ func TestNew(t *testing.T) {
 		{"address", func(c *jane.Config) { c.BaseURL = "https://harbour.example.com" }, "not a clinic's account"},
 		{"no account", func(c *jane.Config) { c.Account = jane.Credentials{} }, "name and password"},
 		{"no password", func(c *jane.Config) { c.Account = jane.NewCredentials("clerk", "") }, "name and password"},
-		{"no window", func(c *jane.Config) { c.Window = extractors.Window{} }, "no day"},
-		{"window backwards", func(c *jane.Config) { c.Window.From, c.Window.To = c.Window.To, c.Window.From }, "no day"},
+		{"no order", func(c *jane.Config) { c.Orders = nil }, "no report"},
+		{"no window", func(c *jane.Config) { c.Orders = []extractors.Order{{Report: "sales"}} }, "no day"},
+		{"window backwards", func(c *jane.Config) {
+			c.Orders = []extractors.Order{{Report: "sales", Window: extractors.Window{From: quarter.To, To: quarter.From}}}
+		}, "no day"},
+		{"twice", func(c *jane.Config) { c.Orders = append(orders("sales"), orders("sales")...) }, "twice"},
+		{"pause", func(c *jane.Config) { c.Politeness.MinPause = time.Second }, "pause"},
+		{"quiet", func(c *jane.Config) { c.Politeness.QuietFrom, c.Politeness.QuietTo = time.Hour, time.Hour }, "quiet"},
 		{"format", func(c *jane.Config) { c.Format = "pdf" }, `"pdf"`},
-		{"report", func(c *jane.Config) { c.Reports = []string{"patients"} }, `"patients"`},
+		{"report", func(c *jane.Config) { c.Orders = []extractors.Order{{Report: "patients", Window: quarter}} }, `"patients"`},
 	} {
 		cfg := good
 		test.edit(&cfg)
@@ -127,10 +134,11 @@ func TestProfileAllowsNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"POST /api/session":   "sign in",
-		"DELETE /api/session": "sign out",
-		"PUT /api/filters":    "filter",
-		"POST /api/exports":   "export",
+		"POST /api/session":      "sign in",
+		"POST /api/session/code": "sign in",
+		"DELETE /api/session":    "sign out",
+		"PUT /api/filters":       "filter",
+		"POST /api/exports":      "export",
 	}
 	for _, r := range profile.Requests {
 		if r.Method == "GET" {

@@ -23,23 +23,29 @@ func (r *run) export(ctx context.Context, e export, event Event) (extractors.Rep
 	}
 	event.Step, event.Rows = AwaitExport, rows
 	r.cfg.Progress(event)
-	file, err := r.fetch(ctx)
+	file, err := r.fetch(ctx, e)
 	if err != nil {
 		return extractors.Report{}, err
 	}
-	if err := r.checkRange(file.Name, e.window); err != nil {
+	if err := r.checkName(file.Name, e); err != nil {
 		return extractors.Report{}, err
+	}
+	if err := checkWhole(file.Body, rows); err != nil {
+		return extractors.Report{}, err
+	}
+	if clinic := r.profile.clinicOf(file.Name, e); clinic != "" && r.portal.remembered().Files == "" {
+		r.portal.keep(func(k *kept) { k.Files = clinic })
 	}
 	event.Step, event.Bytes = Downloaded, len(file.Body)
 	r.cfg.Progress(event)
 	return extractors.Report{
-		Name: file.Name, Body: file.Body, Dataset: e.Dataset, Range: e.window, Complete: true,
+		Name: file.Name, Body: file.Body, Order: e.order.ID(), Dataset: e.Dataset, Range: e.order.Window, Complete: true,
 		ObservedOn: r.cfg.ObservedOn, StatedRows: rows,
 	}, nil
 }
 
 // fetch starts the export of the report on the screen, follows it through its own tab, and closes that tab.
-func (r *run) fetch(ctx context.Context) (file browser.Export, err error) {
+func (r *run) fetch(ctx context.Context, e export) (file browser.Export, err error) {
 	s := r.profile.Screen
 	r.session.Enter(stageExport)
 	if err := r.main.click(ctx, s.Menu); err != nil {
@@ -60,7 +66,24 @@ func (r *run) fetch(ctx context.Context) (file browser.Export, err error) {
 	if err := r.awaitPreview(ctx, tab); err != nil {
 		return file, err
 	}
-	return r.download(ctx, tab)
+	shown, err := r.shownName(ctx, tab, e)
+	if err != nil {
+		return file, err
+	}
+	if file, err = r.download(ctx, tab); err == nil && shown != "" && shown != file.Name {
+		err = fail(extractors.ExportIncomplete, "", errors.New("the file is not the one that was announced"))
+	}
+	return file, err
+}
+
+// shownName checks the file's name that the preview shows, before the file is asked for, and returns it; empty where it
+// shows none.
+func (r *run) shownName(ctx context.Context, tab *screen, e export) (string, error) {
+	seen, err := tab.look(ctx, r.profile.Export.FileName)
+	if err != nil || seen.shown != 1 {
+		return "", err
+	}
+	return seen.text, r.checkName(seen.text, e)
 }
 
 // tabAfter clicks something and returns the tab that it opens.
@@ -170,7 +193,9 @@ func (r *run) take(ctx context.Context, tab *screen) (browser.Export, error) {
 		case cause == "":
 			cause = extractors.ExportIncomplete
 		}
-		return file, fail(cause, "", fmt.Errorf("the portal answered %d in place of the file", file.Status))
+		refusal := fail(cause, "", fmt.Errorf("the portal answered %d in place of the file", file.Status))
+		_, _, refusal.After = r.answers.troubled()
+		return file, refusal
 	case ctx.Err() != nil:
 		return file, context.Cause(ctx)
 	case errors.Is(err, browser.ErrTooLarge) || errors.Is(err, browser.ErrCutShort):
@@ -225,15 +250,35 @@ func (r *run) checkFile(file browser.Export) error {
 	return nil
 }
 
-// checkRange compares the range in a file's name, where there is one, with the range that was asked for.
-func (r *run) checkRange(name string, w extractors.Window) error {
+// checkName compares the range in a file's name, where there is one, with the range that was asked for, and the clinic, as
+// far as it is known how the names of this clinic's files begin: from the first file that was right.
+func (r *run) checkName(name string, e export) error {
 	found := r.profile.fileRange.FindStringSubmatch(name)
 	if found == nil {
 		return nil
 	}
 	compact := strings.NewReplacer("-", "")
-	if found[1] != compact.Replace(w.From.String()) || found[2] != compact.Replace(w.To.String()) {
+	if found[1] != compact.Replace(e.order.Window.From.String()) || found[2] != compact.Replace(e.order.Window.To.String()) {
 		return fail(extractors.ExportIncomplete, "", fmt.Errorf("the file is about %s..%s", found[1], found[2]))
 	}
+	ours, clinic := r.portal.remembered().Files, r.profile.clinicOf(name, e)
+	if ours != "" && clinic != "" && clinic != ours {
+		f := fail(extractors.ExportIncomplete, "", errors.New("the file is named like another clinic's"))
+		f.Hint = "Nothing of it was taken. If the clinic has a new name, connect it anew; else report this to the portal's makers at once"
+		return f
+	}
 	return nil
+}
+
+// clinicOf is how a file's name begins, before report and range; empty where the name is not built so.
+func (p *Profile) clinicOf(name string, e export) string {
+	at := p.fileRange.FindStringIndex(name)
+	if at == nil {
+		return ""
+	}
+	clinic, ok := strings.CutSuffix(name[:at[0]], "_"+e.Name)
+	if !ok {
+		return ""
+	}
+	return clinic
 }

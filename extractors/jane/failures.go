@@ -9,6 +9,9 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/browser"
 )
 
+// errUnanswered says that a credential was sent and no answer came: whether the portal has refused it is not known.
+var errUnanswered = errors.New("a credential was sent and not answered, so it is not sent again")
+
 // errHangs says that a page did not answer at all.
 var errHangs = errors.New("the page hangs")
 
@@ -16,10 +19,15 @@ var errHangs = errors.New("the page hangs")
 var hints = map[extractors.Cause]string{
 	extractors.WrongPassword: "Sign in to the portal by hand to find the right password, then give it to falloff. It is not tried " +
 		"again until then: several wrong passwords can lock the account",
-	extractors.AccountLocked:        "Wait, or have the clinic unlock the account; then sign in by hand once before the next run",
-	extractors.AccountDeactivated:   "The clinic has switched the account off. Nothing is read until it is switched on again there",
-	extractors.SecondFactorRequired: "The account asks for a second factor, which is not supported yet; use an account without one",
-	extractors.PermissionMissing:    "Give the account the level Administrative / All Billing with Access Billing on, in the portal's staff settings",
+	extractors.AccountLocked:      "Wait, or have the clinic unlock the account; then sign in by hand once before the next run",
+	extractors.AccountDeactivated: "The clinic has switched the account off. Nothing is read until it is switched on again there",
+	extractors.SecondFactorRequired: "The account asks for a code after the password. Give falloff the secret of its authenticator app, which the " +
+		"portal shows once when the app is set up",
+	extractors.SecondFactorRejected: "Check that this machine's clock is right and that the secret is that of this account, by signing in by hand with " +
+		"a code of the same app; then give the secret to falloff again. It is not tried again until then: wrong codes get blocked",
+	extractors.RefusedWrite: "Something tried to write to the portal as this account. It was stopped before it left, and nothing was changed. Do not run it again " +
+		"before you know what it was: see what was refused above, and report it",
+	extractors.PermissionMissing: "Give the account the level Administrative / All Billing with Access Billing on, in the portal's staff settings",
 	extractors.PermissionExcessive: "falloff refuses accounts that can see or change more than billing needs. Give the account the level " +
 		"Administrative / All Billing, and switch Access Charts and Manage Shifts off, in the portal's staff settings",
 	extractors.SessionExpired:    "The portal signed us out. Run it again; if it happens again, nobody else may use this account at the same time",
@@ -30,6 +38,9 @@ var hints = map[extractors.Cause]string{
 	extractors.ExportIncomplete: "Run it again; if it happens again, ask for a shorter range",
 	extractors.ExportStale:      "The portal keeps showing an old result. Run it again later",
 	extractors.Network:          "Check the address and the network: can a browser on this machine open the portal? Then run it again",
+	extractors.BrowserMissing:   "Install Chromium, or name yours in FALLOFF_CHROMIUM; `make demo` installs one",
+	extractors.Paused:           "Run `falloff resume` when the portal may be read again; what came before stays",
+	extractors.AgreementMissing: "Run `falloff connect`: it shows the agreement, and the clinic's owner accepts it, before anybody signs in",
 	extractors.BrowserCrashed:   "Run it again; if it happens again, check that the machine has memory to spare and a recent Chromium",
 }
 
@@ -70,22 +81,33 @@ func (r *run) named(ctx context.Context, doing string, err error) error {
 // profile and not passed on, or by an answer's status. A status has more than one meaning, and is known before the page
 // shows what it stands for: it is certain only when the page has had time to say more.
 func (r *run) refused(ctx context.Context, s *screen) (err error, certain bool) {
-	cause, status := r.answers.troubled()
+	cause, status, after := r.answers.troubled()
+	refusal := func(cause extractors.Cause, err error) error {
+		f := fail(cause, "", err)
+		f.After = after
+		return f
+	}
 	if seen, err := s.look(ctx, r.profile.Alert); err == nil && seen.shown == 1 {
 		said := r.profile.refusalOf(seen.text)
 		// Applications say that the portal can't be reached also where the guard stopped a request of theirs.
 		if said != "" && (said != extractors.Network || cause != "") {
-			return fail(said, "", nil), true
+			return refusal(said, nil), true
+		}
+	}
+	if r.signedIn && s == r.main {
+		// A portal that has ended the session may show the sign-in screen without a word.
+		if out, err := s.has(ctx, r.profile.SignIn.Account); err == nil && out {
+			return refusal(extractors.SessionExpired, nil), false
 		}
 	}
 	switch {
 	case cause == "":
 		return nil, false
 	case status != 0:
-		return fail(cause, "", fmt.Errorf("the portal answered %d", status)), false
+		return refusal(cause, fmt.Errorf("the portal answered %d", status)), false
 	case r.session.Unreachable() != nil:
-		return fail(cause, "", r.session.Unreachable()), true
+		return refusal(cause, r.session.Unreachable()), true
 	default:
-		return fail(cause, "", errors.New("the portal did not answer")), false
+		return refusal(cause, errors.New("the portal did not answer")), false
 	}
 }

@@ -1,10 +1,13 @@
 package jane_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,64 +92,147 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// whenAsked is an Options.BeforeRequest that does something once, before the first request whose path has a part.
-func whenAsked(method, part string, do func()) func(portal.Request) {
+// whenAsked is an Options.BeforeRequest that does something once, before the first request whose path ends so.
+func whenAsked(method, end string, do func()) func(portal.Request) {
 	var once sync.Once
+	return everyTime(method, end, func() { once.Do(do) })
+}
+
+// everyTime is an Options.BeforeRequest that does something before each request whose path ends so.
+func everyTime(method, end string, do func()) func(portal.Request) {
 	return func(r portal.Request) {
-		if r.Method == method && strings.Contains(r.Path, part) {
-			once.Do(do)
+		if r.Method == method && strings.HasSuffix(r.Path, end) {
+			do()
 		}
 	}
 }
 
-// TestFailuresOnTheWay makes a failure happen at a certain request of an export. Nothing of it may come.
+// asked counts the requests of a method whose path ends so.
+func asked(p *portal.Portal, method, end string) (n int) {
+	for _, r := range p.Requests() {
+		if r.Method == method && strings.HasSuffix(r.Path, end) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestFailuresOnTheWay makes a failure happen at a certain request of an export, every time that request comes. Nothing of
+// the report may come, and what is tried again, and how often, is exactly this.
 func TestFailuresOnTheWay(t *testing.T) {
 	deactivate := func(p *portal.Portal) { p.Deactivate("clerk") }
 	expire := func(p *portal.Portal) { p.ExpireSessions() }
 	unplug := func(p *portal.Portal) { p.Unplug() }
-	limit := func(p *portal.Portal) { p.LimitRate(100, time.Minute) }
+	limit := func(p *portal.Portal) { p.LimitRate(1, 90*time.Second) }
+	silentLimit := func(p *portal.Portal) { p.LimitRate(1, 0) }
+	spoil := func(fault portal.ExportFault) func(*portal.Portal) {
+		return func(p *portal.Portal) { p.FaultExports(fault) }
+	}
+	// A report runs when its screen opens, after the reset, and with the range; and once more for a fresh copy of a result
+	// that the attempt before has left.
+	const ten, minute, longer = 10 * time.Second, time.Minute, 90 * time.Second
+	// Who asks on a connection that turns out to be dead asks once more by himself.
+	const anyTimes = 0
 	for _, test := range []struct {
-		name   string
-		method string
-		path   string
-		do     func(*portal.Portal)
-		cause  extractors.Cause
+		name, method, path string
+		do                 func(*portal.Portal)
+		cause              extractors.Cause
+		// asked is how often the portal saw the request; attempts what the failure says; signIns and waits what there was.
+		asked, attempts, signIns int
+		waits                    []time.Duration
 	}{
-		{"deactivated at the report", "GET", "/api/reports/claims", deactivate, extractors.AccountDeactivated},
-		{"deactivated at the wait", "GET", "/status", deactivate, extractors.AccountDeactivated},
-		{"deactivated at the preview", "GET", "/preview", deactivate, extractors.AccountDeactivated},
-		{"deactivated at the file", "GET", "0.csv", deactivate, extractors.AccountDeactivated},
-		{"signed out at the report", "GET", "/api/reports/claims", expire, extractors.SessionExpired},
-		{"signed out at the wait", "GET", "/status", expire, extractors.SessionExpired},
-		{"signed out at the preview", "GET", "/preview", expire, extractors.SessionExpired},
-		{"signed out at the file", "GET", "0.csv", expire, extractors.SessionExpired},
-		{"dead at the report", "GET", "/api/reports/claims", unplug, extractors.Network},
-		{"dead at the wait", "GET", "/status", unplug, extractors.Network},
-		{"dead at the file", "GET", "0.csv", unplug, extractors.Network},
-		{"limited at the report", "GET", "/api/reports/claims", limit, extractors.RateLimited},
-		{"limited at the file", "GET", "0.csv", limit, extractors.RateLimited},
-		{"maintenance", "GET", "/api/reports/claims", func(p *portal.Portal) { p.SetMaintenance(true) }, extractors.PortalMaintenance},
-		{"export fails", "POST", "/api/exports", func(p *portal.Portal) { p.FaultExports(portal.ExportFails) }, extractors.ExportIncomplete},
-		{"other range", "POST", "/api/exports", func(p *portal.Portal) { p.FaultExports(portal.ExportOtherRange) }, extractors.ExportIncomplete},
-		{"pages for files", "POST", "/api/exports", func(p *portal.Portal) { p.PagesInsteadOfFiles(100) }, extractors.ExportIncomplete},
+		{"deactivated at the report", "GET", "/api/reports/claims", deactivate, extractors.AccountDeactivated, 1, 1, 1, nil},
+		{"deactivated at the wait", "GET", "/status", deactivate, extractors.AccountDeactivated, 1, 1, 1, nil},
+		{"deactivated at the preview", "GET", "/preview", deactivate, extractors.AccountDeactivated, 1, 1, 1, nil},
+		{"deactivated at the file", "GET", "0.csv", deactivate, extractors.AccountDeactivated, 1, 1, 1, nil},
+		{"signed out at the report", "GET", "/api/reports/claims", expire, extractors.SessionExpired, 2, 2, 2, nil},
+		{"signed out at the wait", "GET", "/status", expire, extractors.SessionExpired, 2, 2, 2, nil},
+		{"signed out at the preview", "GET", "/preview", expire, extractors.SessionExpired, 2, 2, 2, nil},
+		{"signed out at the file", "GET", "0.csv", expire, extractors.SessionExpired, 2, 2, 2, nil},
+		{"dead at the report", "GET", "/api/reports/claims", unplug, extractors.Network, anyTimes, 2, 1, []time.Duration{ten}},
+		{"dead at the wait", "GET", "/status", unplug, extractors.Network, anyTimes, 2, 1, []time.Duration{ten}},
+		{"dead at the file", "GET", "0.csv", unplug, extractors.Network, anyTimes, 2, 1, []time.Duration{ten}},
+		{"limited at the report", "GET", "/api/reports/claims", limit, extractors.RateLimited, 4, 4, 1, []time.Duration{longer, longer, longer}},
+		{"limited at the file", "GET", "0.csv", limit, extractors.RateLimited, 4, 4, 1, []time.Duration{longer, longer, longer}},
+		{"limited without a time", "GET", "/status", silentLimit, extractors.RateLimited, 4, 4, 1, []time.Duration{minute, minute, minute}},
+		{"limited for a day", "POST", "/api/exports", func(p *portal.Portal) { p.LimitRate(1, 24*time.Hour) }, extractors.RateLimited, 1, 1, 1, nil},
+		{"maintenance", "GET", "/api/reports/claims", func(p *portal.Portal) { p.SetMaintenance(true) }, extractors.PortalMaintenance, 1, 1, 1, nil},
+		{"maintenance at the file", "GET", "0.csv", func(p *portal.Portal) { p.SetMaintenance(true) }, extractors.PortalMaintenance, 1, 1, 1, nil},
+		{"export fails", "POST", "/api/exports", spoil(portal.ExportFails), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"other range", "POST", "/api/exports", spoil(portal.ExportOtherRange), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"truncated", "POST", "/api/exports", spoil(portal.ExportTruncated), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"empty", "POST", "/api/exports", spoil(portal.ExportEmpty), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"announced as another", "POST", "/api/exports", spoil(portal.ExportOtherPreview), extractors.ExportIncomplete, 2, 2, 1, nil},
+		{"more rows on the screen", "GET", "/api/reports/claims", func(p *portal.Portal) { p.MiscountReports(1, 1) }, extractors.ExportIncomplete, 7, 2, 1, nil},
+		{"pages for files", "GET", "0.csv", func(p *portal.Portal) { p.PagesInsteadOfFiles(1) }, extractors.ExportIncomplete, 6, 2, 1, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var p *portal.Portal
+			p, url := startPortal(t, portal.Options{BeforeRequest: everyTime(test.method, test.path, func() { test.do(p) })})
+			cfg := config(url)
+			cfg.Orders = orders("claims")
+			var waits []time.Duration
+			cfg.Wait = func(ctx context.Context, d time.Duration) error {
+				waits = append(waits, d)
+				return context.Cause(ctx)
+			}
+			reports, _, err := read(t, cfg)
+			failure := wantCause(t, err, test.cause)
+			if len(reports) > 0 {
+				t.Error("a report came")
+			}
+			if n := asked(p, test.method, test.path); n != test.asked && test.asked > anyTimes || failure.Attempts != test.attempts {
+				t.Errorf("the portal was asked %d times, want %d; the failure tells of %d attempts, want %d", n, test.asked, failure.Attempts, test.attempts)
+			}
+			if !slices.Equal(waits, test.waits) {
+				t.Errorf("waited %v, want %v", waits, test.waits)
+			}
+			for _, r := range p.Trespasses() {
+				t.Errorf("the portal received %s %s", r.Method, r.Path)
+			}
+			if n := len(p.SignIns()); n != test.signIns {
+				t.Errorf("%d sign-ins, want %d", n, test.signIns)
+			}
+		})
+	}
+}
+
+// TestPassingFailures makes each failure happen once: the report comes all the same, whole, and once.
+func TestPassingFailures(t *testing.T) {
+	for _, test := range []struct {
+		name, method, path string
+		do                 func(*portal.Portal)
+		asked, signIns     int
+	}{
+		{"signed out", "GET", "/status", func(p *portal.Portal) { p.ExpireSessions() }, 2, 2},
+		{"off the network", "GET", "/preview", func(p *portal.Portal) { p.Unplug() }, 0, 1},
+		{"limited", "GET", "0.csv", func(p *portal.Portal) { p.LimitRate(1, time.Second) }, 2, 1},
+		{"export fails", "POST", "/api/exports", func(p *portal.Portal) { p.FaultExports(portal.ExportFails) }, 2, 1},
+		{"truncated", "POST", "/api/exports", func(p *portal.Portal) { p.FaultExports(portal.ExportTruncated) }, 2, 1},
+		{"pages for files", "GET", "0.csv", func(p *portal.Portal) { p.PagesInsteadOfFiles(2) }, 3, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var p *portal.Portal
 			p, url := startPortal(t, portal.Options{BeforeRequest: whenAsked(test.method, test.path, func() { test.do(p) })})
 			cfg := config(url)
-			cfg.Reports = []string{"claims"}
+			cfg.Orders = orders("claims")
+			cfg.Wait = func(context.Context, time.Duration) error {
+				p.Plug()
+				return nil
+			}
 			reports, _, err := read(t, cfg)
-			wantCause(t, err, test.cause)
-			if len(reports) > 0 {
-				t.Error("a report came")
+			if err != nil || len(reports) != 1 {
+				t.Fatalf("%d reports, %v", len(reports), err)
 			}
-			for _, r := range p.Trespasses() {
-				t.Errorf("the portal received %s %s", r.Method, r.Path)
+			if n := bytes.Count(reports[0].Body, []byte("\n")); n != 80 || reports[0].StatedRows != 79 {
+				t.Errorf("the file has %d lines of %d stated rows, want a header and 79 rows", n, reports[0].StatedRows)
 			}
-			if n := len(p.SignIns()); n != 1 {
-				t.Errorf("%d sign-ins", n)
+			if n := asked(p, test.method, test.path); n != test.asked && test.asked > 0 || len(p.SignIns()) != test.signIns {
+				t.Errorf("the portal was asked %d times after %d sign-ins, want %d and %d", n, len(p.SignIns()), test.asked, test.signIns)
 			}
+			wantHarmless(t, p)
 		})
 	}
 }
@@ -156,7 +242,7 @@ func TestWhatCameStays(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Reports = []string{"sales", "claims"}
+	cfg.Orders = orders("sales", "claims")
 	source, err := jane.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -176,18 +262,6 @@ func TestWhatCameStays(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 	wantHarmless(t, p)
-}
-
-func TestAPageForAFileIsAskedForAgain(t *testing.T) {
-	t.Parallel()
-	p, url := startPortal(t, portal.Options{})
-	p.PagesInsteadOfFiles(1)
-	cfg := config(url)
-	cfg.Reports = []string{"claims"}
-	reports, _, err := read(t, cfg)
-	if err != nil || len(reports) != 1 || strings.Contains(string(reports[0].Body), "<") {
-		t.Errorf("%d reports, %v", len(reports), err)
-	}
 }
 
 func TestDeadPortal(t *testing.T) {
@@ -231,7 +305,7 @@ func TestDeadPortal(t *testing.T) {
 		// The portal can only stop when the request it hangs in ends.
 		t.Cleanup(func() { close(hang) })
 		cfg := config(url)
-		cfg.Reports = []string{"claims"}
+		cfg.Orders = orders("claims")
 		cfg.Timeouts.Report = time.Second
 		_, _, err := read(t, cfg)
 		wantCause(t, err, extractors.Network)
@@ -241,13 +315,17 @@ func TestDeadPortal(t *testing.T) {
 func TestBrowserCrash(t *testing.T) {
 	t.Parallel()
 	scratch := shortDir(t)
-	_, url := startPortal(t, portal.Options{BeforeRequest: whenAsked("GET", "/status", func() { killBrowser(t, scratch) })})
+	p, url := startPortal(t, portal.Options{BeforeRequest: everyTime("GET", "/status", func() { killBrowser(t, scratch) })})
 	cfg := config(url)
 	cfg.Browser.ScratchParent = scratch
 	begun := time.Now()
 	_, _, err := read(t, cfg)
-	wantCause(t, err, extractors.BrowserCrashed)
-	if took := time.Since(begun); took > 20*time.Second {
+	// Another browser is started once.
+	failure := wantCause(t, err, extractors.BrowserCrashed)
+	if n := len(p.SignIns()); n != 2 || failure.Attempts != 2 {
+		t.Errorf("%d sign-ins, and the failure tells of %d attempts; want 2", n, failure.Attempts)
+	}
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("it took %v to notice", took)
 	}
 	wantNothingLeft(t, scratch)
@@ -313,7 +391,7 @@ func TestChangedPages(t *testing.T) {
 			}
 			p, url := startPortal(t, portal.Options{})
 			cfg := config(url)
-			cfg.Profile, cfg.Reports = profile, []string{"claims"}
+			cfg.Profile, cfg.Orders = profile, orders("claims")
 			cfg.Timeouts.Element, cfg.Timeouts.Report, cfg.Timeouts.Export = 3*time.Second, 3*time.Second, 3*time.Second
 			reports, _, err := read(t, cfg)
 			wantCause(t, err, extractors.PageChanged)
@@ -350,7 +428,7 @@ func TestChangedTexts(t *testing.T) {
 			}
 			_, url := startPortal(t, portal.Options{})
 			cfg := config(url)
-			cfg.Profile, cfg.Reports = profile, []string{"claims"}
+			cfg.Profile, cfg.Orders = profile, orders("claims")
 			cfg.Timeouts.Element, cfg.Timeouts.Report = 3*time.Second, 3*time.Second
 			want := extractors.PageChanged
 			if strings.Contains(change[1], "Ja") {
@@ -362,5 +440,43 @@ func TestChangedTexts(t *testing.T) {
 				t.Errorf("%d reports came", len(reports))
 			}
 		})
+	}
+}
+
+// TestAnotherClinicsFile has the portal hand out files of another clinic: the first run learns how this clinic's are named,
+// from then on no other passes, also in a later process that has the state.
+func TestAnotherClinicsFile(t *testing.T) {
+	t.Parallel()
+	p, url := startPortal(t, portal.Options{})
+	var state []byte
+	cfg := config(url)
+	cfg.KeepState = func(kept []byte) { state = kept }
+	cfg.Orders = orders("claims", "sales")
+	source, err := jane.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil := func() { p.FaultExports(portal.ExportOtherClinic, portal.ExportOtherClinic) }
+	var came []string
+	err = source.Reports(t.Context(), func(r extractors.Report) error {
+		came = append(came, r.Order)
+		spoil()
+		return nil
+	})
+	failure := wantCause(t, err, extractors.ExportIncomplete)
+	if len(came) != 1 || failure.Attempts != 2 || !strings.Contains(failure.Error(), "another clinic") || strings.Contains(failure.Error(), "elsewhere") {
+		t.Errorf("%v came, then %v", came, failure)
+	}
+
+	spoil()
+	cfg.State, cfg.Orders = state, orders("shift")[:1]
+	reports, _, err := read(t, cfg)
+	wantCause(t, err, extractors.ExportIncomplete)
+	if len(reports) > 0 {
+		t.Error("a report came")
+	}
+	// What was never downloaded was not on the way either.
+	if n := asked(p, "GET", ".csv"); n != 1 {
+		t.Errorf("%d files were downloaded, want the first alone", n)
 	}
 }

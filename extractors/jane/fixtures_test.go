@@ -1,6 +1,7 @@
 package jane_test
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"flag"
@@ -100,9 +101,12 @@ func (c clinic) WriteCSV(w io.Writer, t simclinic.Table) error {
 func (c clinic) WriteXLSX(w io.Writer, t simclinic.Table) error {
 	book := excelize.NewFile()
 	defer book.Close()
+	if err := book.SetSheetRow("Sheet1", "A1", &t.Headers); err != nil {
+		return err
+	}
 	for i, row := range t.Rows {
 		texts := c.Printed(t, row)
-		if err := book.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+1), &texts); err != nil {
+		if err := book.SetSheetRow("Sheet1", fmt.Sprintf("A%d", i+2), &texts); err != nil {
 			return err
 		}
 	}
@@ -129,10 +133,25 @@ func startPortal(t *testing.T, options portal.Options) (p *portal.Portal, url st
 
 var quarter = extractors.Window{From: civil.Date{Year: 2026, Month: 1, Day: 1}, To: civil.Date{Year: 2026, Month: 3, Day: 20}}
 
+// orders plans reports of the default profile over the quarter, all of them if none is named.
+func orders(reports ...string) []extractors.Order {
+	profile, err := jane.DefaultProfile()
+	if err != nil {
+		panic(err)
+	}
+	planned, err := profile.Orders(quarter, 180, reports...)
+	if err != nil {
+		panic(err)
+	}
+	return planned
+}
+
 // config reads the default clerk's portal, and gives up soon where something does not come.
 func config(url string) jane.Config {
 	return jane.Config{
-		BaseURL: url, Account: jane.NewCredentials("clerk", "correct-horse-battery"), Window: quarter,
+		BaseURL: url, Account: jane.NewCredentials("clerk", "correct-horse-battery"), Orders: orders(),
+		// No test waits for time to pass.
+		Wait:     func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
 		Timeouts: jane.Timeouts{Element: 8 * time.Second, Report: 8 * time.Second, Export: 8 * time.Second, Download: 8 * time.Second},
 	}
 }
@@ -152,20 +171,20 @@ func read(t *testing.T, cfg jane.Config) (reports []extractors.Report, ledger *b
 }
 
 // wantCause fails unless an error is a Failure of a cause, with a hint, and without anything that identifies anybody.
-func wantCause(t *testing.T, err error, cause extractors.Cause) {
+func wantCause(t *testing.T, err error, cause extractors.Cause) (failure *extractors.Failure) {
 	t.Helper()
-	var failure *extractors.Failure
 	if !errors.As(err, &failure) || failure.Cause != cause {
 		t.Fatalf("got %v, want %s", err, cause)
 	}
 	if failure.Hint == "" || failure.Doing == "" {
 		t.Errorf("%v does not say what was being done and what to do", err)
 	}
-	for _, secret := range []string{canaryName, "clerk", "correct-horse-battery", "wrong-horse"} {
+	for _, secret := range []string{canaryName, "clerk", "correct-horse-battery", "wrong-horse", appSecret, otherSecret} {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("the error holds %q: %v", secret, err)
 		}
 	}
+	return failure
 }
 
 // wantHarmless fails if the portal received anything that a read-only clerk does not send, or was left signed in.

@@ -52,19 +52,34 @@ func TestReadsEveryReport(t *testing.T) {
 		return d
 	}
 	window := func(from, to string) extractors.Window { return extractors.Window{From: day(from), To: day(to)} }
-	want := []struct {
+	type exported struct {
 		name, dataset string
 		over          extractors.Window
 		rows          int
-	}{
+	}
+	want := []exported{
 		{"harbour_appointments_20260101_20260916.csv", "appointments", window("2026-01-01", "2026-09-16"), 259},
 		{"harbour_sales_20260101_20260320.csv", "invoice_lines", window("2026-01-01", "2026-03-20"), 79},
 		{"harbour_claims_20260101_20260320.csv", "claims", window("2026-01-01", "2026-03-20"), 79},
 		{"harbour_insurance_policies_20260101_20260320.csv", "policies", window("2026-01-01", "2026-03-20"), 7},
+		{"harbour_transactions_20260101_20260131.csv", "payments", window("2026-01-01", "2026-01-31"), 31},
+		{"harbour_transactions_20260201_20260228.csv", "payments", window("2026-02-01", "2026-02-28"), 28},
+		{"harbour_transactions_20260301_20260320.csv", "payments", window("2026-03-01", "2026-03-20"), 20},
+		{"harbour_applied_unapplied_payments_20260101_20260320.csv", "applied_payments", window("2026-01-01", "2026-03-20"), 79},
+		{"harbour_adjustments_20260101_20260320.csv", "adjustments", window("2026-01-01", "2026-03-20"), 79},
+		{"harbour_write_off_20260101_20260320.csv", "write_offs", window("2026-01-01", "2026-03-20"), 79},
+		{"harbour_credit_20260320_20260320.csv", "credits", window("2026-03-20", "2026-03-20"), 1},
+		{"harbour_accounts_receivable_20260320_20260320.csv", "accounts_receivable", window("2026-03-20", "2026-03-20"), 1},
+		{"harbour_unscheduled_patients_20260320_20260320.csv", "unscheduled_patients", window("2026-03-20", "2026-03-20"), 1},
 		{"harbour_shift_20260101_20260131.csv", "shifts", window("2026-01-01", "2026-01-31"), 7},
 		{"harbour_shift_20260201_20260228.csv", "shifts", window("2026-02-01", "2026-02-28"), 7},
-		{"harbour_shift_20260301_20260320.csv", "shifts", window("2026-03-01", "2026-03-20"), 7},
 	}
+	// A fortnight of hours is read by the day, and the rest of its month.
+	for d := day("2026-03-01"); !d.After(day("2026-03-20")); d = d.AddDays(1) {
+		want = append(want, exported{"harbour_shift_" + strings.ReplaceAll(d.String()+"_"+d.String(), "-", "") + ".csv", "shifts", extractors.Window{From: d, To: d}, 7})
+	}
+	// The portal's log is about our own time, not the clinic's.
+	want = append(want, exported{"harbour_activity_20260101_20260320.csv", "portal_activity", window("2026-01-01", "2026-03-20"), 0})
 	if len(reports) != len(want) {
 		t.Fatalf("%d reports came, want %d", len(reports), len(want))
 	}
@@ -94,7 +109,7 @@ func TestReadsEveryReport(t *testing.T) {
 		}
 	}
 	once := []jane.Step{jane.OpenReport, jane.AwaitExport, jane.Downloaded}
-	wantSteps := slices.Concat([]jane.Step{jane.StartBrowser, jane.SignIn, jane.CheckAccess}, slices.Repeat(once, 7), []jane.Step{jane.SignOut})
+	wantSteps := slices.Concat([]jane.Step{jane.StartBrowser, jane.SignIn, jane.CheckAccess}, slices.Repeat(once, len(want)), []jane.Step{jane.SignOut})
 	if !slices.Equal(steps, wantSteps) {
 		t.Errorf("progress told of %v", steps)
 	}
@@ -130,7 +145,7 @@ func TestReadsExcelFiles(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Format, cfg.Reports = "xlsx", []string{"claims"}
+	cfg.Format, cfg.Orders = "xlsx", orders("claims")
 	reports, _, err := read(t, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -145,8 +160,7 @@ func TestPasswordOnASecondScreen(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{PasswordOnSecondScreen: true})
 	cfg := config(url)
-	cfg.Reports = []string{"shift"}
-	cfg.BookingsAhead = -1
+	cfg.Orders = orders("shift")
 	reports, _, err := read(t, cfg)
 	if err != nil || len(reports) != 3 {
 		t.Errorf("%d reports, %v", len(reports), err)
@@ -159,7 +173,7 @@ func TestStaleResults(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Reports = []string{"sales"}
+	cfg.Orders = orders("sales")
 	for _, mark := range []string{"first", "second"} {
 		p.ReplaceClinic(clinic{mark: mark})
 		reports, _, err := read(t, cfg)
@@ -172,12 +186,39 @@ func TestStaleResults(t *testing.T) {
 	}
 }
 
+// TestStaleForEver has a portal that shows the old result again when it is asked for a fresh one: that is no report, and
+// asking again and again would not make it one.
+func TestStaleForEver(t *testing.T) {
+	t.Parallel()
+	p, url := startPortal(t, portal.Options{})
+	cfg := config(url)
+	cfg.Orders = orders("sales")
+	if _, _, err := read(t, cfg); err != nil {
+		t.Fatal(err)
+	}
+	p.KeepStale(true)
+	reports, _, err := read(t, cfg)
+	if failure := wantCause(t, err, extractors.ExportStale); failure.Attempts != 1 || len(reports) > 0 {
+		t.Errorf("%d reports came, then %v", len(reports), failure)
+	}
+	fresh := 0
+	for _, r := range p.Requests() {
+		if strings.Contains(r.Query, "fresh") {
+			fresh++
+		}
+	}
+	if fresh != 1 {
+		t.Errorf("a fresh copy was asked for %d times", fresh)
+	}
+	wantHarmless(t, p)
+}
+
 func TestRememberedFilters(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	p.SetRemembered("clerk", portal.Filters{From: quarter.From.AddDays(-500), To: quarter.From.AddDays(-400), Location: "North", Staff: "Avery Stone"})
 	cfg := config(url)
-	cfg.Reports = []string{"sales"}
+	cfg.Orders = orders("sales")
 	reports, _, err := read(t, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +283,7 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{})
 	cfg := config(url)
-	cfg.Reports = []string{"sales", "claims"}
+	cfg.Orders = orders("sales", "claims")
 	calls := 0
 	paused := errors.New("paused")
 	cfg.Pause = func(context.Context) error {

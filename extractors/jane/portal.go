@@ -4,12 +4,16 @@
 // It opens no screen but those, reads no table off a screen, and takes the exported files from package browser, which
 // keeps them in memory and stops every request that the profile does not allow. What it knows about the portal's pages
 // stands in profile.yaml.
+//
+// A Portal works through its orders in visits: one visit is one browser and one sign-in. What is tried again after a
+// failure, how often, and what never is, stands in course.go.
 package jane
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -20,33 +24,58 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/browser"
 )
 
-// Config says what to read, from where, and as whom. BaseURL, Account and Window are required.
+// Config says what to read, from where, and as whom. BaseURL, Account and Orders are required.
 type Config struct {
 	// BaseURL is the portal's address, as ParseAddress takes it.
 	BaseURL string
 	// Account is what to sign in with.
 	Account Credentials
-	// Window is the range of days to read.
-	Window extractors.Window
-	// BookingsAhead is how many days after the window appointments are read, since bookings count as engagement: 180 if
-	// zero, none if negative.
-	BookingsAhead int
-	// ObservedOn is the local day whose end the reports show; the window's last day if zero.
+	// Orders are the exports to bring home, in that order; Profile.Orders plans them.
+	Orders []extractors.Order
+	// ObservedOn is the local day whose end the reports show; if zero, the last day of the orders that do not look ahead.
 	ObservedOn civil.Date
 	// Format is csv or xlsx; csv if empty.
 	Format string
-	// Reports are the names of the profile's reports to read; all if empty.
-	Reports []string
 	// Progress, if set, is told what happens, from one goroutine.
 	Progress func(Event)
 	// Pause, if set, is called before each report and returns when it may begin. Its error ends the run.
 	Pause func(ctx context.Context) error
+	// Budget, if set, is told before each report, and at the end, how many requests were sent to the portal since it was
+	// told last. Its error ends the run; the one at the end is left out.
+	Budget func(requests int) error
+	// Check, if set, looks into a report before it is yielded. A *extractors.Failure of the cause export_incomplete has
+	// it exported once more; every other error ends the run. It must not keep the report's Body.
+	Check func(extractors.Report) error
+	// Politeness spaces the requests out.
+	Politeness Politeness
+	// State is what KeepState was given last, for the portal to know the browser again; empty at first. It is a
+	// credential: whoever keeps it encrypts it.
+	State []byte
+	// KeepState, if set, is given the state to keep after each sign-in and at the end of each visit.
+	KeepState func([]byte)
+	// Access, if set, is given the lines of the access ledger in their order, from one goroutine at a time.
+	Access func(extractors.Access)
 	// Profile describes the portal's pages; the program's own if nil.
 	Profile *Profile
 	// Timeouts bound every wait; zero ones take their defaults.
 	Timeouts Timeouts
 	// Browser says which browser to start and how. Its Origin, Rules, Words and OnAnswer are set here.
 	Browser browser.Config
+	// Visit begins a visit: starts a browser, signs in and checks the account. The real one if nil.
+	Visit func(ctx context.Context) (Visit, error)
+	// Clock is what time it is, Wait lets time pass, Random draws the pauses. The real ones if nil.
+	Clock  func() time.Time
+	Wait   func(ctx context.Context, d time.Duration) error
+	Random *rand.Rand
+}
+
+// A Visit is one sign-in to the portal, from the start of a browser to its end. It is used by one goroutine.
+type Visit interface {
+	// Export takes one report out of the portal. Errors are of type *extractors.Failure, or the context's own. After one
+	// the visit can be used again if what failed was the report, and not the browser or the session.
+	Export(ctx context.Context, order extractors.Order) (extractors.Report, error)
+	// Leave signs out if it can, also after ctx has ended, and ends the browser in any case.
+	Leave(ctx context.Context)
 }
 
 // Timeouts bound what is waited for.
@@ -88,6 +117,7 @@ type Step string
 const (
 	StartBrowser Step = "start the browser"
 	SignIn       Step = "sign in"
+	SecondFactor Step = "answer the second factor"
 	CheckAccess  Step = "check the account's access"
 	OpenReport   Step = "open the report"
 	AwaitExport  Step = "wait for the export"
@@ -114,18 +144,47 @@ type Portal struct {
 	cfg     Config
 	profile *Profile
 	origin  browser.Origin
-	exports []export
 
 	mu sync.Mutex
 	// rejected is the failure after which the credentials are not tried again.
 	rejected error
 	ledger   *browser.Ledger
+	kept     kept
+	// now is the number of the order at work, from 1, for progress.
+	now int
 }
 
 var _ extractors.Source = (*Portal)(nil)
 
 // New checks a configuration. It contacts nobody.
 func New(cfg Config) (*Portal, error) {
+	p, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Orders) == 0 {
+		return nil, errors.New("no report is ordered from the portal")
+	}
+	seen := map[string]bool{}
+	for _, order := range cfg.Orders {
+		switch _, known := p.profile.report(order.Report); {
+		case !known:
+			return nil, fmt.Errorf("the portal profile has no report %q", order.Report)
+		case order.Window.IsZero() || order.Window.Days() < 1:
+			return nil, fmt.Errorf("the range %s of report %s holds no day", order.Window, order.Report)
+		case seen[order.ID()]:
+			return nil, fmt.Errorf("%s is ordered twice", order.ID())
+		}
+		seen[order.ID()] = true
+	}
+	if p.cfg.ObservedOn == (civil.Date{}) {
+		p.cfg.ObservedOn = p.profile.lastDay(cfg.Orders)
+	}
+	return p, nil
+}
+
+// prepare checks all of a configuration but its orders, and fills in what it leaves out.
+func prepare(cfg Config) (*Portal, error) {
 	address, err := ParseAddress(cfg.BaseURL)
 	if err != nil {
 		return nil, err
@@ -136,9 +195,6 @@ func New(cfg Config) (*Portal, error) {
 	}
 	if !cfg.Account.complete() {
 		return nil, errors.New("an account's name and password are needed to sign in to the portal")
-	}
-	if cfg.Window.IsZero() || cfg.Window.Days() < 1 {
-		return nil, fmt.Errorf("the range %s holds no day", cfg.Window)
 	}
 	if p.profile == nil {
 		if p.profile, err = DefaultProfile(); err != nil {
@@ -151,158 +207,123 @@ func New(cfg Config) (*Portal, error) {
 	if _, ok := p.profile.Export.Formats[p.cfg.Format]; !ok {
 		return nil, fmt.Errorf("the format %q is not one that the portal exports: use csv or xlsx", p.cfg.Format)
 	}
-	if p.cfg.BookingsAhead == 0 {
-		p.cfg.BookingsAhead = 180
+	if p.cfg.Politeness, err = cfg.Politeness.orDefault(p.origin); err != nil {
+		return nil, err
 	}
-	if p.cfg.ObservedOn == (civil.Date{}) {
-		p.cfg.ObservedOn = cfg.Window.To
+	p.kept = readKept(cfg.State)
+	p.cfg.withDefaults()
+	if p.cfg.Visit == nil {
+		p.cfg.Visit = func(ctx context.Context) (Visit, error) { return p.visit(ctx) }
 	}
-	if p.cfg.Progress == nil {
-		p.cfg.Progress = func(Event) {}
-	}
-	if p.cfg.Pause == nil {
-		p.cfg.Pause = context.Cause
-	}
-	p.cfg.Timeouts.withDefaults()
-	return p, p.plan()
+	return p, nil
 }
 
-// An export is one report over one range.
-type export struct {
-	report
-	window extractors.Window
+// withDefaults fills in what is done by somebody else.
+func (c *Config) withDefaults() {
+	if c.Progress == nil {
+		c.Progress = func(Event) {}
+	}
+	if c.Pause == nil {
+		c.Pause = context.Cause
+	}
+	if c.Budget == nil {
+		c.Budget = func(int) error { return nil }
+	}
+	if c.Check == nil {
+		c.Check = func(extractors.Report) error { return nil }
+	}
+	if c.KeepState == nil {
+		c.KeepState = func([]byte) {}
+	}
+	if c.Access == nil {
+		c.Access = func(extractors.Access) {}
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Wait == nil {
+		c.Wait = wait
+	}
+	if c.Random == nil {
+		c.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // it draws pauses, not keys
+	}
+	c.Timeouts.withDefaults()
 }
 
-func (p *Portal) plan() error {
-	for _, name := range p.cfg.Reports {
-		if !slices.ContainsFunc(p.profile.Reports, func(r report) bool { return r.Name == name }) {
-			return fmt.Errorf("the portal profile has no report %q", name)
-		}
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	for _, r := range p.profile.Reports {
-		if len(p.cfg.Reports) > 0 && !slices.Contains(p.cfg.Reports, r.Name) {
-			continue
-		}
-		for _, w := range r.Period.ranges(p.cfg.Window, max(0, p.cfg.BookingsAhead)) {
-			p.exports = append(p.exports, export{r, w})
-		}
-	}
-	return nil
 }
 
-// Ledger counts the requests of the last run, allowed and refused; nil before the first.
+// Ledger counts the requests of the last visit, allowed and refused; nil before the first.
 func (p *Portal) Ledger() *browser.Ledger {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger
 }
 
-// Reports signs in, reads every report and signs out. Whatever happens it leaves no browser behind, and is signed out
-// if the portal can still be reached. After wrong_password, account_locked or account_deactivated the same Portal does
-// not sign in again: every further call returns the same failure.
-func (p *Portal) Reports(ctx context.Context, each func(extractors.Report) error) (err error) {
+// Reports works through the orders. Whatever happens it leaves no browser behind, and is signed out if the portal can
+// still be reached. Each order is yielded at most once. After a failure whose cause rejects the account the same Portal
+// does not sign in again: every further call returns the same failure.
+func (p *Portal) Reports(ctx context.Context, each func(extractors.Report) error) error {
 	p.mu.Lock()
 	rejected := p.rejected
 	p.mu.Unlock()
 	if rejected != nil {
 		return rejected
 	}
-	r := &run{cfg: p.cfg, profile: p.profile, origin: p.origin, timeouts: p.cfg.Timeouts}
-	r.cfg.Progress(Event{Step: StartBrowser})
-	if err := r.start(ctx); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.ledger = r.session.Ledger()
-	p.mu.Unlock()
-	defer func() {
-		if closing := r.session.Close(); closing != nil && err == nil {
-			err = closing
-		}
-	}()
-
-	working, stop := r.working(ctx)
-	defer stop()
-	err = r.signInAndCheck(working)
-	if err == nil {
-		err = r.all(working, p.exports, each)
-	}
-	r.leave(ctx)
-
-	if failure, ok := errors.AsType[*extractors.Failure](err); ok {
-		switch failure.Cause {
-		case extractors.WrongPassword, extractors.AccountLocked, extractors.AccountDeactivated:
-			p.mu.Lock()
-			p.rejected = err
-			p.mu.Unlock()
-		}
+	err := (&course{portal: p, cfg: &p.cfg}).run(ctx, each)
+	if failure, ok := errors.AsType[*extractors.Failure](err); ok && failure.Cause.RejectsAccount() {
+		p.mu.Lock()
+		p.rejected = err
+		p.mu.Unlock()
 	}
 	return err
 }
 
-// A run is one visit to the portal.
-type run struct {
-	cfg      Config
-	profile  *Profile
-	origin   browser.Origin
-	timeouts Timeouts
-	session  *browser.Session
-	answers  answers
-	main     *screen
-	signedIn bool
+// Orders plans the exports that bring reports home for a window: the named ones, or all of the profile's. ahead is how
+// many days after the window bookings are read, since they count as engagement.
+func (p *Profile) Orders(w extractors.Window, ahead int, reports ...string) ([]extractors.Order, error) {
+	for _, name := range reports {
+		if _, known := p.report(name); !known {
+			return nil, fmt.Errorf("the portal profile has no report %q", name)
+		}
+	}
+	var orders []extractors.Order
+	for _, kind := range p.Kinds() {
+		if len(reports) == 0 || slices.Contains(reports, kind.Name) {
+			orders = append(orders, kind.Orders(w, ahead)...)
+		}
+	}
+	return orders, nil
 }
 
-// start starts the browser. It must outlive ctx, so that there is time to sign out; only its start ends with ctx.
-func (r *run) start(ctx context.Context) error {
-	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	cfg := r.cfg.Browser
-	cfg.Origin, cfg.Rules, cfg.OnAnswer = r.origin, r.profile.Requests, r.answers.note
-	cfg.Words = slices.Concat(r.profile.Forbidden, r.profile.Words)
-	session, err := browser.Start(life, cfg)
-	if err == nil && !stop() {
-		err = errors.Join(context.Cause(ctx), session.Close())
+func (p *Profile) report(name string) (report, bool) {
+	at := slices.IndexFunc(p.Reports, func(r report) bool { return r.Name == name })
+	if at < 0 {
+		return report{}, false
 	}
-	if err != nil {
-		cancel(err)
-		if ctx.Err() != nil {
-			return fmt.Errorf("starting the browser: %w", context.Cause(ctx))
-		}
-		failure := fail(extractors.BrowserCrashed, "starting the browser", err)
-		if errors.Is(err, browser.ErrNoBrowser) {
-			// The error says itself what to do.
-			failure.Cause, failure.Hint = extractors.BrowserMissing, ""
-		}
-		return failure
-	}
-	context.AfterFunc(session.Context(), func() { cancel(nil) })
-	r.session = session
-	for _, note := range session.Notes() {
-		r.cfg.Progress(Event{Step: Remark, Note: note})
-	}
-	return nil
+	return p.Reports[at], true
 }
 
-// working is a context that ends with ctx and with the browser.
-func (r *run) working(ctx context.Context) (context.Context, func()) {
-	working, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(r.session.Context(), func() { cancel(context.Cause(r.session.Context())) })
-	return working, func() { stop(); cancel(nil) }
-}
-
-func (r *run) all(ctx context.Context, exports []export, each func(extractors.Report) error) error {
-	for i, e := range exports {
-		if err := r.cfg.Pause(ctx); err != nil {
-			return r.named(ctx, "pausing before "+e.Name, err)
+// lastDay is the last day of orders, those aside that look ahead.
+func (p *Profile) lastDay(orders []extractors.Order) (last civil.Date) {
+	for _, back := range []bool{true, false} {
+		for _, order := range orders {
+			r, _ := p.report(order.Report)
+			if back == (r.Period != extractors.BookingsAhead) && last.Before(order.Window.To) {
+				last = order.Window.To
+			}
 		}
-		doing := fmt.Sprintf("exporting %s %s", e.Name, e.window)
-		file, err := r.export(ctx, e, Event{Report: e.Name, Range: e.window, Number: i + 1, Total: len(exports)})
-		if err != nil {
-			return r.named(ctx, doing, err)
-		}
-		if err := each(file); err != nil {
-			return err
+		if last != (civil.Date{}) {
+			break
 		}
 	}
-	return nil
+	return last
 }

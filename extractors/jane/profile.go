@@ -21,18 +21,19 @@ var defaultProfile []byte
 // A Profile holds everything the extractor relies on in the portal's pages. The comments in profile.yaml say what each
 // part means and how well it is known.
 type Profile struct {
-	App       string         `yaml:"app"`
-	SignIn    signInScreen   `yaml:"sign_in"`
-	SignOut   signOutMenu    `yaml:"sign_out"`
-	Alert     string         `yaml:"alert"`
-	Refusals  []refusal      `yaml:"refusals"`
-	Access    accessScreen   `yaml:"access"`
-	Screen    reportScreen   `yaml:"screen"`
-	Export    exportTab      `yaml:"export"`
-	Reports   []report       `yaml:"reports"`
-	Requests  []browser.Rule `yaml:"requests"`
-	Forbidden []string       `yaml:"forbidden"`
-	Words     []string       `yaml:"words"`
+	App          string             `yaml:"app"`
+	SignIn       signInScreen       `yaml:"sign_in"`
+	SecondFactor secondFactorScreen `yaml:"second_factor"`
+	SignOut      signOutMenu        `yaml:"sign_out"`
+	Alert        string             `yaml:"alert"`
+	Refusals     []refusal          `yaml:"refusals"`
+	Access       accessScreen       `yaml:"access"`
+	Screen       reportScreen       `yaml:"screen"`
+	Export       exportTab          `yaml:"export"`
+	Reports      []report           `yaml:"reports"`
+	Requests     []browser.Rule     `yaml:"requests"`
+	Forbidden    []string           `yaml:"forbidden"`
+	Words        []string           `yaml:"words"`
 
 	countText, previewPath, fileRange *regexp.Regexp
 }
@@ -44,6 +45,17 @@ type signInScreen struct {
 	Submit   string `yaml:"submit"`
 	SignedIn string `yaml:"signed_in"`
 	Request  string `yaml:"request"`
+}
+
+type secondFactorScreen struct {
+	Code     string   `yaml:"code"`
+	Others   []string `yaml:"others"`
+	Trust    string   `yaml:"trust"`
+	Submit   string   `yaml:"submit"`
+	Rejected string   `yaml:"rejected"`
+	Used     string   `yaml:"used"`
+	Blocked  string   `yaml:"blocked"`
+	Request  string   `yaml:"request"`
 }
 
 type signOutMenu struct {
@@ -64,8 +76,16 @@ type accessScreen struct {
 		Excessive []string `yaml:"excessive"`
 		Missing   []string `yaml:"missing"`
 	} `yaml:"levels"`
-	Toggles     []toggle `yaml:"toggles"`
-	ToggleWords []string `yaml:"toggle_words"`
+	Toggles     []toggle     `yaml:"toggles"`
+	ToggleWords []string     `yaml:"toggle_words"`
+	Navigation  []navigation `yaml:"navigation"`
+}
+
+// navigation is an entry of the application's navigation that an account must not be offered.
+type navigation struct {
+	Name     string `yaml:"name"`
+	Selector string `yaml:"selector"`
+	Do       string `yaml:"do"`
 }
 
 type toggle struct {
@@ -82,6 +102,8 @@ type reportScreen struct {
 	From      string   `yaml:"from"`
 	To        string   `yaml:"to"`
 	RangeText string   `yaml:"range_text"`
+	AsOfText  string   `yaml:"as_of_text"`
+	TooLong   string   `yaml:"too_long"`
 	Apply     string   `yaml:"apply"`
 	Reset     string   `yaml:"reset"`
 	Narrowing []string `yaml:"narrowing"`
@@ -98,6 +120,7 @@ type exportTab struct {
 	Formats     map[string]exportFormat `yaml:"formats"`
 	PreviewPath string                  `yaml:"preview_path"`
 	Link        string                  `yaml:"link"`
+	FileName    string                  `yaml:"file_name"`
 	FileRange   string                  `yaml:"file_range"`
 }
 
@@ -107,10 +130,26 @@ type exportFormat struct {
 }
 
 type report struct {
-	Name    string `yaml:"name"`
-	Dataset string `yaml:"dataset"`
-	Route   string `yaml:"route"`
-	Period  period `yaml:"period"`
+	Name    string            `yaml:"name"`
+	Dataset string            `yaml:"dataset"`
+	Route   string            `yaml:"route"`
+	Period  extractors.Period `yaml:"period"`
+	MaxDays int               `yaml:"max_days"`
+	Recent  int               `yaml:"recent_days"`
+}
+
+// kind is how the report is asked for.
+func (r report) kind() extractors.ReportKind {
+	return extractors.ReportKind{Name: r.Name, Dataset: r.Dataset, Period: r.Period, MaxDays: r.MaxDays, RecentDays: r.Recent}
+}
+
+// Kinds are the reports of the profile, in the order in which they are read.
+func (p *Profile) Kinds() []extractors.ReportKind {
+	kinds := make([]extractors.ReportKind, len(p.Reports))
+	for i, r := range p.Reports {
+		kinds[i] = r.kind()
+	}
+	return kinds
 }
 
 // DefaultProfile is the profile that comes with the program.
@@ -135,12 +174,14 @@ func (p *Profile) checkPresent() error {
 	for name, text := range map[string]string{
 		"app": p.App, "alert": p.Alert,
 		"sign_in.account": p.SignIn.Account, "sign_in.password": p.SignIn.Password, "sign_in.submit": p.SignIn.Submit,
-		"sign_in.signed_in": p.SignIn.SignedIn, "sign_out.menu": p.SignOut.Menu, "sign_out.item": p.SignOut.Item,
+		"sign_in.signed_in": p.SignIn.SignedIn, "second_factor.code": p.SecondFactor.Code, "second_factor.submit": p.SecondFactor.Submit,
+		"second_factor.trust": p.SecondFactor.Trust, "second_factor.rejected": p.SecondFactor.Rejected, "second_factor.used": p.SecondFactor.Used, "second_factor.blocked": p.SecondFactor.Blocked,
+		"sign_out.menu": p.SignOut.Menu, "sign_out.item": p.SignOut.Item,
 		"access.level": p.Access.Level, "screen.heading": p.Screen.Heading, "screen.filters": p.Screen.Filters,
 		"screen.range": p.Screen.Range, "screen.from": p.Screen.From, "screen.to": p.Screen.To, "screen.apply": p.Screen.Apply,
 		"screen.reset": p.Screen.Reset, "screen.busy": p.Screen.Busy, "screen.count": p.Screen.Count,
 		"screen.fresh_copy": p.Screen.FreshCopy, "screen.menu": p.Screen.Menu, "screen.menu_items": p.Screen.MenuItems,
-		"export.link": p.Export.Link,
+		"export.link": p.Export.Link, "export.file_name": p.Export.FileName,
 	} {
 		if strings.TrimSpace(text) == "" {
 			missing = append(missing, name)
@@ -148,6 +189,9 @@ func (p *Profile) checkPresent() error {
 	}
 	if len(p.Access.Levels.Fitting) == 0 {
 		missing = append(missing, "access.levels.fitting")
+	}
+	if len(p.Access.Navigation) == 0 || slices.ContainsFunc(p.Access.Navigation, func(n navigation) bool { return n.Name == "" || n.Selector == "" || n.Do == "" }) {
+		missing = append(missing, "access.navigation")
 	}
 	if len(p.Access.Toggles) == 0 {
 		missing = append(missing, "access.toggles")
@@ -182,6 +226,9 @@ func (p *Profile) checkPatterns() error {
 	p.fileRange = compile("export.file_range", p.Export.FileRange, 2)
 	if !strings.Contains(p.Screen.RangeText, "{from}") || !strings.Contains(p.Screen.RangeText, "{to}") {
 		errs = append(errs, fmt.Errorf("screen.range_text: %q must hold {from} and {to}", p.Screen.RangeText))
+	}
+	if !strings.Contains(p.Screen.AsOfText, "{to}") {
+		errs = append(errs, fmt.Errorf("screen.as_of_text: %q must hold {to}", p.Screen.AsOfText))
 	}
 	for _, route := range []string{p.SignIn.Route, p.Access.Route} {
 		errs = append(errs, p.checkRoute(route))
@@ -240,8 +287,10 @@ func (p *Profile) checkReports() error {
 			errs = append(errs, fmt.Errorf("reports: %q needs name and dataset", r.Name))
 		case seen[r.Name]:
 			errs = append(errs, fmt.Errorf("reports: %s is there twice", r.Name))
-		case r.Period != wholeWindow && r.Period != bookingsAhead && r.Period != eachMonth:
+		case !slices.Contains(extractors.Periods(), r.Period):
 			errs = append(errs, fmt.Errorf("reports: %s has the unknown period %q", r.Name, r.Period))
+		case r.MaxDays < 0 || r.Recent < 0:
+			errs = append(errs, fmt.Errorf("reports: %s has max_days %d and recent_days %d, which must not be negative", r.Name, r.MaxDays, r.Recent))
 		}
 		seen[r.Name] = true
 		errs = append(errs, p.checkRoute(r.Route))
@@ -267,7 +316,7 @@ func (p *Profile) checkRequests() error {
 			}
 		}
 	}
-	for name, purpose := range map[string]string{"screen.rows": p.Screen.Rows, "sign_in.request": p.SignIn.Request} {
+	for name, purpose := range map[string]string{"screen.rows": p.Screen.Rows, "sign_in.request": p.SignIn.Request, "second_factor.request": p.SecondFactor.Request} {
 		if !purposes[purpose] {
 			return fmt.Errorf("%s: no request has the purpose %q", name, purpose)
 		}
@@ -299,7 +348,11 @@ func (p *Profile) downloadPurpose() string {
 	return ""
 }
 
-// rangeText is how the portal shows a range.
-func (p *Profile) rangeText(w extractors.Window) string {
-	return strings.NewReplacer("{from}", w.From.String(), "{to}", w.To.String()).Replace(p.Screen.RangeText)
+// rangeText is how the portal shows the range of a report.
+func (p *Profile) rangeText(period extractors.Period, w extractors.Window) string {
+	text := p.Screen.RangeText
+	if period == extractors.AsOf {
+		text = p.Screen.AsOfText
+	}
+	return strings.NewReplacer("{from}", w.From.String(), "{to}", w.To.String()).Replace(text)
 }

@@ -18,11 +18,18 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 	r.answers.forget()
 	r.session.Enter(stageFilter)
 	opening := r.answers.count(s.Rows)
-	here, err := r.main.place(ctx)
-	if err != nil {
+	switch here, err := r.main.place(ctx); {
+	case err != nil:
 		return 0, err
-	}
-	if !strings.HasSuffix(here, e.Route) {
+	case r.unsettled:
+		if err := r.load(ctx, e.Route); err != nil {
+			return 0, err
+		}
+		if err := r.settle(ctx, opening, ""); err != nil {
+			return 0, err
+		}
+		r.unsettled = false
+	case !strings.HasSuffix(here, e.Route):
 		if err := r.main.follow(ctx, e.Route); err != nil {
 			return 0, err
 		}
@@ -45,19 +52,24 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 	if left.Str() != "" {
 		return 0, &unmet{expected: fmt.Sprintf("blank filters after a reset, %s still narrows the report", left.Str())}
 	}
-	if err := r.setRange(ctx, e.window); err != nil {
+	if err := r.setRange(ctx, e); err != nil {
 		return 0, err
 	}
-	if err := r.freshen(ctx, e.window); err != nil {
+	if err := r.freshen(ctx, e); err != nil {
 		return 0, err
 	}
 	return r.rows(ctx)
 }
 
 // setRange types a range and applies it.
-func (r *run) setRange(ctx context.Context, w extractors.Window) error {
-	s := r.profile.Screen
-	open, err := r.main.has(ctx, s.From)
+func (r *run) setRange(ctx context.Context, e export) error {
+	s, w := r.profile.Screen, e.order.Window
+	type field struct{ selector, value string }
+	fields := []field{{s.From, w.From.String()}, {s.To, w.To.String()}}
+	if e.Period == extractors.AsOf {
+		fields = fields[1:] // such a screen asks for a day
+	}
+	open, err := r.main.has(ctx, fields[0].selector)
 	if err != nil {
 		return err
 	}
@@ -66,7 +78,7 @@ func (r *run) setRange(ctx context.Context, w extractors.Window) error {
 			return err
 		}
 	}
-	for _, field := range []struct{ selector, value string }{{s.From, w.From.String()}, {s.To, w.To.String()}} {
+	for _, field := range fields {
 		if err := r.main.fill(ctx, field.selector, field.value); err != nil {
 			return err
 		}
@@ -78,7 +90,7 @@ func (r *run) setRange(ctx context.Context, w extractors.Window) error {
 			return &unmet{expected: fmt.Sprintf("%s in the field %s, found %q", field.value, field.selector, shapeOf(typed.Str()))}
 		}
 	}
-	return r.after(ctx, s.Apply, r.profile.rangeText(w))
+	return r.after(ctx, s.Apply, r.profile.rangeText(e.Period, w))
 }
 
 // after clicks something that runs the report, and waits for its result.
@@ -91,13 +103,13 @@ func (r *run) after(ctx context.Context, selector, shownRange string) error {
 }
 
 // freshen has an old result computed anew.
-func (r *run) freshen(ctx context.Context, w extractors.Window) error {
+func (r *run) freshen(ctx context.Context, e export) error {
 	s := r.profile.Screen
 	cached, err := r.main.has(ctx, s.FreshCopy)
 	if err != nil || !cached {
 		return err
 	}
-	if err := r.after(ctx, s.FreshCopy, r.profile.rangeText(w)); err != nil {
+	if err := r.after(ctx, s.FreshCopy, r.profile.rangeText(e.Period, e.order.Window)); err != nil {
 		return err
 	}
 	if cached, err = r.main.has(ctx, s.FreshCopy); err != nil {
@@ -126,6 +138,9 @@ func (r *run) settle(ctx context.Context, before int, shownRange string) error {
 				return false, err
 			}
 			seen = now
+			if shownRange == "" && now.tooLong && r.answers.count(s.Rows) > before {
+				return true, nil // the remembered range is longer than this report takes; it is about to be reset
+			}
 			same := seen == last
 			last = seen
 			if !seen.complete(shownRange) || r.answers.count(s.Rows) <= before || !r.profile.countText.MatchString(seen.count) {
@@ -154,10 +169,25 @@ func (r *run) unlessUnanswered(purpose string, err error) error {
 	return err
 }
 
+// unlessLost is unlessUnanswered for what carries a credential. Whether the portal has refused it is not known where no
+// answer came, so that it must not be sent again.
+func (r *run) unlessLost(purpose string, err error) error {
+	if err == nil || r.session.Ledger().Sent(purpose) == 0 {
+		return err
+	}
+	err = r.unlessUnanswered(purpose, err)
+	if failure, ok := errors.AsType[*extractors.Failure](err); ok && failure.Cause == extractors.Network && r.answers.latest(purpose) == 0 {
+		failure.Err = fmt.Errorf("%w: %w", errUnanswered, failure.Err)
+	}
+	return err
+}
+
 // settled is what a report screen shows of its state.
 type settled struct {
 	busy         bool
 	count, shown string
+	// tooLong says that the screen refuses its range.
+	tooLong bool
 }
 
 func (r *run) state(ctx context.Context) (settled, error) {
@@ -171,7 +201,12 @@ func (r *run) state(ctx context.Context) (settled, error) {
 		return now, err
 	}
 	shown, err := r.main.look(ctx, r.profile.Screen.Range)
-	return settled{busy: busy, count: count.text, shown: shown.text}, err
+	if err != nil || r.profile.Screen.TooLong == "" || count.text != "" {
+		return settled{busy: busy, count: count.text, shown: shown.text}, err
+	}
+	alert, err := r.main.look(ctx, r.profile.Alert)
+	tooLong := strings.Contains(strings.ToLower(alert.text), strings.ToLower(r.profile.Screen.TooLong))
+	return settled{busy: busy, shown: shown.text, tooLong: tooLong}, err
 }
 
 func (s settled) complete(shownRange string) bool {

@@ -39,6 +39,13 @@ const (
 		shown[0].select();
 		return document.activeElement === shown[0] ? '' : 'not to be focused';
 	}`
+	tickScript = `selector => {
+		const shown = [...document.querySelectorAll(selector)].filter(e => e.getClientRects().length > 0);
+		if (shown.length !== 1) return 'shown ' + shown.length + ' times';
+		if (shown[0].disabled) return 'disabled';
+		if (!shown[0].checked) shown[0].click();
+		return shown[0].checked ? '' : 'not to be ticked';
+	}`
 	lengthScript = `selector => document.querySelector(selector)?.value?.length ?? -1`
 	valueScript  = `selector => [...document.querySelectorAll(selector)].map(e => e.value).join('')`
 	blankScript  = `selectors => selectors.filter(s => [...document.querySelectorAll(s)].some(e => e.value !== '')).join(', ')`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/go-rod/rod/lib/proto"
@@ -49,9 +48,21 @@ func (r *run) open(ctx context.Context) error {
 	if err := r.attend(ctx, r.main); err != nil {
 		return err
 	}
+	return r.load(ctx, r.profile.SignIn.Route)
+}
+
+// load opens the application anew at a route.
+func (r *run) load(ctx context.Context, route string) error {
 	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
 	defer cancel()
-	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + r.profile.SignIn.Route}.Call(r.main.page.Context(bounded))
+	// From one route to another the application would not be loaded again.
+	if _, err := (proto.PageNavigate{URL: "about:blank"}).Call(r.main.page.Context(bounded)); err != nil {
+		if ctx.Err() == nil && bounded.Err() != nil {
+			return errHangs
+		}
+		return err
+	}
+	result, err := proto.PageNavigate{URL: r.origin.String() + r.profile.App + route}.Call(r.main.page.Context(bounded))
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -101,10 +112,10 @@ func (r *run) atOnce(ctx context.Context, do func(context.Context) error) error 
 
 func (r *run) signIn(ctx context.Context) error {
 	in := r.profile.SignIn
-	account, password := r.cfg.Account.reveal()
+	account := r.cfg.Account.reveal()
 	r.answers.forget()
 	r.session.Enter(stageSignIn)
-	if err := r.main.fill(ctx, in.Account, account); err != nil {
+	if err := r.main.fill(ctx, in.Account, account.account); err != nil {
 		return err
 	}
 	oneScreen, err := r.main.has(ctx, in.Password)
@@ -116,69 +127,37 @@ func (r *run) signIn(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.main.fill(ctx, in.Password, password); err != nil {
+	if err := r.main.fill(ctx, in.Password, account.password); err != nil {
 		return err
 	}
 	if err := r.main.click(ctx, in.Submit); err != nil {
 		return err
 	}
-	if _, err := r.main.find(ctx, in.SignedIn); err != nil {
-		return r.unlessUnanswered(in.Request, err)
+	err = r.main.until(ctx, r.timeouts.Element,
+		func() string { return fmt.Sprintf("one element %s, or %s", in.SignedIn, r.profile.SecondFactor.Code) },
+		func(ctx context.Context) (arrived bool, err error) {
+			if arrived, err = r.main.has(ctx, in.SignedIn); err == nil && !arrived {
+				arrived, err = r.main.has(ctx, r.profile.SecondFactor.Code)
+				r.codeAsked = arrived
+			}
+			return arrived, err
+		})
+	if err != nil {
+		return r.unlessLost(in.Request, err)
+	}
+	if r.codeAsked {
+		if err := r.secondFactor(ctx); err != nil {
+			return err
+		}
 	}
 	r.signedIn = true
 	r.session.Enter(stageAccount)
 	return nil
 }
 
-// checkAccess reads the account's level and toggles and refuses an account that sees too little or can do too much.
-func (r *run) checkAccess(ctx context.Context) error {
-	access := r.profile.Access
-	r.answers.forget()
-	if err := r.main.follow(ctx, access.Route); err != nil {
-		return err
-	}
-	level, err := r.main.find(ctx, access.Level)
-	if err != nil {
-		return err
-	}
-	var wrong []string
-	cause := extractors.Cause("")
-	// What is excessive counts more than what is missing: it must be told even if the account is useless as well.
-	judge := func(c extractors.Cause, what string) {
-		wrong = append(wrong, what)
-		if cause == "" || c == extractors.AccountDeactivated || c == extractors.PermissionExcessive && cause == extractors.PermissionMissing {
-			cause = c
-		}
-	}
-	switch {
-	case slices.Contains(access.Levels.Fitting, level):
-	case slices.Contains(access.Levels.Excessive, level):
-		judge(extractors.PermissionExcessive, "its level is "+level)
-	case slices.Contains(access.Levels.Missing, level):
-		judge(extractors.PermissionMissing, "its level is "+level)
-	default:
-		return &unmet{expected: fmt.Sprintf("an access level that the profile knows in %s, found %q", access.Level, shapeOf(level))}
-	}
-	for _, t := range access.Toggles {
-		shown, err := r.main.find(ctx, t.Selector)
-		switch {
-		case err != nil:
-			return err
-		case !slices.Contains(access.ToggleWords, shown):
-			return &unmet{expected: fmt.Sprintf("one of %v in %s, found %q", access.ToggleWords, t.Selector, shapeOf(shown))}
-		case shown != t.Must:
-			judge(t.Otherwise, t.Name+" is "+shown)
-		}
-	}
-	if cause != "" {
-		return fail(cause, "", errors.New(strings.Join(wrong, ", ")))
-	}
-	return nil
-}
-
-// leave signs out, if we are signed in and the portal lets us. It is done at the end of every run, also when its context
+// signOutIfIn signs out, if we are signed in and the portal lets us. It is done at the end of every run, also when its context
 // has ended, and a failure is only remarked on: the session then ends by itself after a while.
-func (r *run) leave(ctx context.Context) {
+func (r *run) signOutIfIn(ctx context.Context) {
 	if !r.signedIn || r.session.Context().Err() != nil {
 		return
 	}

@@ -1,14 +1,25 @@
-// Package vault keeps the keys of a lake.
+// Package vault keeps the keys of clinics and the credentials of their portals in one encrypted file.
 //
-// Every clinic has one 32-byte key, from which its pseudonyms and object names are derived. It lies in the lake, sealed
-// with AES-256-GCM by a machine key that lies outside the lake, and a second sealed copy lies beside the machine key, so
-// that a lake that is built again for the same clinic keeps its pseudonyms.
+// The file, vault.json in the configuration folder, is sealed with AES-256-GCM under a random master key; the master key
+// is wrapped by exactly one of three: a passphrase (argon2id), a key in AWS KMS, or a random key in a file of this machine,
+// which is what is used where nobody said anything else. A clinic has in it
 //
-// What that protects against: somebody who gets the lake alone (a copied disk, a bucket, a backup) can neither turn a
-// pseudonym back by guessing nor join clinics. What it does not: somebody who is this user, or root, on this machine.
+//   - the chain of keys behind its pseudonyms and object names (see package identity),
+//   - a Tink keyset for what is stored on this machine between runs: browser profile, staged rows, caches,
+//   - the key of its identities, while it is in recovery mode,
+//   - the portal's address, account, password and TOTP secret.
+//
+// What that protects against: somebody who gets the lake, or the lake and the vault without passphrase, KMS key or key
+// file, can neither turn a pseudonym back by guessing nor join clinics nor sign in. What it does not: somebody who is this
+// user, or root, on this machine while a run is going on; and an older copy of the file put in the place of the present one
+// opens as it did then.
+//
+// Each call reads the file, takes out what it was asked for and wipes the rest; only the master key stays in memory, until
+// Close. Several processes may use one vault at once.
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,238 +27,373 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"sync"
+	"time"
 
+	"github.com/rogpeppe/go-internal/lockedfile"
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 
 	"github.com/falloff-analytics/falloff/transforms/identity"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 )
 
-// KeySize is the length of machine and clinic keys in bytes.
+// KeySize is the length of machine, master and clinic keys in bytes.
 const KeySize = identity.KeySize
 
-// Objects is the part of a clinic's store that the vault needs. Get gives an error that wraps fs.ErrNotExist for an
-// object that is not there, Create one that wraps fs.ErrExist for one that is.
-type Objects interface {
-	Get(ctx context.Context, key string) ([]byte, error)
-	Create(ctx context.Context, key string, body []byte) error
+// ErrNoVault says that there is no vault file.
+var ErrNoVault = errors.New("there is no vault")
+
+// Options say where the vault lies and what opens it.
+type Options struct {
+	// ConfigDir and KeyFile are as DefaultPaths takes them.
+	ConfigDir, KeyFile string
+	Unlock             Unlock
+	// Now dates credentials; nil is time.Now.
+	Now func() time.Time
+	// Random makes keys; nil is crypto/rand.
+	Random io.Reader
 }
 
-// Paths says where this machine keeps its keys.
-type Paths struct {
-	// KeyFile holds the machine key in hexadecimal, mode 0600.
-	KeyFile string
-	// Copies is the folder of the sealed clinic keys.
-	Copies string
+// Vault is an opened vault. Its methods may be called from several goroutines.
+type Vault struct {
+	paths  Paths
+	unlock Unlock
+	now    func() time.Time
+	random io.Reader
+
+	mu sync.Mutex
+	// master is the key that opens the file as long as its wrapping has this digest.
+	master   secret.Bytes
+	wrapping [sha256.Size]byte
 }
 
-// DefaultPaths puts everything under configDir, or under the user's configuration folder when that is empty. A keyFile
-// replaces the machine key's place.
-func DefaultPaths(configDir, keyFile string) (Paths, error) {
-	if configDir == "" {
-		base, err := os.UserConfigDir()
-		if err != nil {
-			return Paths{}, fmt.Errorf("finding the configuration folder: %w. Name one with --config-dir", err)
-		}
-		configDir = filepath.Join(base, "falloff")
-	}
-	p := Paths{KeyFile: keyFile, Copies: filepath.Join(configDir, "clinic-keys")}
-	if p.KeyFile == "" {
-		p.KeyFile = filepath.Join(configDir, "machine.key")
-	}
-	return p, nil
-}
-
-// Machine reads the machine key, or makes one where there is none yet; made says which.
-func Machine(p Paths) (key identity.Secret, made bool, err error) {
-	text, err := os.ReadFile(p.KeyFile)
-	switch {
-	case err == nil:
-		key, err = parseKey(string(text))
-		if err != nil {
-			return key, false, fmt.Errorf("reading the machine key %s: %w", p.KeyFile, err)
-		}
-		return key, false, checkMode(p.KeyFile)
-	case !errors.Is(err, fs.ErrNotExist):
-		return key, false, fmt.Errorf("reading the machine key: %w", err)
-	}
-	if key, err = random(); err != nil {
-		return key, false, fmt.Errorf("making a machine key: %w", err)
-	}
-	if err := createFile(p.KeyFile, []byte(hex.EncodeToString(key.Expose())+"\n")); err != nil {
-		if errors.Is(err, fs.ErrExist) { // another process made it first
-			return Machine(p)
-		}
-		return key, false, fmt.Errorf("keeping the machine key: %w. Choose another place with --config-dir or --key-file", err)
-	}
-	return key, true, nil
-}
-
-// random makes a new key.
-func random() (identity.Secret, error) {
-	raw := make([]byte, KeySize)
-	if _, err := rand.Read(raw); err != nil {
-		return identity.Secret{}, err
-	}
-	return identity.NewSecret(raw)
-}
-
-func parseKey(text string) (identity.Secret, error) {
-	raw, err := hex.DecodeString(strings.TrimSpace(text))
-	if err != nil || len(raw) != KeySize {
-		return identity.Secret{}, fmt.Errorf("it must hold %d bytes as %d hexadecimal digits; restore it from your copy, or name another with --key-file", KeySize, 2*KeySize)
-	}
-	return identity.NewSecret(raw)
-}
-
-func checkMode(path string) error {
-	st, err := os.Stat(path)
+// Open opens the vault, asking what Unlock says for the passphrase where there is one to be opened. A vault that is not
+// there yet is made by the first call that stores something.
+func Open(ctx context.Context, o Options) (*Vault, error) {
+	paths, err := DefaultPaths(o.ConfigDir, o.KeyFile)
 	if err != nil {
-		return fmt.Errorf("looking at the machine key: %w", err)
+		return nil, err
 	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("the machine key %s can be read by others (mode %04o): run chmod 600 on it", path, st.Mode().Perm())
+	v := &Vault{paths: paths, unlock: o.Unlock, now: o.Now, random: o.Random}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if v.random == nil {
+		v.random = rand.Reader
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p, err := v.load(ctx)
+	if err != nil && !errors.Is(err, ErrNoVault) {
+		return nil, err
+	}
+	p.wipe()
+	return v, nil
+}
+
+// Close wipes the master key.
+func (v *Vault) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.master.Wipe()
+	v.wrapping = [sha256.Size]byte{}
+}
+
+// Paths says where its files lie.
+func (v *Vault) Paths() Paths { return v.paths }
+
+// Kind says what wraps the vault's master key, or would wrap that of a new one.
+func (v *Vault) Kind() (Kind, error) {
+	f, err := readFile(v.paths.Vault)
+	if errors.Is(err, ErrNoVault) {
+		return v.unlock.kindForNew(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return f.Wrapping.Kind, nil
+}
+
+// file is vault.json.
+type file struct {
+	Format int `json:"format"`
+	// ID is random and stays for the vault's life; a KMS key is told it with every request.
+	ID       string   `json:"id"`
+	Cipher   string   `json:"cipher"`
+	Wrapping wrapping `json:"wrapping"`
+	Payload  []byte   `json:"payload"`
+}
+
+const fileFormat = 1
+
+func readFile(path string) (*file, error) {
+	body, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w at %s", ErrNoVault, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the vault: %w", err)
+	}
+	if err := checkMode("the vault", path); err != nil {
+		return nil, err
+	}
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(body, &head); err != nil {
+		return nil, fmt.Errorf("the vault %s is damaged: restore it from your copy", path)
+	}
+	if head.Format > fileFormat {
+		return nil, fmt.Errorf("the vault %s has format %d, this program knows %d: use a newer falloff", path, head.Format, fileFormat)
+	}
+	f := new(file)
+	if err := json.Unmarshal(body, f); err != nil || f.Format < 1 {
+		return nil, fmt.Errorf("the vault %s is damaged: restore it from your copy", path)
+	}
+	return f, nil
+}
+
+// associated binds the payload to its vault and to the wrapping that it is stored with.
+func (f *file) associated() []byte {
+	digest := f.Wrapping.digest()
+	return []byte("falloff vault payload v1|" + f.ID + "|" + hex.EncodeToString(digest[:]))
+}
+
+// load reads and opens the file. The caller holds mu and wipes the payload.
+func (v *Vault) load(ctx context.Context) (*payload, error) {
+	f, err := readFile(v.paths.Vault)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.unlockFile(ctx, f); err != nil {
+		return nil, err
+	}
+	return v.openPayload(f)
+}
+
+// unlockFile sees to it that master opens the file.
+func (v *Vault) unlockFile(ctx context.Context, f *file) error {
+	if digest := f.Wrapping.digest(); v.master.IsZero() || digest != v.wrapping {
+		master, err := v.unlock.unwrap(ctx, f.ID, f.Wrapping, v.paths)
+		if err != nil {
+			return err
+		}
+		v.master.Wipe()
+		v.master, v.wrapping = master, digest
 	}
 	return nil
 }
 
-// createFile writes a file that must not exist yet, whole or not at all.
-func createFile(path string, body []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func (v *Vault) openPayload(f *file) (*payload, error) {
+	var plain []byte
+	err := withCipher(v.master, func(c *subtle.AESGCM) (err error) {
+		plain, err = c.Decrypt(f.Payload, f.associated())
 		return err
+	})
+	defer secret.Wipe(plain)
+	if err != nil {
+		return nil, fmt.Errorf("the vault %s is damaged, or was changed by somebody who cannot open it: restore it from your copy", v.paths.Vault)
 	}
-	tmp, err := os.CreateTemp(dir, ".new-*") // mode 0600
+	p := new(payload)
+	if err := json.Unmarshal(plain, p); err != nil {
+		return nil, fmt.Errorf("the vault %s holds what this program cannot read: use the version of falloff that wrote it, or a newer one", v.paths.Vault)
+	}
+	return p, nil
+}
+
+func withCipher(key secret.Bytes, use func(c *subtle.AESGCM) error) (err error) {
+	key.Borrow(func(content []byte) {
+		var c *subtle.AESGCM
+		if c, err = subtle.NewAESGCM(content); err == nil {
+			err = use(c)
+		}
+	})
+	return err
+}
+
+// read calls use with what the vault holds of a clinic, nil where it holds nothing. What use keeps it must copy.
+func (v *Vault) read(ctx context.Context, clinic string, use func(c *clinicSecrets) error) error {
+	return v.readAll(ctx, func(p *payload) error { return use(p.Clinics[clinic]) })
+}
+
+// readAll calls use with everything that the vault holds.
+func (v *Vault) readAll(ctx context.Context, use func(p *payload) error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p, err := v.load(ctx)
+	if errors.Is(err, ErrNoVault) {
+		p, err = new(payload), nil
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	if _, err := tmp.Write(body); err != nil {
-		_ = tmp.Close()
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		_ = tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Link(tmp.Name(), path)
+	defer p.wipe()
+	return use(p)
 }
 
-// sealed is the stored form of a clinic key.
-type sealed struct {
-	Version int    `json:"version"`
-	Cipher  string `json:"cipher"`
-	// SealedBy is a fingerprint of the machine key, so that a wrong one is named rather than guessed at.
-	SealedBy string `json:"sealed_by"`
-	Body     []byte `json:"body"`
+// errUnchanged leaves the file as it is.
+var errUnchanged = errors.New("nothing to store")
+
+// change calls plan with what the vault holds and stores what it made of it, all of it or nothing. No other process
+// changes the vault meanwhile.
+func (v *Vault) change(ctx context.Context, plan func(p *payload) error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f, err := v.ready(ctx)
+	if err != nil {
+		return err
+	}
+	return v.locked(func() error {
+		// Another process may have made or changed the file between.
+		if now, err := readFile(v.paths.Vault); err == nil {
+			f = now
+		} else if !errors.Is(err, ErrNoVault) {
+			return err
+		}
+		p := new(payload)
+		if f.Payload != nil {
+			if err := v.unlockFile(ctx, f); err != nil {
+				return err
+			}
+			if p, err = v.openPayload(f); err != nil {
+				return err
+			}
+		}
+		defer p.wipe()
+		if err := plan(p); err != nil {
+			if errors.Is(err, errUnchanged) {
+				return nil
+			}
+			return err
+		}
+		return v.store(f, p)
+	})
 }
 
-// clinicKeyObject is the sealed key's place below the clinic's prefix.
-const clinicKeyObject = "keys/clinic-key.json"
-
-// Clinic gives the clinic's key: the one sealed in its lake; for a new lake the copy this machine has of that clinic's
-// key, or a new random one. made says that the lake had none.
-func Clinic(ctx context.Context, p Paths, machine identity.Secret, clinic string, lake Objects) (key identity.Secret, made bool, err error) {
-	body, err := lake.Get(ctx, clinicKeyObject)
+// ready gives the file as it is, opened, or a new one that is not stored yet. People are asked here, before others are
+// locked out.
+func (v *Vault) ready(ctx context.Context) (*file, error) {
+	f, err := readFile(v.paths.Vault)
 	if err == nil {
-		key, err = open(machine, clinic, body)
+		return f, v.unlockFile(ctx, f)
+	}
+	if !errors.Is(err, ErrNoVault) {
+		return nil, err
+	}
+	id := make([]byte, 16)
+	if _, err := io.ReadFull(v.random, id); err != nil {
+		return nil, fmt.Errorf("making a vault: %w", err)
+	}
+	f = &file{Format: fileFormat, ID: hex.EncodeToString(id), Cipher: "AES-256-GCM"}
+	return f, v.rewrap(ctx, f, v.unlock)
+}
+
+// rewrap gives the file a new master key, wrapped as to says.
+func (v *Vault) rewrap(ctx context.Context, f *file, to Unlock) error {
+	raw := make([]byte, KeySize)
+	if _, err := io.ReadFull(v.random, raw); err != nil {
+		return fmt.Errorf("making the vault's master key: %w", err)
+	}
+	master := secret.Own(raw)
+	w, err := to.wrap(ctx, f.ID, master, v.paths, v.random)
+	if err != nil {
+		master.Wipe()
+		return err
+	}
+	f.Wrapping = w
+	v.master.Wipe()
+	v.master, v.wrapping = master, w.digest()
+	return nil
+}
+
+// locked keeps other processes from changing the vault meanwhile.
+func (v *Vault) locked(do func() error) error {
+	if err := os.MkdirAll(filepath.Dir(v.paths.Vault), 0o700); err != nil {
+		return fmt.Errorf("keeping the vault: %w. Choose another place with --config-dir", err)
+	}
+	unlock, err := lockedfile.MutexAt(v.paths.Vault + ".lock").Lock()
+	if err != nil {
+		return fmt.Errorf("locking the vault against other processes: %w", err)
+	}
+	defer unlock()
+	return do()
+}
+
+// store seals the payload and replaces the file by it.
+func (v *Vault) store(f *file, p *payload) error {
+	plain, err := json.Marshal(p)
+	if err != nil {
+		return errors.New("encoding what the vault holds failed")
+	}
+	defer secret.Wipe(plain)
+	if err := withCipher(v.master, func(c *subtle.AESGCM) (err error) {
+		f.Payload, err = c.Encrypt(plain, f.associated())
+		return err
+	}); err != nil {
+		return fmt.Errorf("sealing the vault: %w", err)
+	}
+	body, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("sealing the vault: %w", err)
+	}
+	if err := replaceFile(v.paths.Vault, append(bytes.TrimSpace(body), '\n')); err != nil {
+		return fmt.Errorf("keeping the vault: %w", err)
+	}
+	return nil
+}
+
+// Rotate gives the vault a new master key, wrapped as to says, and every clinic a new primary key for what is stored on this
+// machine. What was encrypted under the older ones can still be read, until dropOld takes those away; what is left under
+// them then must be made anew. Pseudonyms and object names stay: Prepare begins a rekey.
+//
+// Processes that have the vault open meanwhile are asked for the new passphrase, or fail.
+func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p, err := v.load(ctx)
+	if err != nil {
+		return err
+	}
+	p.wipe()
+	// The new passphrase is asked for before others are locked out.
+	fresh := &file{}
+	if fresh, err = readFile(v.paths.Vault); err != nil {
+		return err
+	}
+	before, beforeWrapping := v.master, v.wrapping
+	v.master = secret.Bytes{}
+	restore := func() { v.master.Wipe(); v.master, v.wrapping = before, beforeWrapping }
+	if err := v.rewrap(ctx, fresh, to); err != nil {
+		restore()
+		return err
+	}
+	next, nextWrapping := v.master, v.wrapping
+	err = v.locked(func() error {
+		v.master, v.wrapping = before, beforeWrapping
+		p, err := v.load(ctx)
 		if err != nil {
-			return key, false, fmt.Errorf("opening the key of clinic %s in the lake: %w", clinic, err)
+			return err
 		}
-		return key, false, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, false, fmt.Errorf("reading the key of clinic %s: %w", clinic, err)
-	}
-	key, err = copyOrNew(p, machine, clinic)
-	if err != nil {
-		return key, false, err
-	}
-	body, err = seal(machine, clinic, key)
-	if err != nil {
-		return key, false, err
-	}
-	if err := lake.Create(ctx, clinicKeyObject, body); err != nil {
-		if errors.Is(err, fs.ErrExist) { // another process made the lake's key first
-			return Clinic(ctx, p, machine, clinic, lake)
+		defer p.wipe()
+		for _, c := range p.Clinics {
+			if err := c.rotateData(dropOld); err != nil {
+				return err
+			}
 		}
-		return key, false, fmt.Errorf("keeping the key of clinic %s in the lake: %w", clinic, err)
-	}
-	return key, true, nil
-}
-
-// copyOrNew reads this machine's copy of the clinic's key, or makes key and copy.
-func copyOrNew(p Paths, machine identity.Secret, clinic string) (identity.Secret, error) {
-	path := filepath.Join(p.Copies, fingerprint(machine)+"-"+clinic+".json")
-	var key identity.Secret
-	body, err := os.ReadFile(path)
-	if err == nil {
-		key, err = open(machine, clinic, body)
-		if err != nil {
-			return key, fmt.Errorf("opening the copy of a clinic key %s: %w", path, err)
-		}
-		return key, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, fmt.Errorf("reading the copy of a clinic key: %w", err)
-	}
-	if key, err = random(); err != nil {
-		return key, fmt.Errorf("making a clinic key: %w", err)
-	}
-	body, err = seal(machine, clinic, key)
+		before, beforeWrapping = v.master, v.wrapping // another process may have rotated between
+		v.master, v.wrapping = next, nextWrapping
+		return v.store(fresh, p)
+	})
 	if err != nil {
-		return key, err
+		v.master, v.wrapping = next, nextWrapping
+		restore()
+		return err
 	}
-	if err := createFile(path, body); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return copyOrNew(p, machine, clinic)
-		}
-		return key, fmt.Errorf("keeping a copy of the clinic key: %w", err)
-	}
-	return key, nil
-}
-
-func fingerprint(machine identity.Secret) string {
-	sum := sha256.Sum256(append([]byte("falloff machine key "), machine.Expose()...))
-	return hex.EncodeToString(sum[:6])
-}
-
-func associated(clinic string) []byte { return []byte("falloff clinic key v1 " + clinic) }
-
-func seal(machine identity.Secret, clinic string, key identity.Secret) ([]byte, error) {
-	aead, err := subtle.NewAESGCM(machine.Expose())
-	if err != nil {
-		return nil, fmt.Errorf("sealing a clinic key: %w", err)
-	}
-	body, err := aead.Encrypt(key.Expose(), associated(clinic))
-	if err != nil {
-		return nil, fmt.Errorf("sealing a clinic key: %w", err)
-	}
-	return json.Marshal(sealed{Version: 1, Cipher: "AES-256-GCM", SealedBy: fingerprint(machine), Body: body})
-}
-
-func open(machine identity.Secret, clinic string, body []byte) (identity.Secret, error) {
-	var key identity.Secret
-	var s sealed
-	if err := json.Unmarshal(body, &s); err != nil || s.Version != 1 {
-		return key, errors.New("it is not a sealed key of a version this program knows")
-	}
-	if s.SealedBy != fingerprint(machine) {
-		return key, errors.New("it was sealed by another machine's key; name that one with --key-file")
-	}
-	aead, err := subtle.NewAESGCM(machine.Expose())
-	if err != nil {
-		return key, err
-	}
-	plain, err := aead.Decrypt(s.Body, associated(clinic))
-	if err != nil || len(plain) != KeySize {
-		return key, errors.New("it was changed after it was sealed, or belongs to another clinic")
-	}
-	return identity.NewSecret(plain)
+	before.Wipe()
+	v.unlock = to
+	return nil
 }

@@ -31,51 +31,121 @@ func counting() []byte {
 	return key
 }
 
-// The vectors were computed with Python's hmac module from the key 00 01 … 1f: HKDF by hand, then base64.b32encode.
+// chain are the keys 00 01 … 1f, 20 … 3f, 40 … 5f.
+func chain(t testing.TB) []identity.Secret {
+	t.Helper()
+	var out []identity.Secret
+	for from := range 3 {
+		key := counting()
+		for i := range key {
+			key[i] += byte(from * identity.KeySize)
+		}
+		out = append(out, secret(t, key))
+	}
+	return out
+}
+
+// The vectors were computed with Python's hmac module from the keys 00 01 … 1f, 20 … 3f, 40 … 5f: HKDF by hand, then
+// base64.b32encode; each version from the text of the one before.
 func TestVectors(t *testing.T) {
 	vectors := []struct {
-		version    int
-		kind       identity.Kind
-		id, result string
+		kind    identity.Kind
+		id      string
+		results []string
 	}{
-		{1, identity.Patient, "9f8b3c2a-1d2e-4f50-8a1b-0c2d3e4f5a6b", "p1_3lbd4zqhfcxkmpljfzkso56wwi"},
-		{2, identity.Patient, "9f8b3c2a-1d2e-4f50-8a1b-0c2d3e4f5a6b", "p2_3lbd4zqhfcxkmpljfzkso56wwi"},
-		{1, identity.Payer, "sun life", "p1_gwdddvghjrr4iu3uzknzrex77u"},
-		{1, identity.Staff, "Zoë", "p1_xqhkvalwdahqnq6drzydmrjah4"},
+		{identity.Patient, "9f8b3c2a-1d2e-4f50-8a1b-0c2d3e4f5a6b", []string{
+			"p1_3lbd4zqhfcxkmpljfzkso56wwi", "p2_ardcgkskrvebwdjtuagwte2nuy", "p3_znzhll5oo5chff5rm5a5fprk3q"}},
+		{identity.Payer, "sun life", []string{
+			"p1_gwdddvghjrr4iu3uzknzrex77u", "p2_7kwk6iy433its4egnnkobibbra", "p3_52oi4gsn2r3o22ixkxqc7lcbaa"}},
+		{identity.Staff, "Zoë", []string{
+			"p1_xqhkvalwdahqnq6drzydmrjah4", "p2_nfzpvzhgotor4bqpdluqs3j3by", "p3_d45dyght2gx4sut6q4rkhypdii"}},
+		{identity.Policy, "", []string{
+			"p1_iujj2wmmgdkw2lbbln3kd3h7w4", "p2_cbtmnapwk7cbpjsfb7smbft6k4", "p3_3recx5ibp7evlnxnv2ph7hl2mi"}},
+		{identity.Claim, "C-1", []string{
+			"p1_qtmtf5sx7xyouzs5nqwwvjlkzy", "p2_i2unxapkadtwfa224w6uuz3vlq", "p3_olfgnjicx335zakcvzspc3rdhi"}},
 	}
-	for _, v := range vectors {
-		keys, err := identity.Derive(secret(t, counting()), v.version)
+	checks := []string{"610e22148c9b7a807b73c1ef09274cec", "5633749b52733186424cd5c9bf07cc80", "efac49241ae40e0d226938875063e118"}
+	all, err := identity.Derive(chain(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := 1; version <= 3; version++ {
+		keys, err := identity.Derive(chain(t)[:version]...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := keys.Pseudonym(v.kind, v.id); got != v.result {
-			t.Errorf("%s %q version %d: %s, want %s", v.kind, v.id, v.version, got, v.result)
+		earlier, err := all.At(version)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, v := range vectors {
+			for _, k := range []identity.Keys{keys, earlier} {
+				if got := k.Pseudonym(v.kind, v.id); got != v.results[version-1] {
+					t.Errorf("%s %q version %d: %s, want %s", v.kind, v.id, version, got, v.results[version-1])
+				}
+			}
+			if version == 3 {
+				continue
+			}
+			// What is stored comes to the next version without the source id.
+			if next, err := all.Next(v.kind, v.results[version-1]); err != nil || next != v.results[version] {
+				t.Errorf("after %s: %s, %v, want %s", v.results[version-1], next, err, v.results[version])
+			}
+		}
+		if got := keys.Check(); got != checks[version-1] || earlier.Check() != got {
+			t.Errorf("check %d: %s and %s, want %s", version, got, earlier.Check(), checks[version-1])
+		}
+		// Objects keep their names over every rekey.
 		if got := hex.EncodeToString(keys.ObjectNames().Expose()); got != "2f7d0d00c1c26f274f5319ab1efda051b774e7cce452495c3e25793eb4203e58" {
 			t.Errorf("object name key %s", got)
 		}
 	}
 }
 
-func TestPseudonymsKeepApart(t *testing.T) {
-	one, err := identity.Derive(secret(t, counting()), 1)
+func TestNextRefusesWhatItCannotContinue(t *testing.T) {
+	keys, err := identity.Derive(chain(t)[:2]...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := identity.Derive(secret(t, bytes.Repeat([]byte{7}, 32)), 1)
+	for _, text := range []string{"", "Robin Vale", "p1_", "p1_short", "p0_3lbd4zqhfcxkmpljfzkso56wwi", "p01_3lbd4zqhfcxkmpljfzkso56wwi",
+		"P1_3lbd4zqhfcxkmpljfzkso56wwi", "p1_3lbd4zqhfcxkmpljfzkso56ww1", "p1_3lbd4zqhfcxkmpljfzkso56wwi ", "p2_ardcgkskrvebwdjtuagwte2nuy",
+		"p7_ardcgkskrvebwdjtuagwte2nuy", "p9999999999999999999999_ardcgkskrvebwdjtuagwte2nuy"} {
+		if next, err := keys.Next(identity.Patient, text); err == nil {
+			t.Errorf("%q was continued as %s", text, next)
+		} else if text != "" && strings.Contains(err.Error(), text) {
+			t.Errorf("the error repeats %q", text)
+		}
+	}
+	for _, version := range []int{0, 3} {
+		if _, err := keys.At(version); err == nil {
+			t.Errorf("keys of version %d", version)
+		}
+	}
+}
+
+func TestPseudonymsKeepApart(t *testing.T) {
+	one, err := identity.Derive(secret(t, counting()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := identity.Derive(secret(t, bytes.Repeat([]byte{7}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := identity.Derive(secret(t, counting()), secret(t, counting()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]string{}
-	for _, keys := range []identity.Keys{one, other} {
+	for _, keys := range []identity.Keys{one, other, second} {
 		for _, kind := range []identity.Kind{identity.Patient, identity.Payer, identity.Policy, identity.Claim, identity.Staff} {
 			for _, id := range []string{"", "1", "2", "a|b"} {
 				p := keys.Pseudonym(kind, id)
 				what := fmt.Sprint(kind, id)
-				if before, ok := seen[p]; ok {
+				if before, ok := seen[p[3:]]; ok {
 					t.Errorf("%s and %s share %s", before, what, p)
 				}
-				seen[p] = what
+				seen[p[3:]] = what
 				if p != keys.Pseudonym(kind, id) {
 					t.Errorf("%s changes", what)
 				}
@@ -88,11 +158,11 @@ func TestBadKeys(t *testing.T) {
 	if _, err := identity.NewSecret([]byte("short")); err == nil || strings.Contains(err.Error(), "short") {
 		t.Errorf("a short key: %v", err)
 	}
-	if _, err := identity.Derive(identity.Secret{}, 1); err == nil {
+	if _, err := identity.Derive(); err == nil {
 		t.Error("keys were derived from nothing")
 	}
-	if _, err := identity.Derive(secret(t, counting()), 0); err == nil {
-		t.Error("version 0 was accepted")
+	if _, err := identity.Derive(secret(t, counting()), identity.Secret{}); err == nil {
+		t.Error("keys were derived from a chain with a gap")
 	}
 	if !(identity.Keys{}).IsZero() || (identity.Secret{}).Expose() != nil {
 		t.Error("zero values hold something")
@@ -114,7 +184,7 @@ func TestSecretsCannotBePrinted(t *testing.T) {
 	// No digits: a pointer or the time of a log line could hold four of them by chance.
 	raw := []byte("ghijklmnopqrstuvwxyzGHIJKLMNOPQR")
 	s := secret(t, raw)
-	keys, err := identity.Derive(s, 1)
+	keys, err := identity.Derive(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +232,7 @@ func TestSecretsCannotBePrinted(t *testing.T) {
 }
 
 func BenchmarkPseudonym(b *testing.B) {
-	keys, err := identity.Derive(secret(b, counting()), 1)
+	keys, err := identity.Derive(secret(b, counting()))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -43,6 +43,9 @@ type Options struct {
 	// Sealed gives datasets a key of their own, by name. What is written of them is sealed; who opens the clinic without
 	// the key reads all but those.
 	Sealed map[string]Sealer
+	// KeyVersion is the version of the keys that the writer makes pseudonyms with. Update refuses to follow a commit whose
+	// pseudonyms are of another one. 0 is 1.
+	KeyVersion int
 	// Now is the clock that dates commits; nil is time.Now.
 	Now func() time.Time
 	// Random tells a writer's commits from another's; nil is crypto/rand.
@@ -58,6 +61,8 @@ type Clinic struct {
 	random io.Reader
 	seal   sealer
 	sealed map[string]Sealer
+	// keyVersion is 0 for version 1, as in a commit.
+	keyVersion int
 }
 
 // ErrNoCommit is returned for a clinic, or a number, of which there is no commit.
@@ -72,6 +77,9 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 		return nil, fmt.Errorf("the naming key of clinic %s has %d bytes: it needs 32", id, len(o.NamingKey))
 	}
 	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed}
+	if o.KeyVersion > 1 {
+		c.keyVersion = o.KeyVersion
+	}
 	if c.now == nil {
 		c.now = time.Now
 	}

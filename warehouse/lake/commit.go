@@ -25,11 +25,20 @@ type Kind string
 const (
 	Ingest Kind = "ingest" // rows came in
 	Build  Kind = "build"  // models were built
+	Rekey  Kind = "rekey"  // pseudonyms were brought to another key
 )
 
 // commitFormat is raised when a program that does not know a change would go wrong by ignoring it: by misreading a commit,
 // or by writing the next one without something that must be carried on. Fields that may be ignored need no new format.
-const commitFormat = 1
+const commitFormat = 2
+
+// format is the oldest format that says all that the commit says. Before format 2 nobody carried KeyVersion on.
+func (c *Commit) format() int {
+	if c.KeyVersion > 1 {
+		return 2
+	}
+	return 1
+}
 
 // Commit names everything that is live in one clinic at one moment. It is immutable; readers hold on to one and see
 // one moment, whatever is committed meanwhile.
@@ -46,6 +55,8 @@ type Commit struct {
 	Writer string `json:"writer"`
 	// AsOf is the newest day that the imported reports speak about, zero before the first report.
 	AsOf civil.Date `json:"as_of,omitzero"`
+	// KeyVersion is the version of the keys that all pseudonyms in it were made with; 0 stands for 1.
+	KeyVersion int `json:"key_version,omitempty"`
 
 	// Datasets and Marts are by name.
 	Datasets map[string]Dataset `json:"datasets,omitempty"`
@@ -149,10 +160,9 @@ func (c coverage) stored() []Coverage {
 // next is a copy of a commit to work on, as its successor; of nil, the first commit.
 func (c *Commit) next() *Commit {
 	if c == nil {
-		return &Commit{Format: commitFormat, Number: 1}
+		return &Commit{Number: 1}
 	}
 	n := *c
-	n.Format = commitFormat
 	n.Parent, n.Number = c.Number, c.Number+1
 	n.Datasets = maps.Clone(c.Datasets)
 	n.Marts = maps.Clone(c.Marts)
@@ -262,6 +272,8 @@ func (c *Commit) validate() error {
 		return fmt.Errorf("number %d after %d", c.Number, c.Parent)
 	case c.Kind == "":
 		return errors.New("no kind")
+	case c.KeyVersion < 0:
+		return fmt.Errorf("key version %d", c.KeyVersion)
 	}
 	for name, d := range c.Datasets {
 		if !datasetName.MatchString(name) {

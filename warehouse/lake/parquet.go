@@ -32,6 +32,19 @@ func (t Table[T]) encode(rows []T) ([]byte, error) {
 	return body, nil
 }
 
+// Encode writes rows as the Parquet file that the lake would store of them, for whoever keeps rows on their way there.
+// Equal rows give equal bytes.
+func (t Table[T]) Encode(rows []T) ([]byte, error) { return t.encode(slices.Clone(rows)) }
+
+// Decode is the inverse of Encode, up to the order of the rows.
+func (t Table[T]) Decode(body []byte) ([]T, error) {
+	rows, err := t.decode(body)
+	if err != nil {
+		return nil, fmt.Errorf("read rows of %s: %w", t.name, err)
+	}
+	return rows, nil
+}
+
 func writeParquet[T any](schema *parquet.Schema, rows []T, sorting ...parquet.SortingColumn) (body []byte, err error) {
 	defer recovered(&err)
 	var buf bytes.Buffer

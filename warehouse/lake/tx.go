@@ -121,6 +121,12 @@ func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, input int64
 	return nil
 }
 
+// DropDataset forgets a dataset. Its objects stay where earlier commits name them: see EraseDataset.
+func (tx *Tx) DropDataset(name string) {
+	delete(tx.next.Datasets, name)
+	delete(tx.next.Quarantine, name)
+}
+
 // DropMart forgets a mart that the models no longer make.
 func (tx *Tx) DropMart(name string) { delete(tx.next.Marts, name) }
 

@@ -38,6 +38,11 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 			return nil, err
 		}
 		tx := &Tx{clinic: c, head: head, next: head.next()}
+		if head == nil {
+			tx.next.KeyVersion = c.keyVersion
+		} else if err := c.sameKeys(head); err != nil {
+			return nil, err
+		}
 		if head != nil {
 			for o := range head.objects {
 				tx.live.Store(o.Path, true)
@@ -49,7 +54,7 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 			}
 			return nil, err
 		}
-		tx.next.Kind = kind
+		tx.next.Kind, tx.next.Format = kind, tx.next.format()
 		tx.next.CreatedAt = c.now().UTC()
 		if tx.next.Writer, err = c.writer(); err != nil {
 			return nil, err

@@ -37,6 +37,7 @@ type Account struct {
 	Username, Password string
 	Level              Level
 	Toggles            Toggles
+	SecondFactor       SecondFactor
 	// Inactive is an account that the clinic has switched off.
 	Inactive bool
 	// Remembered are the filters the account used last; nil means an old range and the clinic's first location.
@@ -63,6 +64,7 @@ const (
 	seePatients
 	seePatientList
 	seeCharts
+	manageShifts
 )
 
 // may tells whether the account's level and switches allow the capability. Administrative / All Billing sees every
@@ -89,6 +91,8 @@ func (a Account) may(c capability) bool {
 		return full
 	case seeCharts:
 		return a.Toggles.Charts
+	case manageShifts:
+		return a.Toggles.ManageShifts
 	}
 	return false
 }
@@ -99,6 +103,7 @@ type standing struct {
 	filters     Filters
 	wrongInARow int
 	locked      bool
+	proof       proof
 }
 
 // directory holds the clinic's staff accounts.
@@ -115,6 +120,8 @@ func (d *directory) fill(accounts []Account, remembered Filters) error {
 			return errors.New("a portal account needs a username and a password")
 		case !slices.Contains(levels, account.Level):
 			return fmt.Errorf("portal account %q: access level %q is not one of %q", account.Username, account.Level, levels)
+		case account.SecondFactor.check() != nil:
+			return fmt.Errorf("portal account %q: %w", account.Username, account.SecondFactor.check())
 		case d.accounts[account.Username] != nil:
 			return fmt.Errorf("portal account %q is given twice", account.Username)
 		}

@@ -19,6 +19,7 @@ type Action string
 const (
 	ActionSignedIn   Action = "Signed in"
 	ActionSignedOut  Action = "Signed out"
+	ActionAsked      Action = "Asked for"
 	ActionRefused    Action = "Refused"
 	ActionOpened     Action = "Opened"
 	ActionRan        Action = "Ran report"

@@ -14,11 +14,16 @@ type refusal struct {
 	code       string
 	message    string
 	retryAfter time.Duration
+	// retryAt, where set, is told in place of retryAfter, as a moment.
+	retryAt time.Time
 }
 
 var (
 	refusedPassword    = refusal{status: 401, code: "wrong_password", message: "The username or password is incorrect."}
 	refusedLocked      = refusal{status: 423, code: "locked", message: "This account is locked after too many failed sign-ins."}
+	refusedCode        = refusal{status: 422, code: "wrong_code", message: "That code is not right."}
+	refusedUsedCode    = refusal{status: 422, code: "used_code", message: "That code has been used already. Wait for the next one."}
+	refusedCodes       = refusal{status: 429, code: "codes_blocked", message: "Codes are blocked for a while after too many wrong ones."}
 	refusedInactive    = refusal{status: 403, code: "deactivated", message: "This account has been deactivated."}
 	refusedSession     = refusal{status: 401, code: "session_ended", message: "Your session has ended. Please sign in again."}
 	refusedToken       = refusal{status: 403, code: "stale_page", message: "This page is out of date. Please reload it."}
@@ -44,6 +49,9 @@ func (p *Portal) refuse(w http.ResponseWriter, r *http.Request, why refusal) {
 	w.Header().Set("Cache-Control", "no-store")
 	if why.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(why.retryAfter.Round(time.Second)/time.Second)))
+	}
+	if !why.retryAt.IsZero() {
+		w.Header().Set("Retry-After", why.retryAt.UTC().Format(http.TimeFormat))
 	}
 	if expectsJSON(r) {
 		body := map[string]any{"error": map[string]string{"code": why.code, "message": why.message}}
@@ -71,8 +79,10 @@ func (p *Portal) refuse(w http.ResponseWriter, r *http.Request, why refusal) {
 func (p *Portal) answer(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(body)
+	p.encode(w, body)
 }
+
+func (p *Portal) encode(w http.ResponseWriter, body any) { _ = json.NewEncoder(w).Encode(body) }
 
 // page sends an HTML page that no cache may keep.
 func (p *Portal) page(w http.ResponseWriter, status int, name string, content any) {

@@ -56,24 +56,32 @@ type boot struct {
 	CSRF         string       `json:"csrf"`
 	Username     string       `json:"username"`
 	Reports      []bootReport `json:"reports"`
+	// Sees names the parts of the application, beside schedule and reports, that the account is offered.
+	Sees []string `json:"sees"`
 }
 
 type bootReport struct {
 	Slug  string `json:"slug"`
 	Title string `json:"title"`
+	AsOf  bool   `json:"as_of,omitempty"`
 }
 
 func (p *Portal) bootFor(s session, account Account) boot {
 	known := boot{
 		Clinic: p.results.current().Name(), SecondScreen: p.options.PasswordOnSecondScreen,
-		CSRF: s.csrf, Username: s.username, Reports: []bootReport{},
+		CSRF: s.csrf, Username: s.username, Reports: []bootReport{}, Sees: []string{},
 	}
 	if s.username == "" {
 		return known
 	}
 	for _, screen := range reportScreens {
 		if account.may(screen.needs) {
-			known.Reports = append(known.Reports, bootReport{screen.slug, screen.title})
+			known.Reports = append(known.Reports, bootReport{screen.slug, screen.title, screen.asOf})
+		}
+	}
+	for name, part := range map[string]capability{"patients": seePatients, "charts": seeCharts, "shifts": manageShifts, "billing": seeBilling} {
+		if account.may(part) {
+			known.Sees = append(known.Sees, name)
 		}
 	}
 	return known

@@ -3,6 +3,7 @@ package portal
 import (
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // showDownload serves two things that share an address, as the real ones do: the wait page of an export by its id, and
@@ -56,8 +57,12 @@ func (p *Portal) showPreview(w http.ResponseWriter, r *http.Request) {
 
 func (p *Portal) previewOf(w http.ResponseWriter, found export) {
 	head := headOf(found.table)
+	shown := found.file
+	if found.fault == ExportOtherPreview {
+		shown = "elsewhere_" + shown[strings.IndexByte(shown, '_')+1:]
+	}
 	p.page(w, http.StatusOK, "preview.html", map[string]any{
-		"File": found.file, "Headers": head.Headers, "Rows": p.results.current().printed(head, head.Rows),
+		"File": found.file, "Shown": shown, "Headers": head.Headers, "Rows": p.results.current().printed(head, head.Rows),
 	})
 }
 

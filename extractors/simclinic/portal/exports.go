@@ -138,7 +138,11 @@ func (p *Portal) startExport(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, refusedInput("A report can be exported to Excel or CSV."))
 		return
 	}
-	filters := p.filtersOf(s.username)
+	filters := screen.over(p.filtersOf(s.username))
+	if why := screen.tooLong(filters); why != "" {
+		p.refuse(w, r, refusedInput(why))
+		return
+	}
 	fault := p.faults.nextExport()
 	asked := filters
 	if fault == ExportOtherRange {
@@ -150,6 +154,9 @@ func (p *Portal) startExport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	table := found.table
+	if form.Report == activityReport {
+		table = p.results.shownLog(asked, func() simclinic.Table { return table })
+	}
 	if fault == ExportEmpty {
 		table.Rows = nil
 	}
@@ -160,6 +167,9 @@ func (p *Portal) startExport(w http.ResponseWriter, r *http.Request) {
 		id: strings.ToLower(rand.Text()), account: s.username, report: form.Report, format: form.Format,
 		file:    p.results.current().FileName(form.Report, asked.From, asked.To, form.Format),
 		filters: asked, table: table, fault: fault,
+	}
+	if fault == ExportOtherClinic {
+		made.file = "elsewhere_" + made.file[strings.IndexByte(made.file, '_')+1:]
 	}
 	if !p.exports.begin(made, p.drawDelay(), p.write) {
 		p.refuse(w, r, refusedMaintenance)

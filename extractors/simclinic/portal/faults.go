@@ -21,6 +21,10 @@ const (
 	ExportTruncated
 	// ExportOtherRange gives the file, and the file name, of a range 31 days earlier.
 	ExportOtherRange
+	// ExportOtherClinic gives the file a name that begins as another clinic's do, on the preview too.
+	ExportOtherClinic
+	// ExportOtherPreview shows another file's name on the preview than the file then has.
+	ExportOtherPreview
 )
 
 // faults are the failures switched on. Counters fall to zero by being used up.
@@ -30,6 +34,12 @@ type faults struct {
 	maintenance bool
 	limited     int
 	retryAfter  time.Duration
+	retryAt     time.Time
+	miscounts   int
+	miscountBy  int
+	stale       bool
+	hangs       int
+	writes      int
 	exports     []ExportFault
 	pages       int
 }
@@ -80,7 +90,65 @@ func (p *Portal) SetMaintenance(on bool) {
 func (p *Portal) LimitRate(n int, retryAfter time.Duration) {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
-	p.faults.limited, p.faults.retryAfter = n, retryAfter
+	p.faults.limited, p.faults.retryAfter, p.faults.retryAt = n, retryAfter, time.Time{}
+}
+
+// LimitRateUntil is LimitRate with a Retry-After that names a moment.
+func (p *Portal) LimitRateUntil(n int, until time.Time) {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.limited, p.faults.retryAfter, p.faults.retryAt = n, 0, until
+}
+
+// MiscountReports lets the next n pages of reports say that there are so many rows more than there are.
+func (p *Portal) MiscountReports(n, by int) {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.miscounts, p.faults.miscountBy = n, by
+}
+
+// KeepStale lets a fresh copy show the old result again, as computed at its old time, or ends that.
+func (p *Portal) KeepStale(on bool) {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.stale = on
+}
+
+// HangPages lets the page that gets one of the next n reports run a script that never ends.
+func (p *Portal) HangPages(n int) {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.hangs = n
+}
+
+// TryWrites lets the page that gets one of the next n reports record a payment by itself, which nobody asked for.
+func (p *Portal) TryWrites(n int) {
+	p.faults.mu.Lock()
+	defer p.faults.mu.Unlock()
+	p.faults.writes = n
+}
+
+// spoil puts the faults of a report's page into it.
+func (f *faults) spoil(page *reportPage) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	take := func(n *int) bool {
+		if *n == 0 {
+			return false
+		}
+		*n--
+		return true
+	}
+	if take(&f.miscounts) {
+		page.Total += f.miscountBy
+	}
+	page.Hang, page.Write = take(&f.hangs), take(&f.writes)
+}
+
+func (f *faults) keepsStale() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stale
 }
 
 // FaultExports spoils the next exports, one fault each, in order.
@@ -145,7 +213,7 @@ func (p *Portal) faultAnswers(w http.ResponseWriter, r *http.Request) bool {
 	f := &p.faults
 	f.mu.Lock()
 	unplugged, maintenance := f.unplugged, f.maintenance
-	limited, wait := false, f.retryAfter
+	limited, wait, until := false, f.retryAfter, f.retryAt
 	if f.limited > 0 && !unplugged && !maintenance && isLimited(r.URL.Path) {
 		f.limited--
 		limited = true
@@ -159,7 +227,7 @@ func (p *Portal) faultAnswers(w http.ResponseWriter, r *http.Request) bool {
 		p.refuse(w, r, refusedMaintenance)
 	case limited:
 		notice := refusedRate
-		notice.retryAfter = wait
+		notice.retryAfter, notice.retryAt = wait, until
 		p.refuse(w, r, notice)
 	default:
 		return false

@@ -42,6 +42,14 @@ type Options struct {
 	IdleTimeout time.Duration
 	// LockAfter is the number of wrong passwords in a row that locks an account, 5 where zero.
 	LockAfter int
+	// TrustBrowser lets people trust a browser for 30 days, in which it is not asked for a code.
+	TrustBrowser bool
+	// CodeTolerance is how many time steps a one-time code may be off: 1 where zero, none where negative.
+	CodeTolerance int
+	// BlockCodesAfter is the number of wrong codes in a row after which codes are blocked, 3 where zero, for
+	// BlockCodesFor, 15 minutes where zero.
+	BlockCodesAfter int
+	BlockCodesFor   time.Duration
 	// Clock stamps the activity log and the request log, and decides about idle sessions and cached results. Export
 	// waits run on timers, so a clock that stands still does not stall them.
 	Clock func() time.Time
@@ -75,6 +83,7 @@ type Portal struct {
 
 	directory directory
 	sessions  sessions
+	proofs    proofs
 	results   results
 	exports   exports
 	faults    faults
@@ -99,6 +108,16 @@ func New(clinic Clinic, options Options) (*Portal, error) {
 	}
 	if options.LockAfter <= 0 {
 		options.LockAfter = 5
+	}
+	if options.CodeTolerance == 0 {
+		options.CodeTolerance = 1
+	}
+	options.CodeTolerance = max(0, options.CodeTolerance)
+	if options.BlockCodesAfter <= 0 {
+		options.BlockCodesAfter = 3
+	}
+	if options.BlockCodesFor <= 0 {
+		options.BlockCodesFor = 15 * time.Minute
 	}
 	if options.Clock == nil {
 		options.Clock = time.Now

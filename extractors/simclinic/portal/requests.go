@@ -113,6 +113,8 @@ func (p *Portal) observe(next http.Handler) http.Handler {
 		if p.options.BeforeRequest != nil {
 			p.options.BeforeRequest(request)
 		}
+		// The server would tell the machine's time.
+		w.Header().Set("Date", p.now().UTC().Format(http.TimeFormat))
 		watched := &statusWatcher{ResponseWriter: w}
 		if !p.faultAnswers(watched, r) {
 			next.ServeHTTP(watched, r)

@@ -10,6 +10,7 @@ func (p *Portal) routes() http.Handler {
 	mux.HandleFunc("GET /assets/app.css", p.showAsset("text/css; charset=utf-8", p.style))
 
 	mux.HandleFunc("POST /api/session", p.changing(p.signIn))
+	mux.HandleFunc("POST /api/session/code", p.changing(p.takeCode))
 	mux.HandleFunc("DELETE /api/session", p.changing(p.signOut))
 	mux.HandleFunc("GET /api/account", p.showAccount)
 	mux.HandleFunc("GET /api/filters", p.showFilters)

@@ -31,7 +31,9 @@ type SignIn struct {
 // session is one browser's, signed in or not yet. Values are copied out of the store, never shared.
 type session struct {
 	id, csrf, username string
-	seen               time.Time
+	// promised is who has given the right password and not yet a code.
+	promised string
+	seen     time.Time
 }
 
 // sessions holds the live sessions by cookie value, and the history of sign-ins.
@@ -89,6 +91,15 @@ func (s *sessions) accountOf(r *http.Request) string {
 		return found.username
 	}
 	return ""
+}
+
+// promise notes whose password was right.
+func (s *sessions) promise(id, username string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found, ok := s.live[id]; ok {
+		found.promised = username
+	}
 }
 
 func (s *sessions) end(id string) {
@@ -208,10 +219,12 @@ func (p *Portal) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	// A new identifier after sign-in, so that a cookie planted before it is worth nothing.
 	p.sessions.end(before.id)
-	opened := p.openSession(w, form.Username)
-	p.record(form.Username, Entry{Action: ActionSignedIn})
 	account, _ := p.directory.account(form.Username)
-	p.answer(w, p.bootFor(opened, account))
+	if account.SecondFactor.Method != "" && !p.trusts(form.Username, r) {
+		p.askForCode(w, account)
+		return
+	}
+	p.admitted(w, r, account, false)
 }
 
 func (p *Portal) signOut(w http.ResponseWriter, r *http.Request) {

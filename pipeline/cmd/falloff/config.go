@@ -16,9 +16,12 @@ type config struct {
 	Clinic    string `yaml:"clinic"`
 	ConfigDir string `yaml:"config_dir"`
 	KeyFile   string `yaml:"key_file"`
-	PortalURL string `yaml:"portal_url"`
-	Username  string `yaml:"username"`
-	Listen    string `yaml:"listen"`
+	// PassphraseFile and KMSKey name what opens the vault; they are not it.
+	PassphraseFile string `yaml:"passphrase_file"`
+	KMSKey         string `yaml:"kms_key"`
+	PortalURL      string `yaml:"portal_url"`
+	Username       string `yaml:"username"`
+	Listen         string `yaml:"listen"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -45,7 +48,7 @@ func loadConfig(path string) (config, error) {
 			return c, usagef("reading settings %s: %s. docs/running.md lists what it may hold", place, yaml.FormatError(err, false, false))
 		}
 		base := filepath.Dir(place)
-		for _, p := range []*string{&c.ConfigDir, &c.KeyFile} {
+		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile} {
 			*p = relativeTo(base, *p)
 		}
 		if !isURL(c.Lake) {

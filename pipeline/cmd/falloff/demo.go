@@ -8,17 +8,20 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/falloff-analytics/falloff/extractors"
-	"github.com/falloff-analytics/falloff/extractors/jane"
 	"github.com/falloff-analytics/falloff/extractors/simclinic"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/canary"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/agreement"
+	"github.com/falloff-analytics/falloff/pipeline/audit"
+	"github.com/falloff-analytics/falloff/pipeline/vault"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 )
 
@@ -92,16 +95,16 @@ func demoClinic(d simclinic.Dials) string {
 func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*demonstration, error) {
 	start := a.now()
 	dials := clinic.Dials()
-	options := pipeline.SiteOptions{
-		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic(dials),
-		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Now: a.now,
-	}
-	a.tellf("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
-	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
+	unlock, err := a.unlock()
 	if err != nil {
 		return nil, err
 	}
-	site, err := pipeline.OpenSite(ctx, options)
+	options := pipeline.SiteOptions{
+		Lake: firstOf(a.flags.Lake, filepath.Join(dir, "lake")), Clinic: demoClinic(dials),
+		ConfigDir: firstOf(a.flags.ConfigDir, filepath.Join(dir, "config")), KeyFile: a.flags.KeyFile, Unlock: unlock, Now: a.now,
+	}
+	a.tellf("%s is a simulated clinic: %d people, %s to %s, seed %d.\n", clinic.Name(), dials.Patients, dials.From, dials.To, dials.Seed)
+	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +118,18 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 		return nil, err
 	}
 	defer stopPortal()
-	clerk := portal.DefaultClerk()
+	kept, err := a.demoConnect(ctx, options, url)
+	if err != nil {
+		return nil, err
+	}
+	site, err := pipeline.OpenSite(ctx, kept.options)
+	if err != nil {
+		return nil, err
+	}
 	progress, stop := a.progress()
-	out, err := a.extract(ctx, extraction{site: site, settings: &typed, portal: jane.Config{
-		BaseURL: url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "xlsx",
-		Window: extractors.Window{From: dials.From, To: dials.To},
-	}}, progress)
+	out, err := a.extract(ctx, journey{
+		kept: kept, site: site, settings: &typed, format: "csv", budget: -1, plan: pipeline.PlanOptions{Day: dials.To, From: dials.From},
+	}, progress)
 	stop()
 	if err != nil {
 		return nil, err
@@ -139,6 +148,28 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	}
 	a.demoNext(found, options, a.now().Sub(start))
 	return found, nil
+}
+
+// demoConnect does what falloff connect does: a fictitious person accepts the agreement, and the vault gets the credentials.
+func (a *app) demoConnect(ctx context.Context, options pipeline.SiteOptions, url string) (*keeping, error) {
+	if _, err := a.acting(); err != nil {
+		a.actor = audit.ServicePrefix + "demo" // whoever tries the demo need not be anybody
+	}
+	kept, err := a.keep(ctx, options, nil)
+	if err != nil {
+		return nil, err
+	}
+	signer := agreement.Signer{Name: "Nobody Real", Title: "Owner of a simulated clinic", Address: "1 Simulated Street"}
+	if err := a.sign(ctx, kept, signing{signer: signer, accepted: strconv.Itoa(agreement.Version)}); err != nil {
+		return nil, err
+	}
+	clerk := portal.DefaultClerk()
+	if _, err := kept.vault.SetCredentials(ctx, options.Clinic, vault.Credentials{
+		Address: url, Account: secret.New([]byte(clerk.Username)), Password: secret.New([]byte(clerk.Password)),
+	}); err != nil {
+		return nil, &pipeline.KeyError{Err: err}
+	}
+	return kept, nil
 }
 
 // demoLedger prints the ledger by category and holds it against the truth.

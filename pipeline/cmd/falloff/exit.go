@@ -7,6 +7,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 // Exit codes, documented in docs/running.md. A scheduler may depend on them.
@@ -34,6 +35,8 @@ func exitCode(err error) int {
 	var storage *pipeline.StorageError
 	var refused *pipeline.RefusedError
 	var key *pipeline.KeyError
+	var busy *pipeline.BusyError
+	var alarm *pipeline.AlarmError
 	switch {
 	case err == nil:
 		return exitOK
@@ -50,8 +53,14 @@ func exitCode(err error) int {
 		default:
 			return exitPerson
 		}
+	case errors.As(err, &busy):
+		return exitLater
+	case errors.As(err, &alarm):
+		return exitPerson
 	case errors.As(err, &refused):
 		return exitRefused
+	case errors.Is(err, lake.ErrOtherKeys): // the clinic was rekeyed meanwhile
+		return exitLater
 	case errors.As(err, &storage):
 		return exitStorage
 	case errors.As(err, &key):

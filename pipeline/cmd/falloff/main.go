@@ -34,6 +34,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := a.root()
 	root.SetArgs(args)
+	defer a.unlocking.passphrase.Wipe()
 	err := root.ExecuteContext(ctx)
 	code := exitCode(err)
 	if err != nil {
@@ -57,6 +58,8 @@ type app struct {
 	file       config
 	json       bool
 	quiet      bool
+	unlocking  unlocking
+	actor      string
 }
 
 func (a *app) root() *cobra.Command {
@@ -96,10 +99,13 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.StringVar(&a.configFile, "config", "", "settings `file` (default ./falloff.yaml, then the user's configuration folder)")
 	flags.StringVar(&a.flags.ConfigDir, "config-dir", "", "`folder` where this machine keeps its keys (default the user's configuration folder)")
 	flags.StringVar(&a.flags.KeyFile, "key-file", "", "`file` with the machine key (default machine.key in --config-dir)")
+	a.unlockFlags(flags)
 	flags.BoolVar(&a.json, "json", false, "print a machine-readable summary on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
-	root.AddCommand(a.demoCommand(), a.runCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
-		a.sqlCommand(), a.serveCommand(), a.simclinicCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.connectCommand(), a.preflightCommand(), a.runCommand(), a.pauseCommand(), a.resumeCommand(), a.reconcileCommand(),
+		a.identityModeCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
+		a.sqlCommand(), a.serveCommand(), a.credentialsCommand(), a.agreementCommand(), a.auditCommand(), a.simclinicCommand(),
+		a.versionCommand())
 	explainArgs(root)
 	return root
 }
@@ -156,13 +162,23 @@ func (a *app) lakeFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.flags.Clinic, "clinic", "", "the clinic's `id` in the lake: lower-case letters, digits, hyphens")
 }
 
-// siteOptions joins flags and falloff.yaml.
-func (a *app) siteOptions() (pipeline.SiteOptions, error) {
+// lakeOptions joins flags and falloff.yaml, all but the clinic.
+func (a *app) lakeOptions() (pipeline.SiteOptions, error) {
 	o := pipeline.SiteOptions{
 		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
 	}
 	var err error
 	if o.Lake, err = a.lakeAddress(); err != nil {
+		return o, err
+	}
+	o.Unlock, err = a.unlock()
+	return o, err
+}
+
+// siteOptions joins flags and falloff.yaml.
+func (a *app) siteOptions() (pipeline.SiteOptions, error) {
+	o, err := a.lakeOptions()
+	if err != nil {
 		return o, err
 	}
 	if o.Clinic, err = need("clinic", "harbour-street", a.flags.Clinic, a.file.Clinic); err != nil {

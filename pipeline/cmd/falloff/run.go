@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
@@ -17,22 +17,9 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/browser"
 	"github.com/falloff-analytics/falloff/extractors/jane"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 )
-
-// extraction is what run and demo share: the whole way from the portal to the marts.
-type extraction struct {
-	site     *pipeline.Site
-	portal   jane.Config
-	settings *settings.Clinic
-}
-
-// extracted says what a run did.
-type extracted struct {
-	Ingested *pipeline.Ingested `json:"ingested"`
-	Built    *pipeline.Built    `json:"built"`
-	Requests requests           `json:"requests"`
-}
 
 // requests counts what the browser sent and what it was kept from sending.
 type requests struct {
@@ -59,36 +46,122 @@ func countRequests(ledger *browser.Ledger) requests {
 	return out
 }
 
-func (a *app) extract(ctx context.Context, e extraction, progress pipeline.Progress) (*extracted, error) {
-	e.portal.Progress = showExtraction(progress)
-	source, err := jane.New(e.portal)
-	if err != nil {
-		return nil, usagef("%v", err)
-	}
+// journey is what run and demo share: the whole way from the portal to the marts.
+type journey struct {
+	kept     *keeping
+	site     *pipeline.Site
+	settings *settings.Clinic
+	plan     pipeline.PlanOptions
+	format   string
+	budget   int
+}
+
+// extracted says what a run did.
+type extracted struct {
+	*pipeline.Extracted
+	Built    *pipeline.Built `json:"built"`
+	Requests requests        `json:"requests"`
+}
+
+// extract signs in with what the vault has, extracts, lands and builds. Nobody signs in without an agreement.
+func (a *app) extract(ctx context.Context, j journey, progress pipeline.Progress) (*extracted, error) {
 	out := &extracted{}
-	count := func() {
-		if ledger := source.Ledger(); ledger != nil {
-			out.Requests = countRequests(ledger)
-		}
+	signed, err := a.entry(ctx, j.kept)
+	if err != nil {
+		return out, err
 	}
+	defer signed.credentials.Wipe()
+	staging, err := j.kept.vault.AEAD(ctx, j.kept.options.Clinic, "staging")
+	if err != nil {
+		return out, &pipeline.KeyError{Err: err}
+	}
+	signed.config.Format, signed.config.Progress = j.format, showExtraction(progress)
+	if err := j.kept.record(ctx, audit.RunStarted, "run", nil, audit.Fields{"to": j.plan.Day.String()}); err != nil {
+		return out, err
+	}
+	portal := &orders{config: signed.config, profile: signed.profile}
 	// Files are read as they come out of the portal, so reading has no time of its own to show.
 	shown := func(s pipeline.Step) {
 		if s.Name == "read" {
 			if !s.Ended {
 				return
 			}
-			count()
+			out.Requests = portal.requests()
 			progress(pipeline.Step{Name: "portal", Ended: true, Note: fmt.Sprintf("%d requests sent, %d refused in the browser", out.Requests.Allowed, out.Requests.Refused)})
 		}
 		progress(s)
 	}
-	out.Ingested, err = e.site.Ingest(ctx, source, pipeline.IngestOptions{Source: "portal", Settings: e.settings, Progress: shown})
-	count()
+	out.Extracted, err = j.site.Extract(ctx, pipeline.ExtractOptions{
+		Portal: portal, Credentials: signed.credentials.ID, Account: signed.credentials.Account, Settings: j.settings, Plan: j.plan,
+		Seal: staging, Budget: j.budget, Progress: shown,
+		SigningIn: func(ctx context.Context) error {
+			return j.kept.record(ctx, audit.SignedIn, "portal", nil, audit.Fields{"outcome": "begun", "credentials": signed.credentials.ID})
+		},
+	})
+	out.Requests = portal.requests()
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordingTime)
+	defer cancel()
+	rows := 0
+	for _, f := range out.Files {
+		rows += f.Rows
+	}
+	if noting := j.kept.record(recording, audit.RunEnded, "run", nil, audit.Fields{
+		"id": firstOf(out.Run, "none"), "outcome": outcomeWord(err), "commit": out.Commit, "reports": len(out.Files), "rows": rows,
+	}); err == nil {
+		err = noting
+	}
 	if err != nil {
 		return out, err
 	}
-	out.Built, err = e.site.Build(ctx, pipeline.BuildOptions{Progress: progress})
+	out.Built, err = j.site.Build(ctx, pipeline.BuildOptions{Progress: progress})
 	return out, err
+}
+
+// recordingTime bounds the noting of how a run ended, also after it was interrupted.
+const recordingTime = 10 * time.Second
+
+// outcomeWord is how something ended, for the audit log.
+func outcomeWord(err error) string {
+	var failure *extractors.Failure
+	switch {
+	case err == nil:
+		return "done"
+	case errors.As(err, &failure):
+		return string(failure.Cause)
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	default:
+		return "failed"
+	}
+}
+
+// orders is the clinic's portal as a run orders from it.
+type orders struct {
+	config  jane.Config
+	profile *jane.Profile
+	source  *jane.Portal
+}
+
+// Kinds implements pipeline.Portal.
+func (o *orders) Kinds() []extractors.ReportKind { return o.profile.Kinds() }
+
+// Visit implements pipeline.Portal.
+func (o *orders) Visit(wanted []extractors.Order, w pipeline.Watch) (extractors.Source, error) {
+	config := o.config
+	config.Orders, config.ObservedOn, config.Pause, config.Budget, config.Access = wanted, w.ObservedOn, w.Before, w.Budget, w.Access
+	source, err := jane.New(config)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	o.source = source
+	return source, nil
+}
+
+func (o *orders) requests() requests {
+	if o.source == nil || o.source.Ledger() == nil {
+		return requests{}
+	}
+	return countRequests(o.source.Ledger())
 }
 
 // showExtraction turns the portal's events into the step `portal`.
@@ -109,32 +182,28 @@ func showExtraction(progress pipeline.Progress) func(jane.Event) {
 }
 
 func (a *app) runCommand() *cobra.Command {
-	var from, to, settingsFile, passwordFile, format string
+	var from, to, settingsFile, format string
+	var trailing, budget int
+	var dry bool
 	cmd := &cobra.Command{
-		Use:   "run --lake DIR --clinic NAME --portal-url URL --username NAME [--from DATE --to DATE]",
+		Use:   "run --lake DIR --clinic NAME [--from DATE] [--to DATE]",
 		Short: "sign in to the portal, extract, land and build",
-		Example: `  falloff simclinic serve        # in another terminal: it prints address, account and password
-  falloff run --lake lake --clinic harbour-street --portal-url http://127.0.0.1:8760 --username clerk \
-      --settings clinic.yaml --from 2025-01-01 --to 2025-12-31`,
+		Example: `  falloff connect --lake lake --clinic harbour-street --portal-url https://harbour-street.janeapp.com   # once
+  falloff run --lake lake --clinic harbour-street --settings clinic.yaml --from 2025-01-01             # with its history
+  falloff run --lake lake --clinic harbour-street                                                     # every night`,
 		Args: cobra.NoArgs,
-		Long: `Signs in through a real browser as the clinic's billing clerk, exports the reports of the range, lands them under
-pseudonyms in one commit, and builds the models. The browser can send only what the profile allows; everything else is
-refused before it leaves, and counted.
+		Long: `Signs in through a real browser as the clinic's billing clerk, exports what is due, lands it under pseudonyms in one commit,
+and builds the models. The browser can send only what the profile allows; everything else is refused before it leaves, and
+counted.
 
-The password is asked for on a terminal, or read from standard input, or from --password-file (which only you may read);
-it is never a flag. A sign-in to a clinic's real portal needs an agreement that the clinic's owner accepted on record;
-this version cannot record one yet, so it signs in to portals on this machine only (falloff simclinic serve). For a
-real clinic's data use falloff import.`,
+What is due: the last 90 days, since invoices change for weeks; every older month in which money is open; and of the other
+months the one that was read longest ago. --from reads everything from that day on; --dry-run prints the plan and signs in
+to nothing. A run that was cut short goes on where it stopped.
+
+Account and password come from the vault: falloff connect puts them there, and records the agreement without which nobody
+signs in. Reports are exported as CSV, which is read several times faster than XLSX and says the same.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			url, err := need("portal-url", "https://harbour-street.janeapp.com", a.flags.PortalURL, a.file.PortalURL)
-			if err != nil {
-				return err
-			}
-			username, err := need("username", "falloff-clerk", a.flags.Username, a.file.Username)
-			if err != nil {
-				return err
-			}
 			window, err := givenWindow(from, to)
 			if err != nil {
 				return err
@@ -147,17 +216,25 @@ real clinic's data use falloff import.`,
 			if err != nil {
 				return err
 			}
-			if format != "xlsx" && format != "csv" {
+			switch {
+			case format != "xlsx" && format != "csv":
 				return usagef("--format %q is not known: use xlsx or csv", format)
+			case trailing < 1 || trailing > 3660:
+				return usagef("--trailing %d: give a number of days from 1 to 3660", trailing)
 			}
-			if err := signInAllowed(url); err != nil {
-				return err
-			}
-			password, err := a.password(ctx, passwordFile)
+			kept, err := a.keep(ctx, options, nil)
 			if err != nil {
 				return err
 			}
-			site, err := pipeline.OpenSite(ctx, options)
+			if !dry {
+				// Whoever may not sign in makes no lake.
+				signed, err := a.entry(ctx, kept)
+				if err != nil {
+					return err
+				}
+				signed.credentials.Wipe()
+			}
+			site, err := pipeline.OpenSite(ctx, kept.options)
 			if err != nil {
 				return err
 			}
@@ -165,10 +242,12 @@ real clinic's data use falloff import.`,
 			if window, err = a.usualWindow(ctx, window, site, clinic); err != nil {
 				return err
 			}
+			plan := pipeline.PlanOptions{Day: window.To, From: window.From, Trailing: trailing}
+			if dry {
+				return a.printPlan(ctx, site, plan)
+			}
 			progress, stop := a.progress()
-			out, err := a.extract(ctx, extraction{site: site, settings: clinic, portal: jane.Config{
-				BaseURL: url, Account: jane.NewCredentials(username, password), Window: window, Format: format,
-			}}, progress)
+			out, err := a.extract(ctx, journey{kept: kept, site: site, settings: clinic, plan: plan, format: format, budget: budget}, progress)
 			stop()
 			a.tellRefused(out)
 			if err != nil {
@@ -182,33 +261,35 @@ real clinic's data use falloff import.`,
 	}
 	a.lakeFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&a.flags.PortalURL, "portal-url", "", "the portal's `address`: https://<clinic>.janeapp.com, or loopback")
-	flags.StringVar(&a.flags.Username, "username", "", "the clerk's account `name`")
-	flags.StringVar(&passwordFile, "password-file", "", "`file` with the password, mode 0600")
 	flags.StringVar(&settingsFile, "settings", "", "clinic.yaml `file` (default: the one in the lake)")
-	flags.StringVar(&from, "from", "", "first `date` to read (default: 90 days before --to)")
-	flags.StringVar(&to, "to", "", "last `date` to read, whose end the reports show (default: yesterday)")
-	flags.StringVar(&format, "format", "xlsx", "`form` to export: xlsx or csv")
+	flags.StringVar(&from, "from", "", "first `date` to read (default: what is due)")
+	flags.StringVar(&to, "to", "", "last `date` to read, whose end the reports show (default: the clinic's yesterday)")
+	flags.StringVar(&format, "format", "csv", "`form` to export: csv or xlsx")
+	flags.IntVar(&trailing, "trailing", pipeline.TrailingDays, "how many `days` are read again every time")
+	flags.IntVar(&budget, "budget", pipeline.DefaultBudget, "how many `requests` a day the portal is asked at most; -1 for any number")
+	flags.BoolVar(&dry, "dry-run", false, "print what would be exported, and why; sign in to nothing")
 	return cmd
 }
 
-// signInAllowed refuses a wrong address, and a real portal: the agreement that must come first cannot be recorded yet.
-func signInAllowed(url string) error {
-	origin, err := jane.ParseAddress(url)
+// printPlan prints what a run would export.
+func (a *app) printPlan(ctx context.Context, site *pipeline.Site, options pipeline.PlanOptions) error {
+	profile, err := jane.DefaultProfile()
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
-	if strings.HasPrefix(origin, "https://") && strings.HasSuffix(origin, ".janeapp.com") {
-		return &extractors.Failure{
-			Cause: extractors.AgreementMissing, Doing: "signing in to " + origin,
-			Hint: "This version cannot record the agreement that must come before a sign-in; export the reports by hand and use falloff import",
-		}
+	plan, err := site.Plan(ctx, profile.Kinds(), options)
+	if err != nil {
+		return err
 	}
-	return nil
+	if a.json {
+		return json.NewEncoder(a.stdout).Encode(struct {
+			pipeline.Plan
+			Requests int `json:"requests_about"`
+		}{plan, plan.Requests()})
+	}
+	_, err = fmt.Fprint(a.stdout, plan)
+	return err
 }
-
-// trailingDays is how much of the recent past a run reads when it is not told: invoices change for weeks.
-const trailingDays = 90
 
 // givenWindow is the range as far as the flags say it.
 func givenWindow(from, to string) (extractors.Window, error) {
@@ -243,10 +324,7 @@ func (a *app) usualWindow(ctx context.Context, w extractors.Window, site *pipeli
 		}
 		w.To = civil.DateOf(a.now().In(zone)).AddDays(-1)
 	}
-	if !w.From.IsValid() {
-		w.From = w.To.AddDays(-trailingDays)
-	}
-	if w.To.Before(w.From) {
+	if w.From.IsValid() && w.To.Before(w.From) {
 		return w, usagef("--from %s is after the clinic's yesterday, %s: give --to as well", w.From, w.To)
 	}
 	return w, nil
@@ -266,41 +344,6 @@ func readSettings(path string) (*settings.Clinic, error) {
 		return nil, &pipeline.RefusedError{Err: err}
 	}
 	return &clinic, nil
-}
-
-// password reads the portal's password from a file, a terminal, or standard input.
-func (a *app) password(ctx context.Context, path string) (string, error) {
-	var text []byte
-	var err error
-	stdin, isFile := a.stdin.(*os.File)
-	switch {
-	case path != "":
-		st, statErr := os.Stat(path)
-		if statErr != nil {
-			return "", usagef("reading the password: %v", statErr)
-		}
-		if st.Mode().Perm()&0o077 != 0 {
-			return "", usagef("the password file %s can be read by others (mode %04o): run chmod 600 on it", path, st.Mode().Perm())
-		}
-		text, err = os.ReadFile(path)
-	case isFile && term.IsTerminal(int(stdin.Fd())):
-		_, _ = fmt.Fprint(a.stderr, "Password: ")
-		text, err = readHidden(ctx, int(stdin.Fd()))
-		_, _ = fmt.Fprintln(a.stderr)
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-	default:
-		text, err = io.ReadAll(io.LimitReader(a.stdin, 4096))
-	}
-	if err != nil {
-		return "", usagef("reading the password: %v", err)
-	}
-	password := strings.TrimRight(string(text), "\r\n")
-	if password == "" {
-		return "", usagef("no password: type it when asked, pipe it in, or name a file with --password-file")
-	}
-	return password, nil
 }
 
 // readHidden reads a line from a terminal that does not show it, and stops waiting when the context ends: by Ctrl-C,
@@ -329,11 +372,7 @@ func readHidden(ctx context.Context, terminal int) ([]byte, error) {
 
 // tellKey says, once a lake, where the key lies and what that protects.
 func (a *app) tellKey(site *pipeline.Site) {
-	if site.KeyMade {
-		a.tellf("A key was made for clinic %s. It lies in the lake, sealed by this machine's key %s:\n"+
-			"whoever gets the lake alone learns no identity from it; whoever is you, or root, on this machine can.\n"+
-			"Keep a copy of the machine key apart from the lake: without it new data cannot join the old.", site.Clinic.ID(), site.KeyFile)
-	}
+	a.tellOrigin(site)
 }
 
 // tellRefused names what the browser was kept from sending.

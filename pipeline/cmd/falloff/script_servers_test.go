@@ -81,6 +81,7 @@ func (s *stage) start(ts *testscript.TestScript) {
 	ts.Setenv("PORTAL", url)
 	ts.Setenv("USERNAME", clerk.Username)
 	ts.Check(os.WriteFile(ts.MkAbs("password.txt"), []byte(clerk.Password+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("credentials.txt"), []byte(clerk.Username+"\n"+clerk.Password+"\n\n"), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("clinic.yaml"), s.clinic.SettingsYAML(), 0o600))
 }
 

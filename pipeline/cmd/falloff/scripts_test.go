@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Setenv("HOME", home)
 			env.Setenv("PRIVATELY", private)
+			env.Setenv("FALLOFF_ACTOR", "Tess Tester")
 			if chromium := os.Getenv(browser.EnvExecutable); chromium != "" {
 				env.Setenv(browser.EnvExecutable, chromium)
 			}

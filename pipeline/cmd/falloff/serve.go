@@ -55,7 +55,7 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 				if err != nil {
 					return err
 				}
-				tokenFile = filepath.Join(filepath.Dir(places.KeyFile), "server.token")
+				tokenFile = filepath.Join(filepath.Dir(places.Vault), "server.token")
 			}
 			token, err := serverToken(tokenFile)
 			if err != nil {
@@ -133,10 +133,7 @@ func (a *app) servedSite(ctx context.Context) (pipeline.SiteOptions, error) {
 		}
 		return o, err
 	}
-	at, err := a.lakeAddress()
-	return pipeline.SiteOptions{
-		Lake: at, ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
-	}, err
+	return a.lakeOptions()
 }
 
 // servable names the clinics that can be served, and tells of those that can't. It is an error when there are some and

@@ -44,8 +44,15 @@ func (a *app) printStatus(s *pipeline.Status) error {
 			built += "; newer data has landed since: run falloff build"
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "clinic    %s\nlake      %s\ncommit    %d, made %s\nreports   show %s\nmodels    %s\n\n",
-		s.Clinic, s.Lake, s.Commit, s.CommittedAt.Format("2006-01-02 15:04 MST"), orDash(s.AsOf), built)
+	state := string(s.State)
+	if s.Todo != "" {
+		state += ": " + s.Todo
+	}
+	if s.Running != nil {
+		state = fmt.Sprintf("running since %s, process %d on %s", s.Running.Since.Format("2006-01-02 15:04 MST"), s.Running.PID, s.Running.Host)
+	}
+	_, err := fmt.Fprintf(a.stdout, "clinic    %s\nlake      %s\nstate     %s\ncommit    %d, made %s\nreports   show %s\nmodels    %s\n\n",
+		s.Clinic, s.Lake, state, s.Commit, s.CommittedAt.Format("2006-01-02 15:04 MST"), orDash(s.AsOf), built)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,11 @@ const signOut = async () => {
   location.hash = '#login';
 };
 
-const link = (hash, text) => {
+const sees = (part) => boot.sees.includes(part);
+
+const link = (hash, text, part) => {
   const here = location.hash === hash || (hash !== '#schedule' && location.hash.startsWith(hash.split('/')[0]));
-  return h('a', {href: hash, 'aria-current': here ? 'page' : undefined}, text);
+  return h('a', {href: hash, 'data-nav': part, 'aria-current': here ? 'page' : undefined}, text);
 };
 
 const topBar = () => {
@@ -43,8 +45,11 @@ const topBar = () => {
   return h('header', {class: 'top'},
     h('span', {class: 'brand'}, h('span', {class: 'mark', 'aria-hidden': 'true'}), boot.clinic),
     h('nav', {'aria-label': 'Main'},
-      link('#schedule', 'Schedule'), link('#patients/list', 'Patients'),
-      link('#billing/claims/search', 'Billing'), link('#reports', 'Reports')),
+      link('#schedule', 'Schedule'),
+      sees('patients') && link('#patients/list', 'Patients', 'patients'),
+      sees('charts') && link('#chart_entries', 'Charts', 'charts'),
+      sees('shifts') && link('#shifts', 'Shifts', 'shifts'),
+      sees('billing') && link('#billing/claims/search', 'Billing', 'billing'), link('#reports', 'Reports')),
     h('span', {class: 'menu'}, button, items));
 };
 

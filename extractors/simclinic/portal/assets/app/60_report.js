@@ -65,7 +65,7 @@ const reportScreen = (slug) => {
   document.title = known.title;
   const messages = h('div', {class: 'messages'});
   const say = (text) => messages.replaceChildren(alertText(text));
-  const range = rangePicker();
+  const range = rangePicker(known.as_of);
   const place = choice('location', 'Location', 'All locations');
   const staff = choice('staff', 'Staff', 'All staff');
   const outcome = h('div', {class: 'outcome'});
@@ -98,6 +98,7 @@ const reportScreen = (slug) => {
   const run = async (stands, page, fresh, cached) => {
     const answer = await call('GET', `${pathOf(slug)}?page=${page}${fresh ? '&fresh=1' : ''}`);
     if (!stands()) return;
+    misbehave(answer);
     const again = (number) => () => attempt((still) => run(still, number, false, answer.cached || cached));
     const turn = (role, text, number, possible) =>
       h('button', {type: 'button', 'data-role': role, disabled: !possible, onclick: again(number)}, text);

@@ -1,0 +1,160 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/falloff-analytics/falloff/warehouse/lake"
+)
+
+// Action is what was done.
+type Action string
+
+// The actions.
+const (
+	AgreementAccepted    Action = "agreement.accepted"
+	CredentialsSet       Action = "credentials.set"
+	CredentialsShown     Action = "credentials.shown"
+	CredentialsForgotten Action = "credentials.forgotten"
+	VaultRotated         Action = "vault.rotated"
+	RekeyStarted         Action = "rekey.started"
+	RekeyEnded           Action = "rekey.ended"
+	ClinicConnected      Action = "clinic.connected"
+	PreflightRun         Action = "preflight.run"
+	RunStarted           Action = "run.started"
+	RunEnded             Action = "run.ended"
+	SignedIn             Action = "portal.signed_in"
+	Paused               Action = "extraction.paused"
+	Resumed              Action = "extraction.resumed"
+	IdentityModeChanged  Action = "identity_mode.changed"
+	Reconciled           Action = "access.reconciled"
+)
+
+// Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
+type Fields map[string]any
+
+// sort is what a field may hold.
+type sort int
+
+const (
+	flag   sort = iota // true or false
+	count              // a whole number
+	word               // a name out of a list, a version, a date, an id or a hash: no space, so no sentence and no person's name
+	portal             // a portal's address: scheme, host, port
+)
+
+// allowed lists, for each action, the fields that a record of it may have. Whoever adds one asks first whether a password or
+// a patient could ever stand in it.
+var allowed = map[Action]map[string]sort{
+	AgreementAccepted:    {"version": word, "text_sha256": word, "record_sha256": word, "number": count},
+	CredentialsSet:       {"id": word, "address": portal, "second_factor": flag, "account_changed": flag, "password_changed": flag},
+	CredentialsShown:     {},
+	CredentialsForgotten: {"id": word},
+	VaultRotated:         {"sealed_by": word, "old_keys_dropped": flag},
+	RekeyStarted:         {"version": count},
+	RekeyEnded:           {"version": count, "commit": count, "pseudonyms": count},
+	ClinicConnected:      {"address": portal},
+	PreflightRun:         {"outcome": word, "checks": count, "failed": count},
+	RunStarted:           {"id": word, "from": word, "to": word},
+	RunEnded:             {"id": word, "outcome": word, "commit": count, "reports": count, "rows": count},
+	SignedIn:             {"outcome": word, "credentials": word},
+	Paused:               {"reason": word},
+	Resumed:              {"reason": word},
+	IdentityModeChanged:  {"mode": word, "objects_erased": count},
+	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
+}
+
+var (
+	wordText   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,99}$`)
+	portalText = regexp.MustCompile(`^https?://[a-z0-9.-]{1,100}(:[0-9]{1,5})?$`)
+	entityText = regexp.MustCompile(`^[a-z0-9][a-z0-9_./-]{0,99}$`)
+	whereText  = regexp.MustCompile(`^[a-z0-9.:%-]{1,64}$`)
+)
+
+// fits says whether a value is of the sort, in the form in which it is written and in the one in which it is read.
+func (s sort) fits(value any) bool {
+	text, isText := value.(string)
+	switch s {
+	case flag:
+		_, ok := value.(bool)
+		return ok
+	case count:
+		switch n := value.(type) {
+		case int:
+			return n >= 0
+		case int64:
+			return n >= 0
+		case float64:
+			return n >= 0 && n == float64(int64(n))
+		}
+		return false
+	case word:
+		return isText && wordText.MatchString(text)
+	case portal:
+		return isText && portalText.MatchString(text)
+	}
+	return false
+}
+
+// check refuses what a record must not hold. Errors repeat no value.
+func (e Entry) check() error {
+	fields, known := allowed[e.Action]
+	if !known {
+		return errors.New("it is not an action that may be recorded")
+	}
+	if err := CheckPerson(e.Person); err != nil {
+		return err
+	}
+	if e.Clinic != "" {
+		if _, err := lake.ParseClinicID(e.Clinic); err != nil {
+			return errors.New("the clinic is not a clinic's id")
+		}
+	}
+	if e.Entity != "" && !entityText.MatchString(e.Entity) {
+		return errors.New("the entity is not a name")
+	}
+	if e.Address != "" && !whereText.MatchString(e.Address) {
+		return errors.New("the address is none")
+	}
+	for _, side := range []Fields{e.Before, e.After} {
+		for _, name := range slices.Sorted(maps.Keys(side)) {
+			sort, ok := fields[name]
+			if !ok {
+				return fmt.Errorf("a record of it has no field %q", name)
+			}
+			if !sort.fits(side[name]) {
+				return fmt.Errorf("the field %q holds what must not be recorded", name)
+			}
+		}
+	}
+	return nil
+}
+
+// ServicePrefix begins the names of jobs that nobody watches.
+const ServicePrefix = "service/"
+
+// shared are names behind which anybody may be.
+var shared = []string{
+	"root", "admin", "administrator", "user", "guest", "nobody", "daemon", "system", "falloff", "service", "clinic", "staff",
+	"everyone", "anonymous", "unknown", "test", "shared", "me",
+}
+
+// CheckPerson says why a name cannot stand for one person in the log: it is empty, not one line of text, or one that
+// several people share.
+func CheckPerson(name string) error {
+	bare := strings.TrimPrefix(name, ServicePrefix)
+	switch {
+	case strings.TrimSpace(bare) == "":
+		return errors.New("nobody is named who does it: say who you are with --as NAME, or in FALLOFF_ACTOR")
+	case name != strings.TrimSpace(name) || len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("the name of who does it is not a line of at most 100 letters: say it with --as NAME, or in FALLOFF_ACTOR")
+	case name == bare && slices.Contains(shared, strings.ToLower(name)):
+		return fmt.Errorf("%q is nobody's name, and the log names people: say who you are with --as NAME, or in FALLOFF_ACTOR", name)
+	}
+	return nil
+}

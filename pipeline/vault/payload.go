@@ -1,0 +1,70 @@
+package vault
+
+import (
+	"time"
+
+	"github.com/falloff-analytics/falloff/transforms/secret"
+)
+
+// payload is what the vault holds, while it is open. It is never printed, and wiped after each use. Secrets are byte slices
+// in it, which can be wiped, and not strings, which cannot.
+type payload struct {
+	Clinics map[string]*clinicSecrets `json:"clinics,omitempty"`
+	// Tips are the newest audit records that were seen, by lake: what is cut off the end of a log shows by them.
+	Tips map[string]Tip `json:"audit_tips,omitempty"`
+}
+
+// clinicSecrets is what is kept of one clinic.
+type clinicSecrets struct {
+	// Keys is the chain of keys, the first one first. Live is how many of them are in use; one more may be prepared by a
+	// rekey that has not ended.
+	Keys [][]byte `json:"pseudonym_keys,omitempty"`
+	Live int      `json:"live_keys,omitempty"`
+	// Data is a Tink keyset.
+	Data        []byte             `json:"data_keyset,omitempty"`
+	Identities  []byte             `json:"identities_key,omitempty"`
+	Credentials *storedCredentials `json:"credentials,omitempty"`
+}
+
+type storedCredentials struct {
+	ID       string    `json:"id"`
+	SetAt    time.Time `json:"set_at"`
+	Address  string    `json:"address"`
+	Account  []byte    `json:"account"`
+	Password []byte    `json:"password"`
+	TOTP     []byte    `json:"totp,omitempty"`
+}
+
+// clinic is what is kept of a clinic, made where there is nothing.
+func (p *payload) clinic(id string) *clinicSecrets {
+	if p.Clinics == nil {
+		p.Clinics = map[string]*clinicSecrets{}
+	}
+	if p.Clinics[id] == nil {
+		p.Clinics[id] = &clinicSecrets{}
+	}
+	return p.Clinics[id]
+}
+
+func (p *payload) wipe() {
+	if p == nil {
+		return
+	}
+	for _, c := range p.Clinics {
+		for _, k := range c.Keys {
+			secret.Wipe(k)
+		}
+		secret.Wipe(c.Data)
+		secret.Wipe(c.Identities)
+		c.Credentials.wipe()
+	}
+}
+
+func (c *storedCredentials) wipe() {
+	if c == nil {
+		return
+	}
+	secret.Wipe(c.Account)
+	secret.Wipe(c.Password)
+	secret.Wipe(c.TOTP)
+}
