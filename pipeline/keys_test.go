@@ -208,8 +208,7 @@ func TestNoKeyIsMadeBesideALake(t *testing.T) {
 	}
 	land(t, site, smallReports(t))
 	_, err = pipeline.OpenSiteOn(ctx, store, pipeline.SiteOptions{Clinic: "c", ConfigDir: config})
-	var keyError *pipeline.KeyError
-	if !errors.As(err, &keyError) {
+	if _, ok := errors.AsType[*pipeline.KeyError](err); !ok {
 		t.Errorf("without its check: %v", err)
 	}
 	if names := keyObjects(t, store, "c"); len(names) > 0 {

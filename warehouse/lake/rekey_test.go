@@ -21,8 +21,6 @@ func rewriteClinic(t *testing.T, store lake.Store, keyVersion int) *lake.Clinic 
 	return c
 }
 
-func text(s string) *string { return &s }
-
 // landed is a clinic with a group booking, a booking, an insurer's line, and a claim that came and went.
 func landed(t *testing.T, store lake.Store) *lake.Commit {
 	t.Helper()
@@ -44,7 +42,7 @@ func landed(t *testing.T, store lake.Store) *lake.Commit {
 				return err
 			}
 			if _, err = lake.Upsert(ctx, tx, lake.InvoiceLines, lake.Batch[contract.InvoiceLine]{Rows: []contract.InvoiceLine{
-				{InvoiceNumber: "1C", Patient: "ann", PayerID: text("sun"), TotalCents: 5000, PurchaseDate: day(1), ObservedOn: day(5)},
+				{InvoiceNumber: "1C", Patient: "ann", PayerID: new("sun"), TotalCents: 5000, PurchaseDate: day(1), ObservedOn: day(5)},
 				{InvoiceNumber: "1P", Patient: "ann", TotalCents: 100, PurchaseDate: day(1), ObservedOn: day(5)},
 			}}); err != nil {
 				return err
