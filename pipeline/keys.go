@@ -206,8 +206,8 @@ func moveEarlierKey(ctx context.Context, v *vault.Vault, clinic *lake.Clinic) (i
 	if err := putCheck(ctx, v, clinic, keys); err != nil {
 		return identity.Keys{}, err
 	}
-	if err := clinic.DeleteKey(ctx, earlierKey); err != nil {
-		return identity.Keys{}, storage("removing the clinic's key from the lake, now that the vault has it", err)
+	if err := v.RemoveEarlierCopy(id); err != nil {
+		return identity.Keys{}, keyed(err)
 	}
-	return keys, keyed(v.RemoveEarlierCopy(id))
+	return keys, storage("removing the clinic's key from the lake, now that the vault has it", clinic.DeleteKey(ctx, earlierKey))
 }

@@ -58,7 +58,7 @@ func (s *Site) Rekey(ctx context.Context, progress Progress) (*Rekeyed, error) {
 			return lake.ErrUnchanged
 		}
 		next := &successor{keys: keys, next: map[string]string{}, origin: map[string]string{}}
-		done, err := lake.RewriteTexts(ctx, tx, lake.Tables(), next.changes(), keys.Version)
+		done, err := lake.RewriteTexts(ctx, tx, lake.Tables(), next.changes())
 		if err != nil {
 			return err
 		}
@@ -101,12 +101,20 @@ type successor struct {
 	origin map[string]string
 }
 
-func (s *successor) changes() map[string]lake.TextChange {
-	out := map[string]lake.TextChange{}
+func (s *successor) changes() lake.TextChanges {
+	out := lake.TextChanges{Columns: map[string]func(string) (string, error){}, Others: noPseudonym, KeyVersion: s.keys.Version}
 	for column, kind := range pseudonymKinds {
-		out[column] = func(text string) (string, error) { return s.after(kind, text) }
+		out.Columns[column] = func(text string) (string, error) { return s.after(kind, text) }
 	}
 	return out
+}
+
+// noPseudonym refuses a pseudonym in a column of which nobody has said whose they are: it would be left as it is.
+func noPseudonym(_, text string) error {
+	if text[0] == 'p' && identity.VersionOf(text) > 0 {
+		return errors.New("it holds a pseudonym, and this program does not know of whom: use a newer falloff")
+	}
+	return nil
 }
 
 func (s *successor) after(kind identity.Kind, text string) (string, error) {

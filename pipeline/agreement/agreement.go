@@ -9,6 +9,7 @@ package agreement
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	_ "embed" // the text
 	"encoding/hex"
@@ -71,7 +72,9 @@ type Acceptance struct {
 	Clinic  string `json:"clinic"`
 	Version int    `json:"version"`
 	// Number counts the acceptances of this version by this clinic from 1.
-	Number     int       `json:"number"`
+	Number int `json:"number"`
+	// ID is random: it tells an acceptance whose request failed without an answer from another of the same words.
+	ID         string    `json:"id"`
 	AcceptedAt time.Time `json:"accepted_at"`
 	Signer     Signer    `json:"signer"`
 	// RecordedBy is who was at the keyboard, as in the audit log.
@@ -120,7 +123,7 @@ func Accept(ctx context.Context, store lake.Store, log *audit.Log, clinic lake.C
 	if err != nil {
 		return fail(err)
 	}
-	a := Acceptance{Clinic: string(clinic), Version: version, Number: 1, AcceptedAt: at.UTC().Round(time.Second), Signer: signer,
+	a := Acceptance{Clinic: string(clinic), Version: version, Number: 1, ID: rand.Text(), AcceptedAt: at.UTC().Round(time.Second), Signer: signer,
 		RecordedBy: by.Person, TextSHA256: textHash, Text: current}
 	for _, e := range earlier {
 		if e.Version == version {

@@ -105,8 +105,7 @@ func (l *Log) Append(ctx context.Context, e Entry) (Record, error) {
 	}
 	for {
 		// Without the part that JSON would not give back.
-		r := Record{Number: tip.Number + 1, At: l.now().UTC().Round(time.Microsecond), Entry: e, Previous: tip.Hash}
-		body, err := r.seal()
+		r, body, err := Record{Number: tip.Number + 1, At: l.now().UTC().Round(time.Microsecond), Entry: e, Previous: tip.Hash}.seal()
 		if err != nil {
 			return Record{}, fmt.Errorf("recording %s: %w", e.Action, err)
 		}
@@ -174,22 +173,21 @@ func (l *Log) get(ctx context.Context, number int64) (Record, error) {
 	return r, nil
 }
 
-// seal fills in the hash and gives the stored form.
-func (r *Record) seal() ([]byte, error) {
+// seal gives the record with its hash, and its stored form.
+func (r Record) seal() (Record, []byte, error) {
 	r.Hash = ""
 	body, err := json.Marshal(r)
 	if err != nil {
-		return nil, err
+		return r, nil, err
 	}
 	sum := sha256.Sum256(body)
 	r.Hash = hex.EncodeToString(sum[:])
 	body, err = json.Marshal(r)
-	return append(body, '\n'), err
+	return r, append(body, '\n'), err
 }
 
 // intact says whether stored bytes are exactly those that Append wrote for this record.
 func (r Record) intact(stored []byte) bool {
-	hash := r.Hash
-	body, err := r.seal()
-	return err == nil && r.Hash == hash && bytes.Equal(body, stored)
+	sealed, body, err := r.seal()
+	return err == nil && sealed.Hash == r.Hash && bytes.Equal(body, stored)
 }

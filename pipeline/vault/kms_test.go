@@ -62,7 +62,7 @@ func (s *kmsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"__type": kind, "message": kind})
 	}
 	var in struct {
-		KeyID             string `json:"KeyId"`
+		KeyID             string `json:"KeyId"` //nolint:tagliatelle // AWS's name
 		Plaintext         []byte
 		CiphertextBlob    []byte
 		EncryptionContext map[string]string

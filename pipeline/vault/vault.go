@@ -360,8 +360,8 @@ func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
 	}
 	p.wipe()
 	// The new passphrase is asked for before others are locked out.
-	fresh := &file{}
-	if fresh, err = readFile(v.paths.Vault); err != nil {
+	fresh, err := readFile(v.paths.Vault)
+	if err != nil {
 		return err
 	}
 	before, beforeWrapping := v.master, v.wrapping

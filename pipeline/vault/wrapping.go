@@ -27,7 +27,7 @@ const (
 	ByKMS        Kind = "aws_kms"
 )
 
-// In words, for messages.
+// String is the kind in words, for messages.
 func (k Kind) String() string {
 	switch k {
 	case ByKeyFile:
@@ -129,7 +129,8 @@ func (u Unlock) wrap(ctx context.Context, vault string, master secret.Bytes, pat
 		if n := len([]rune(passphrase.Text())); n < MinPassphrase {
 			return w, fmt.Errorf("a passphrase of %d characters is too easy to guess by machine: use %d or more, such as five random words", n, MinPassphrase)
 		}
-		return w, w.sealUnder(vault, master, w.passphraseKey(passphrase))
+		w.Body, err = w.sealUnder(vault, master, w.passphraseKey(passphrase))
+		return w, err
 	case ByKeyFile:
 		machine, err := makeMachineKey(paths.KeyFile, random)
 		if err != nil {
@@ -140,7 +141,8 @@ func (u Unlock) wrap(ctx context.Context, vault string, master secret.Bytes, pat
 		if err != nil {
 			return w, err
 		}
-		return w, w.sealUnder(vault, master, key)
+		w.Body, err = w.sealUnder(vault, master, key)
+		return w, err
 	case ByKMS:
 		return u.wrapByKMS(ctx, vault, master, w)
 	default:
@@ -224,12 +226,13 @@ func (w wrapping) machineKey(machine identity.Secret) (secret.Bytes, error) {
 }
 
 // sealUnder wraps the master key under another, and wipes that.
-func (w *wrapping) sealUnder(vault string, master, key secret.Bytes) error {
+func (w wrapping) sealUnder(vault string, master, key secret.Bytes) (body []byte, err error) {
 	defer key.Wipe()
-	return withCipher(key, func(c *subtle.AESGCM) (err error) {
-		master.Borrow(func(content []byte) { w.Body, err = c.Encrypt(content, w.associated(vault)) })
+	err = withCipher(key, func(c *subtle.AESGCM) (err error) {
+		master.Borrow(func(content []byte) { body, err = c.Encrypt(content, w.associated(vault)) })
 		return err
 	})
+	return body, err
 }
 
 func (w wrapping) openUnder(vault string, key secret.Bytes) (master secret.Bytes, err error) {

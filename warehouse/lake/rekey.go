@@ -38,11 +38,18 @@ func (c *Clinic) DeleteKey(ctx context.Context, name string) error {
 type AnyTable interface {
 	// Name is the dataset's name.
 	Name() string
-	rewrite(ctx context.Context, tx *Tx, changes map[string]TextChange) (Rewritten, error)
+	rewrite(ctx context.Context, tx *Tx, changes TextChanges) (Rewritten, error)
 }
 
-// TextChange gives what to put in the place of a text.
-type TextChange func(text string) (string, error)
+// TextChanges say what to do with the texts of rows.
+type TextChanges struct {
+	// Columns gives, by column, what to put in the place of a text. Empty and missing texts are passed over.
+	Columns map[string]func(text string) (string, error)
+	// Others looks at every text of every other column, and refuses one that should have been changed.
+	Others func(column, text string) error
+	// KeyVersion is the version of the keys that all pseudonyms are of afterwards.
+	KeyVersion int
+}
 
 // Rewritten says what a rewrite did to one dataset.
 type Rewritten struct {
@@ -56,17 +63,17 @@ func Tables() []AnyTable {
 	return []AnyTable{Appointments, InvoiceLines, Claims, Policies, Shifts, Insurers}
 }
 
-// RewriteTexts changes texts of every row of every dataset, by column. Columns that a dataset lacks are passed over in it, and
-// so are empty cells. Rows keep their day and their observation; how many there are, and what the money adds up to, is
-// compared before and after, and a change that makes one thing of two is refused.
+// RewriteTexts changes texts of every row of every dataset, by column. Columns that a dataset lacks are passed over in it. Rows
+// keep their day and their observation; how many there are, and what the money adds up to, is compared before and after,
+// what was written is read back, and a change that makes one thing of two is refused.
 //
-// The marts are dropped: they hold the old texts. The commit in the making says that its pseudonyms are of the version
-// given; a writer that was opened with another is kept from following it.
+// The marts are dropped: they hold the old texts. The commit in the making says of which version its pseudonyms are; a writer
+// that was opened with another is kept from following it.
 //
 // BUG(lake): what is remembered of removed units is a digest of their key, which cannot be changed. Where a changed column is
 // part of the key, what was removed is forgotten: an older file that still has such a row, and is imported after this, can
 // bring it back where no complete report of a later day covers it.
-func RewriteTexts(ctx context.Context, tx *Tx, tables []AnyTable, changes map[string]TextChange, keyVersion int) (map[string]Rewritten, error) {
+func RewriteTexts(ctx context.Context, tx *Tx, tables []AnyTable, changes TextChanges) (map[string]Rewritten, error) {
 	out := map[string]Rewritten{}
 	for _, table := range tables {
 		if _, found := tx.next.Datasets[table.Name()]; !found {
@@ -84,34 +91,19 @@ func RewriteTexts(ctx context.Context, tx *Tx, tables []AnyTable, changes map[st
 		}
 	}
 	tx.next.Marts, tx.next.Checks = nil, nil
-	tx.next.KeyVersion = keyVersion
+	tx.next.KeyVersion = changes.KeyVersion
 	return out, nil
 }
 
-// texts are the columns of text that are to be changed, by index.
-func (t Table[T]) texts(changes map[string]TextChange) []int {
-	var out []int
-	for i, c := range t.columns {
-		if c.kind == reflect.String && changes[c.name] != nil {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func (t Table[T]) rewrite(ctx context.Context, tx *Tx, changes map[string]TextChange) (Rewritten, error) {
+func (t Table[T]) rewrite(ctx context.Context, tx *Tx, changes TextChanges) (Rewritten, error) {
 	was := tx.next.Datasets[t.name]
-	texts := t.texts(changes)
-	if len(texts) == 0 {
-		return Rewritten{Rows: was.Rows()}, nil
-	}
 	next := Dataset{Objects: slices.Clone(was.Objects), Removed: was.Removed, Covers: was.Covers}
 	var rows atomic.Int64
 	group, work := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, o := range was.Objects {
 		group.Go(func() error {
-			changed, err := t.rewriteObject(work, tx, o, texts, changes)
+			changed, err := t.rewriteObject(work, tx, o, changes)
 			next.Objects[i] = changed
 			rows.Add(changed.Rows)
 			return err
@@ -121,7 +113,7 @@ func (t Table[T]) rewrite(ctx context.Context, tx *Tx, changes map[string]TextCh
 		return Rewritten{}, err
 	}
 	out := Rewritten{Rows: rows.Load()}
-	keyed := slices.ContainsFunc(texts, func(i int) bool { return slices.Contains(t.light, i) })
+	keyed := slices.ContainsFunc(t.light, func(i int) bool { return changes.Columns[t.columns[i].name] != nil })
 	if keyed && was.Removed != nil {
 		out.Forgotten, next.Removed = was.Removed.Rows, nil
 	}
@@ -130,35 +122,19 @@ func (t Table[T]) rewrite(ctx context.Context, tx *Tx, changes map[string]TextCh
 }
 
 // rewriteObject stores one month with its texts changed, and reads it back.
-func (t Table[T]) rewriteObject(ctx context.Context, tx *Tx, o Object, texts []int, changes map[string]TextChange) (Object, error) {
+func (t Table[T]) rewriteObject(ctx context.Context, tx *Tx, o Object, changes TextChanges) (Object, error) {
 	rows, err := t.load(ctx, tx.clinic, o)
 	if err != nil {
 		return Object{}, err
 	}
 	before := len(keysOf(rows))
 	for r := range rows {
-		row := reflect.ValueOf(&rows[r]).Elem()
-		for _, i := range texts {
-			cell := row.Field(t.columns[i].field)
-			if t.columns[i].optional {
-				if cell.IsNil() {
-					continue
-				}
-				cell = cell.Elem()
-			}
-			if cell.Len() == 0 {
-				continue
-			}
-			text, err := changes[t.columns[i].name](cell.String())
-			if err != nil {
-				return Object{}, fmt.Errorf("column %s of a row: %w", t.columns[i].name, err)
-			}
-			if t.columns[i].optional { // rows may share what they point at
-				row.Field(t.columns[i].field).Set(reflect.ValueOf(&text))
-				continue
-			}
-			cell.SetString(text)
+		if err := t.changeTexts(reflect.ValueOf(&rows[r]).Elem(), changes); err != nil {
+			return Object{}, err
 		}
+	}
+	if bookings, ok := any(rows).([]contract.Appointment); ok {
+		contract.NumberSeats(bookings)
 	}
 	if after := len(keysOf(rows)); after != before {
 		return Object{}, fmt.Errorf("object %s had %d different rows, and would have %d", o.Path, before, after)
@@ -184,6 +160,42 @@ func (t Table[T]) rewriteObject(ctx context.Context, tx *Tx, o Object, texts []i
 		err = fmt.Errorf("object %s: %w: it does not hold what was written", changed.Path, ErrDamaged)
 	}
 	return changed, err
+}
+
+// changeTexts changes the texts of one row.
+func (t Table[T]) changeTexts(row reflect.Value, changes TextChanges) error {
+	for _, c := range t.columns {
+		if c.kind != reflect.String {
+			continue
+		}
+		cell := row.Field(c.field)
+		if c.optional {
+			if cell.IsNil() {
+				continue
+			}
+			cell = cell.Elem()
+		}
+		was := cell.String()
+		change := changes.Columns[c.name]
+		switch {
+		case was == "":
+		case change == nil:
+			if err := changes.Others(c.name, was); err != nil {
+				return fmt.Errorf("column %s of a row: %w", c.name, err)
+			}
+		default:
+			text, err := change(was)
+			if err != nil {
+				return fmt.Errorf("column %s of a row: %w", c.name, err)
+			}
+			if c.optional { // rows may share what they point at
+				row.Field(c.field).Set(reflect.ValueOf(&text))
+			} else {
+				cell.SetString(text)
+			}
+		}
+	}
+	return nil
 }
 
 func keysOf[T contract.Row](rows []T) map[string]struct{} {

@@ -388,11 +388,14 @@ Asks for the clinic's name, unless --yes is given. Copies of the vault that were
 func (a *app) confirm(what, word string) error {
 	_, _ = fmt.Fprintf(a.stderr, "%s. Type %s to go on: ", what, word)
 	lines, err := a.secretLines(1)
+	if _, typed := a.terminal(); !typed {
+		_, _ = fmt.Fprintln(a.stderr)
+	}
 	if err != nil {
 		return err
 	}
 	if lines[0].Text() != word {
-		return usagef("nothing was done: it was not confirmed. Type %s when asked, or give --yes", word)
+		return usagef("nothing was done: it was not confirmed by typing %s", word)
 	}
 	return nil
 }

@@ -72,9 +72,6 @@ func (a *app) unlock() (vault.Unlock, error) {
 			return secret.Own(u.passphrase.Expose()), nil
 		}
 	}
-	fromFile := func(path string) func(context.Context) (secret.Bytes, error) {
-		return once(func(context.Context) (secret.Bytes, error) { return secretFile("the passphrase", path) })
-	}
 	credentials := os.Getenv("CREDENTIALS_DIRECTORY")
 	switch {
 	case key != "":
@@ -84,9 +81,13 @@ func (a *app) unlock() (vault.Unlock, error) {
 			return secretFD("--passphrase-fd", u.fd)
 		})}, nil
 	case file != "":
-		return vault.Unlock{Kind: vault.ByPassphrase, Passphrase: fromFile(file)}, nil
+		return vault.Unlock{Kind: vault.ByPassphrase, Passphrase: once(func(context.Context) (secret.Bytes, error) {
+			return secretFile("the passphrase", file)
+		})}, nil
 	case credentials != "" && exists(filepath.Join(credentials, systemdPassphrase)):
-		return vault.Unlock{Kind: vault.ByPassphrase, Passphrase: fromFile(filepath.Join(credentials, systemdPassphrase))}, nil
+		return vault.Unlock{Kind: vault.ByPassphrase, Passphrase: once(func(context.Context) (secret.Bytes, error) {
+			return systemdCredential(filepath.Join(credentials, systemdPassphrase))
+		})}, nil
 	}
 	if terminal, ok := a.terminal(); ok {
 		return vault.Unlock{Passphrase: once(func(ctx context.Context) (secret.Bytes, error) {
@@ -97,7 +98,7 @@ func (a *app) unlock() (vault.Unlock, error) {
 }
 
 func exists(path string) bool {
-	_, err := os.Stat(path)
+	_, err := os.Stat(path) //nolint:gosec // a path that the person or systemd names
 	return err == nil
 }
 
@@ -147,6 +148,17 @@ func secretFile(what, path string) (secret.Bytes, error) {
 		return secret.Bytes{}, usagef("%s belongs to another user: whoever owns it could change it. Make one of your own", path)
 	}
 	return readSecret(what, file)
+}
+
+// systemdCredential reads what systemd lays before a unit. Its owner and mode say nothing: the folder is the unit's alone, and an
+// access list lets its user in.
+func systemdCredential(path string) (secret.Bytes, error) {
+	file, err := os.Open(path) //nolint:gosec // the folder is the one that systemd names
+	if err != nil {
+		return secret.Bytes{}, usagef("reading the systemd credential: %v", err)
+	}
+	defer file.Close()
+	return readSecret("the systemd credential "+systemdPassphrase, file)
 }
 
 // secretFD reads a secret from a file descriptor that the caller opened for this program, and closes it.
