@@ -26,6 +26,8 @@ type sheetGrid struct {
 // span is where a kept cell's text lies in the arena; the arena moves while it grows.
 type span struct{ column, from, to int }
 
+func (g *sheetGrid) left() int { return len(g.xml.rest) }
+
 func (g *sheetGrid) next(r *row) error {
 	for {
 		kind, _, err := g.xml.next()

@@ -61,6 +61,8 @@ func (c Cell) Blank() bool { return len(bytes.TrimSpace(c.Text)) == 0 }
 type grid interface {
 	// next reads one row into r, skipping the cells of columns that r.wants refuses; io.EOF after the last one.
 	next(r *row) error
+	// left is how many bytes of rows are not read yet.
+	left() int
 }
 
 // row is one row of a grid.
@@ -108,6 +110,7 @@ type Table struct {
 	columns []int // kept columns: Cell(i) is the cell of Header[columns[i]]
 	skipped []int // filled cells stepped over, by column
 	rows    int
+	size    int // bytes of rows behind the header
 	err     error
 }
 
@@ -137,7 +140,7 @@ func Open(name string, body []byte, isHeader func(cells []string) bool, limits L
 		for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
 			cells = cells[:len(cells)-1]
 		}
-		t.Header, t.HeaderRow = cells, t.row.number
+		t.Header, t.HeaderRow, t.size = cells, t.row.number, t.grid.left()
 		t.skipped = make([]int, len(cells))
 		t.Keep(nil)
 		return t, nil
@@ -234,6 +237,15 @@ func (t *Table) Row() int { return t.row.number }
 
 // Rows is how many rows that are not blank were read so far.
 func (t *Table) Rows() int { return t.rows }
+
+// RowsLeft guesses from the rows read so far how many are left, never more than 100,000: room may be made for so many.
+func (t *Table) RowsLeft() int {
+	left := t.grid.left()
+	if t.rows == 0 {
+		return 0
+	}
+	return min(int(float64(left)/float64(max(t.size-left, 1))*float64(t.rows)*1.02)+16, 100_000)
+}
 
 // Cell is the cell of the i-th kept column, empty where the row ends before it.
 func (t *Table) Cell(i int) Cell {
