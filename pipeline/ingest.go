@@ -240,13 +240,24 @@ func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T
 	var rows []T
 	var covers []lake.Cover
 	var newest civil.Date
-	found := false
+	found, total := false, 0
+	for _, b := range in.batches {
+		total += len(rowsOf(b))
+	}
 	for _, b := range in.batches {
 		if b.Dataset != table.Name() {
 			continue
 		}
 		found = true
-		rows = append(rows, rowsOf(b)...)
+		switch {
+		case len(rowsOf(b)) == total:
+			rows = rowsOf(b) // of one file: Upsert changes nothing in it
+		case rows == nil:
+			rows = make([]T, 0, total)
+			fallthrough
+		default:
+			rows = append(rows, rowsOf(b)...)
+		}
 		if b.ObservedOn.After(newest) {
 			newest = b.ObservedOn
 		}
