@@ -44,7 +44,6 @@ var (
 // foreign are first bytes of files that are no table, with what they are.
 var foreign = []struct{ magic, what, hint string }{
 	{"PK\x05\x06", "an empty zip archive", "Export the report again"},
-	{"\xd0\xcf\x11\xe0", "an old or password-protected Excel workbook", "Export it again as CSV or XLSX, without a password"},
 	{"\xff\xfe", "text in UTF-16", "Export it again as CSV from the portal, or save it as `CSV UTF-8`"},
 	{"\xfe\xff", "text in UTF-16", "Export it again as CSV from the portal, or save it as `CSV UTF-8`"},
 	{"%PDF", "a PDF", "Choose `Export to CSV` or `Export to Excel` in the report's menu, not print"},
@@ -63,6 +62,12 @@ func unreadable(name string, body []byte) error {
 	if bytes.HasPrefix(body, zipMagic) {
 		return nil
 	}
+	if bytes.HasPrefix(body, []byte(compound)) {
+		if bytes.Contains(body, encryptedPackage) {
+			return passwordProtected(name)
+		}
+		return &Error{File: name, Problem: "the file is a document of an old Office program", Hint: "Export it again as CSV or XLSX"}
+	}
 	start := bytes.TrimSpace(bytes.TrimPrefix(body[:min(len(body), 4096)], utf8BOM))
 	if len(start) == 0 && len(bytes.TrimSpace(body)) <= len(utf8BOM) {
 		return &Error{File: name, Problem: "the file is empty", Hint: "Export the report again, and wait until the portal says that it is ready"}
@@ -76,6 +81,16 @@ func unreadable(name string, body []byte) error {
 			Hint: "It is damaged, or no report: export it again as CSV or XLSX"}
 	}
 	return nil
+}
+
+// compound begins the files of old Office programs, and those in which newer ones lock a workbook away. The second kind has a
+// stream of that name, in UTF-16 as such names are.
+const compound = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+var encryptedPackage = []byte("E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00")
+
+func passwordProtected(name string) error {
+	return &Error{File: name, Problem: "the file is password-protected", Hint: "Export it again as CSV or XLSX, without a password"}
 }
 
 // splitBare parts a line at a separator and takes quotes off; it is for guessing what a file is, not for reading it.
