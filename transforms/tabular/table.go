@@ -96,6 +96,8 @@ func (r *row) blank() bool { return !slices.Contains(r.filled, true) }
 type Table struct {
 	Name   string
 	Format Format
+	// Encoding is how a CSV was encoded: UTF-8, UTF-16LE, UTF-16BE or Windows-1252. Cells are UTF-8 in any case.
+	Encoding string
 	// Date1904 says that an XLSX counts its days from 1904-01-01 instead of 1900.
 	Date1904 bool
 	// Preamble are the rows before the header.
@@ -123,6 +125,11 @@ func Open(name string, body []byte, isHeader func(cells []string) bool, limits L
 		return nil, err
 	}
 	t.grid = grid
+	return t.toHeader(isHeader)
+}
+
+// toHeader reads up to the header.
+func (t *Table) toHeader(isHeader func([]string) bool) (*Table, error) {
 	for range headerRows {
 		if err := t.grid.next(&t.row); errors.Is(err, io.EOF) {
 			break
@@ -136,6 +143,9 @@ func Open(name string, body []byte, isHeader func(cells []string) bool, limits L
 		if !isHeader(cells) {
 			t.Preamble = append(t.Preamble, cells)
 			continue
+		}
+		if t.row.number == 1 && t.oldMac(cells) {
+			return nil, t.carriageReturns()
 		}
 		for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
 			cells = cells[:len(cells)-1]
@@ -163,7 +173,15 @@ func (t *Table) open(body []byte, limits Limits) (grid, error) {
 		return book.sheet, nil
 	}
 	t.Format = CSV
-	return newCSV(t.Name, bytes.TrimPrefix(body, utf8BOM), limits), nil
+	text, encoding, err := decode(t.Name, body)
+	if err != nil {
+		return nil, err
+	}
+	if err := noTable(t.Name, text); err != nil {
+		return nil, err
+	}
+	t.Encoding = encoding
+	return newCSV(t.Name, text, limits), nil
 }
 
 // ErrNoHeader is wrapped by the error of a file in which no row is a header that the caller accepts.
@@ -179,8 +197,20 @@ func (t *Table) noHeader(isHeader func([]string) bool) error {
 			}
 		}
 	}
+	if len(t.Preamble) > 0 && t.oldMac(t.Preamble[0]) {
+		return t.carriageReturns()
+	}
 	return &Error{File: t.Name, Problem: fmt.Sprintf("none of its first %d rows is the header of a known report", headerRows),
 		Hint: "Export one of the reports that docs/import.md lists, with its column names", Err: ErrNoHeader}
+}
+
+// oldMac tells a first row that is the whole file, because nothing ends a line but carriage returns.
+func (t *Table) oldMac(cells []string) bool {
+	return t.Format == CSV && t.grid.left() == 0 && slices.ContainsFunc(cells, func(c string) bool { return strings.Contains(c, "\r") })
+}
+
+func (t *Table) carriageReturns() error {
+	return &Error{File: t.Name, Problem: "its lines end in a carriage return alone, as on very old Macs", Hint: saveAsUTF8}
 }
 
 // Keep says which columns of the header will be read; Cell(i) is then the cell of columns[i]. It is called once, before
