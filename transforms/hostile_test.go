@@ -2,6 +2,7 @@ package transforms_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -95,7 +96,7 @@ func TestHostileCells(t *testing.T) {
 					name := class + " under " + h + " as " + format
 					b, err := tr.Read(t.Context(), extractors.Report{Name: "f." + format, Body: body, StatedRows: -1})
 					if err != nil {
-						if _, typed := err.(*tabular.Error); !typed || strings.Contains(err.Error(), mark) {
+						if _, typed := errors.AsType[*tabular.Error](err); !typed || strings.Contains(err.Error(), mark) {
 							t.Errorf("%s: %v", name, err)
 						}
 						continue

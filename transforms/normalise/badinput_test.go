@@ -1,6 +1,7 @@
 package normalise_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestNumbersOfAllLands(t *testing.T) {
 		"\u00a012.00\u00a0": {1200, true}, // blanks around it that do not break
 		"1.234,56":          {}, "1 234,56": {}, "1\u00a0234,56": {}, "1\u202f234,56": {}, "1’234.56": {}, "1'234.56": {}, "1_234.56": {},
 		"12-": {}, "12.00-": {}, "- 12": {}, "+12": {}, "--12": {}, "-(12)": {}, "((12))": {}, "12,00": {}, "12,5": {}, "0,99": {}, "1,23,456.00": {}, // India
-		"１２．００": {}, "１２": {}, "١٢٫٥٠": {}, "١٢": {}, "१२": {}, "一二": {}, "Ⅻ": {}, "½": {}, "1²": {},
+		"１２．００": {}, "１２": {}, "١٢٫٥٠": {}, "١٢": {}, "१२": {}, "\u4e00\u4e8c": {}, "Ⅻ": {}, "½": {}, "1²": {},
 		"1.2.3": {}, "1,234.567": {}, "1e2": {}, "0x1F": {}, "1/2": {}, "12%": {}, "12 CAD": {}, "CAD 12": {}, "12$": {}, "12,-": {}, "1,234,": {},
 		"\u200e12": {}, "12\u202c": {}, "\ufeff12": {}, "=1+1": {}, "@SUM(1)": {}, "#REF!": {}, "#N/A": {}, "null": {}, "NaN": {}, "-": {}, "–12": {}, "nil": {},
 	}
@@ -73,7 +74,7 @@ func TestDaysOfAllLands(t *testing.T) {
 		"2026-10-00": normalise.BadDate, "0000-01-01": normalise.BadDate, "0000-00-00": normalise.BadDate, "1899-12-31": normalise.BadDate, "1800-06-01": normalise.BadDate,
 		"-2026-04-03": normalise.BadDate, "+2026-04-03": normalise.BadDate, "12026-04-03": normalise.BadDate, "2026-93": normalise.BadDate, "2026-W14-5": normalise.BadDate,
 		"20260403": normalise.BadDate, "2026 04 03": normalise.BadDate, "2026.04.03": normalise.BadDate, "2026-04/03": normalise.BadDate, "3 avril 2026": normalise.BadDate,
-		"3. April 2026": normalise.BadDate, "2026年4月3日": normalise.BadDate, "Friday, April 3, 2026": normalise.BadDate, "二〇二六": normalise.BadDate,
+		"3. April 2026": normalise.BadDate, "2026\u5e744\u67083\u65e5": normalise.BadDate, "Friday, April 3, 2026": normalise.BadDate, "\u4e8c\u3007\u4e8c\u516d": normalise.BadDate,
 		"２０２６-04-03": normalise.BadDate, "٢٠٢٦-٠٤-٠٣": normalise.BadDate, "0": normalise.BadDate, "1": normalise.BadDate, "60": normalise.BadDate, "61": normalise.BadDate,
 		"9999": normalise.BadDate, "2958466": normalise.BadDate, "-1": normalise.BadDate, "today": normalise.BadDate, "=TODAY()": normalise.BadDate, "#VALUE!": normalise.BadDate,
 		"\u200e2026-04-03": normalise.BadDate, "2026-04-03 24:00:00": normalise.BadDate, "2026-04-03T": normalise.BadDate,
@@ -170,7 +171,7 @@ func FuzzWords(f *testing.F) {
 		if reason == "" {
 			again, reason := normalise.Name(slices.Clone(name))
 			if reason != "" || string(again) != string(name) || !utf8.Valid(name) || len(name) == 0 || utf8.RuneCount(name) > 120 ||
-				strings.ContainsFunc(string(name), unicode.IsControl) || strings.ContainsAny(string(name), "\u202e\u2066\u200b\ufeff") {
+				strings.ContainsFunc(string(name), unicode.IsControl) || bytes.ContainsAny(name, "\u202e\u2066\u200b\ufeff") {
 				t.Fatalf("Name(%q) = %q, and that is %q, %s", cell, name, again, reason)
 			}
 			bare, prepay := normalise.Payer(name)
@@ -179,12 +180,12 @@ func FuzzWords(f *testing.F) {
 			}
 		}
 		for _, part := range normalise.Names([]byte(cell)) {
-			if len(part) == 0 || strings.ContainsAny(string(part), ";\r\n") {
+			if len(part) == 0 || bytes.ContainsAny(part, ";\r\n") {
 				t.Fatalf("Names(%q) has %q", cell, part)
 			}
 		}
 		id, reason := normalise.Identifier([]byte(cell))
-		if again, _ := normalise.Identifier(slices.Clone(id)); reason == "" && (string(again) != string(id) || strings.ContainsAny(string(id), " ;,\n")) {
+		if again, _ := normalise.Identifier(slices.Clone(id)); reason == "" && (string(again) != string(id) || bytes.ContainsAny(id, " ;,\n")) {
 			t.Fatalf("Identifier(%q) = %q, and that is %q", cell, id, again)
 		}
 		number, reason := normalise.PolicyNumber([]byte(cell))

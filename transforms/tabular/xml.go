@@ -89,7 +89,7 @@ func (s *xmlScanner) fill() error {
 		filled, s.taken = filled+n, s.taken+int64(n)
 	}
 	s.rest = room[:filled]
-	if err == io.EOF { //nolint:errorlint // one that is wrapped, or ErrUnexpectedEOF, is no clean end
+	if err == io.EOF { // one that is wrapped is no clean end
 		s.source, err = nil, nil
 	}
 	return err
@@ -316,7 +316,8 @@ func (s *xmlScanner) plainCell() (content []byte, inline, ok bool) {
 	if len(rest) < 8 || rest[0] != '<' {
 		return nil, false, false
 	}
-	from, closing := 0, ""
+	var from int
+	var closing string
 	switch {
 	case rest[1] == 'v' && rest[2] == '>':
 		from, closing = 3, "</v></c>"
