@@ -64,9 +64,16 @@ $(GOLANGCI):
 bench: ## benchmarks, each beside the alternative it is compared with
 	go test -run '^$$' -bench . -benchtime 3x -timeout 60m ./pipeline/ ./transforms/... ./warehouse/... ./extractors/simclinic/
 
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## run every fuzzer for FUZZTIME, one after the other (CI does it for a minute in all)
+	.ci/fuzz $(FUZZTIME)
+
 .PHONY: long
-long: setup-test ## the long suites in full (CI runs a seeded sample of each)
+long: setup-test ## the long suites in full (CI runs a seeded sample of each), every fuzzer for a minute
 	FALLOFF_LONG=1 go test -timeout 120m ./...
+	.ci/fuzz 60s
 
 .PHONY: setup-demo
 setup-demo:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -258,13 +259,24 @@ func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T
 	var rows []T
 	var covers []lake.Cover
 	var newest civil.Date
-	found := false
+	found, total := false, 0
+	for _, b := range in.batches {
+		total += len(rowsOf(b))
+	}
 	for _, b := range in.batches {
 		if landsIn(b) != table.Name() {
 			continue
 		}
 		found = true
-		rows = append(rows, rowsOf(b)...)
+		switch {
+		case len(rowsOf(b)) == total:
+			rows = rowsOf(b) // of one file: Upsert changes nothing in it
+		case rows == nil:
+			rows = make([]T, 0, total)
+			fallthrough
+		default:
+			rows = append(rows, rowsOf(b)...)
+		}
 		if b.ObservedOn.After(newest) {
 			newest = b.ObservedOn
 		}
@@ -374,25 +386,17 @@ func (in *landing) nameInsurers(ctx context.Context, tx *lake.Tx) error {
 		transforms.MergePayerNames(in.names, map[string]string{row.PayerID: row.Name})
 	}
 	patients := payerPatients{}
-	for row, err := range lake.Rows(ctx, snapshot, lake.InvoiceLines) {
-		if err != nil {
-			return err
+	for _, pairs := range []iter.Seq2[[2]string, error]{
+		lake.Pairs(ctx, snapshot, lake.InvoiceLines, "payer_id", "patient"),
+		lake.Pairs(ctx, snapshot, lake.Claims, "payer_id", "patient"),
+		lake.Pairs(ctx, snapshot, lake.Policies, "payer_id", "patient"),
+	} {
+		for pair, err := range pairs {
+			if err != nil {
+				return err
+			}
+			patients.add(pair[0], pair[1])
 		}
-		if row.PayerID != nil {
-			patients.add(*row.PayerID, row.Patient)
-		}
-	}
-	for row, err := range lake.Rows(ctx, snapshot, lake.Claims) {
-		if err != nil {
-			return err
-		}
-		patients.add(row.PayerID, row.Patient)
-	}
-	for row, err := range lake.Rows(ctx, snapshot, lake.Policies) {
-		if err != nil {
-			return err
-		}
-		patients.add(row.PayerID, row.Patient)
 	}
 	counts := make(map[string]int, len(patients))
 	for id, set := range patients {

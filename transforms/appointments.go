@@ -29,6 +29,7 @@ func (r *reading) appointmentRow() func() {
 		firstName               = r.column(firstNameColumn)
 		zone                    = r.t.zone.String()
 		bookings                []booking
+		singles                 []contract.Appointment
 		who                     []*string
 	)
 	r.finishRows = func() {
@@ -92,20 +93,28 @@ func (r *reading) appointmentRow() func() {
 			r.happened(a.ServiceDate)
 		}
 		r.on(a.ServiceDate)
-		b.seats = seatsOf(a, who)
+		if len(bookings) == cap(bookings) {
+			bookings = slices.Grow(bookings, r.table.RowsLeft()+1)
+		}
+		if len(who) > 1 {
+			b.seats = seatsOf(a, who)
+		} else {
+			if len(who) == 1 {
+				a.Patient = who[0]
+			}
+			if len(singles) == cap(singles) { // what is full stays where the bookings point
+				singles = make([]contract.Appointment, 0, 512)
+			}
+			singles = append(singles, a)
+			b.seats = singles[len(singles)-1 : len(singles) : len(singles)]
+		}
 		bookings = append(bookings, b)
 	}
 }
 
-// seatsOf gives a row for each patient. They are numbered in the order of their pseudonyms, so that it does not matter
+// seatsOf gives a row for each patient of a group. They are numbered in the order of their pseudonyms, so that it does not matter
 // in which order the portal printed them; a patient who is named twice has one seat.
 func seatsOf(a contract.Appointment, who []*string) []contract.Appointment {
-	if len(who) <= 1 {
-		if len(who) == 1 {
-			a.Patient = who[0]
-		}
-		return []contract.Appointment{a}
-	}
 	sorted := slices.Clone(who)
 	slices.SortFunc(sorted, func(x, y *string) int { return strings.Compare(*x, *y) })
 	sorted = slices.CompactFunc(sorted, func(x, y *string) bool { return *x == *y })

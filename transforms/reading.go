@@ -126,6 +126,24 @@ func (r *reading) moneyOrNull(column int) *int64 {
 	return nil
 }
 
+// maxDays is how many spellings of days are remembered: more than the days of ten years in two spellings.
+const maxDays = 8192
+
+// days reads days as the clock does, each spelling once: a report has many rows and few days.
+func (r *reading) days() func([]byte) (int32, normalise.Reason) {
+	known := map[string]int32{}
+	return func(cell []byte) (int32, normalise.Reason) {
+		if day, ok := known[string(cell)]; ok {
+			return day, ""
+		}
+		day, reason := r.clock.Day(cell)
+		if reason == "" && len(known) < maxDays {
+			known[string(cell)] = day
+		}
+		return day, reason
+	}
+}
+
 // intern gives one string for equal bytes.
 func (r *reading) intern(text []byte) string {
 	if s, ok := r.texts[string(text)]; ok {

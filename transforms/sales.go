@@ -19,6 +19,7 @@ func (r *reading) invoiceLineRow() func() {
 		subtotal, total        = r.column("subtotal_cents"), r.column("total_cents")
 		collected, balance     = r.column("collected_cents"), r.column("balance_cents")
 		currency               = r.t.settings.Currency
+		day                    = r.days()
 	)
 	r.finishRows = r.orderLines
 	return func() {
@@ -28,8 +29,8 @@ func (r *reading) invoiceLineRow() func() {
 			InvoiceSequence: inv.Sequence,
 			IsReversal:      inv.Reversal,
 			Item:            r.requiredName(item),
-			PurchaseDate:    required(r, purchase, r.clock.Day),
-			InvoiceDate:     required(r, invoiced, r.clock.Day),
+			PurchaseDate:    required(r, purchase, day),
+			InvoiceDate:     required(r, invoiced, day),
 			Patient:         r.requiredPatient(patient),
 			StaffMember:     r.staff(r.name(staff)),
 			Location:        r.name(location),
@@ -63,6 +64,9 @@ func (r *reading) invoiceLineRow() func() {
 		}
 		r.happened(line.InvoiceDate)
 		r.on(line.PurchaseDate)
+		if len(r.batch.InvoiceLines) == cap(r.batch.InvoiceLines) {
+			r.batch.InvoiceLines = slices.Grow(r.batch.InvoiceLines, r.table.RowsLeft()+1)
+		}
 		r.batch.InvoiceLines = append(r.batch.InvoiceLines, line)
 	}
 }
@@ -71,13 +75,22 @@ func (r *reading) invoiceLineRow() func() {
 // Lines that are equal in everything are all kept: a patient may buy two of a thing.
 func (r *reading) orderLines() {
 	lines := r.batch.InvoiceLines
-	slices.SortFunc(lines, func(a, b contract.InvoiceLine) int {
-		if c := cmp.Or(strings.Compare(a.InvoiceNumber, b.InvoiceNumber), strings.Compare(a.Item, b.Item),
-			cmp.Compare(a.PurchaseDate, b.PurchaseDate), cmp.Compare(a.TotalCents, b.TotalCents)); c != 0 {
+	// Places are sorted, not lines: a line is some three hundred bytes.
+	places := make([]int32, len(lines))
+	for i := range places {
+		places[i] = int32(i)
+	}
+	slices.SortFunc(places, func(x, y int32) int {
+		a, b := &lines[x], &lines[y]
+		if c := strings.Compare(a.InvoiceNumber, b.InvoiceNumber); c != 0 {
 			return c
 		}
-		return compareContent(a, b)
+		if c := cmp.Or(strings.Compare(a.Item, b.Item), cmp.Compare(a.PurchaseDate, b.PurchaseDate), cmp.Compare(a.TotalCents, b.TotalCents)); c != 0 {
+			return c
+		}
+		return compareContent(*a, *b)
 	})
+	arrange(lines, places)
 	for i := 1; i < len(lines); i++ {
 		if lines[i].InvoiceNumber == lines[i-1].InvoiceNumber && lines[i].Item == lines[i-1].Item {
 			lines[i].Ordinal = lines[i-1].Ordinal + 1

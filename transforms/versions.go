@@ -43,3 +43,24 @@ func compareContent(a, b any) int {
 	}
 	return bytes.Compare(x, y)
 }
+
+// arrange puts rows in the order in which places, a permutation of their indices that is used up, names them.
+func arrange[T any](rows []T, places []int32) {
+	for start := range places {
+		if places[start] == int32(start) {
+			continue
+		}
+		first := rows[start]
+		at := int32(start)
+		for {
+			from := places[at]
+			places[at] = at
+			if from == int32(start) {
+				rows[at] = first
+				break
+			}
+			rows[at] = rows[from]
+			at = from
+		}
+	}
+}

@@ -38,7 +38,7 @@ var explanations = map[Reason]string{
 	BadBoolean:    "is neither yes nor no",
 	BadID:         "is not an identifier",
 	BadInvoice:    "is not an invoice number such as 1531-P01",
-	BadText:       "is not a name: it is too long, or not UTF-8 text",
+	BadText:       "is not a name: it is too long, or not in the encoding of the file (save it as CSV UTF-8)",
 	UnknownState:  "is not a state of an appointment",
 	UnknownFolder: "is not a folder of claims",
 	UnknownStatus: "is not a status of a policy",

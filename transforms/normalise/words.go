@@ -134,8 +134,19 @@ func CancelledReason(cell []byte) (string, Reason) {
 // maxName is the longest name of an item, location, staff member or insurer. What is longer is a text somebody wrote.
 const maxName = 120
 
-// Name reads a short name: white space collapsed, valid UTF-8 without control characters. The result may share the
-// cell's memory. A blank cell is Missing.
+// unseen reports characters that show nothing: those that steer the direction of letters, which can make a name look like
+// another, zero-width spaces and joints, soft hyphens, and byte-order marks in the middle of a text.
+func unseen(r rune) bool {
+	switch {
+	case r == 0xad, r == 0x61c, r == 0xfeff, r >= 0x200b && r <= 0x200f && r != 0x200c && r != 0x200d, // the joiners are part of words
+		r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x2064, r >= 0x2066 && r <= 0x206f:
+		return true
+	}
+	return false
+}
+
+// Name reads a short name: white space collapsed, what cannot be seen left out, valid UTF-8 without control characters. The
+// result may share the cell's memory. A blank cell is Missing.
 func Name(cell []byte) ([]byte, Reason) {
 	text := bytes.TrimSpace(cell)
 	if len(text) == 0 {
@@ -154,7 +165,10 @@ func Name(cell []byte) ([]byte, Reason) {
 	if !utf8.Valid(text) {
 		return nil, BadText
 	}
-	text = bytes.Join(bytes.Fields(norm.NFC.Bytes(text)), []byte(" "))
+	text = bytes.Join(bytes.Fields(norm.NFC.Bytes(withoutUnseen(text))), []byte(" "))
+	if len(text) == 0 {
+		return nil, Missing
+	}
 	if utf8.RuneCount(text) > maxName {
 		return nil, BadText
 	}
@@ -164,6 +178,18 @@ func Name(cell []byte) ([]byte, Reason) {
 		}
 	}
 	return text, ""
+}
+
+func withoutUnseen(text []byte) []byte {
+	if bytes.IndexFunc(text, unseen) < 0 {
+		return text
+	}
+	return bytes.Map(func(r rune) rune {
+		if unseen(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // NameKey folds a name (see Name) so that spellings that differ in case alone are the same name.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // csvGrid reads RFC 4180: comma, double quotes, CRLF or LF. It is ours and not encoding/csv because that one copies
@@ -20,6 +21,8 @@ type csvGrid struct {
 func newCSV(name string, body []byte, limits Limits) *csvGrid {
 	return &csvGrid{name: name, rest: body, limit: limits.RowBytes}
 }
+
+func (g *csvGrid) left() int { return len(g.rest) }
 
 func (g *csvGrid) next(r *row) error {
 	if len(g.rest) == 0 {
@@ -61,16 +64,21 @@ func (g *csvGrid) next(r *row) error {
 	}
 }
 
+// ends are the bytes at which the reading of a cell without quotes stops.
+var ends = [256]bool{',': true, '\n': true, '"': true}
+
 // bareCell takes a cell without quotes off the rest, up to the comma or line end behind it.
 func (g *csvGrid) bareCell(keep bool) ([]byte, bool, error) {
+	within := g.rest[:min(len(g.rest), g.limit+1)]
 	end := 0
-	for end < len(g.rest) && g.rest[end] != ',' && g.rest[end] != '\n' {
-		if g.rest[end] == '"' {
-			return nil, false, g.badQuote("a quotation mark stands inside a cell that does not start with one")
-		}
-		if end++; end > g.limit {
-			return nil, false, g.tooLong()
-		}
+	for end < len(within) && !ends[within[end]] {
+		end++
+	}
+	switch {
+	case end > g.limit:
+		return nil, false, g.tooLong()
+	case end < len(g.rest) && g.rest[end] == '"':
+		return nil, false, g.badQuote("a quotation mark stands inside a cell that does not start with one")
 	}
 	if end > 0 && g.rest[end-1] == '\r' && (end == len(g.rest) || g.rest[end] == '\n') {
 		end--
@@ -80,11 +88,19 @@ func (g *csvGrid) bareCell(keep bool) ([]byte, bool, error) {
 	if len(g.rest) == 1 && g.rest[0] == '\r' {
 		g.rest = g.rest[1:]
 	}
-	filled := len(bytes.TrimSpace(cell)) > 0
+	filled := hasText(cell)
 	if !keep {
 		return nil, filled, nil
 	}
 	return cell, filled, nil
+}
+
+// hasText reports whether there is anything but white space.
+func hasText(cell []byte) bool {
+	if len(cell) == 0 {
+		return false
+	}
+	return cell[0] > ' ' && cell[0] < utf8.RuneSelf || len(bytes.TrimSpace(cell)) > 0
 }
 
 // quotedCell takes a cell in quotes off the rest.
@@ -102,7 +118,7 @@ func (g *csvGrid) quotedCell(keep bool) ([]byte, bool, error) {
 			return nil, false, g.badQuote("a quotation mark opens a cell and none closes it")
 		}
 		end += at
-		filled = filled || len(bytes.TrimSpace(body[at:end])) > 0
+		filled = filled || hasText(body[at:end])
 		if end+1 < len(body) && body[end+1] == '"' { // a doubled quote is one quote
 			doubled, filled = true, true
 			if keep {

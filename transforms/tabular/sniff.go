@@ -36,17 +36,11 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-var (
-	utf8BOM  = []byte("\xef\xbb\xbf")
-	zipMagic = []byte("PK\x03\x04")
-)
+var zipMagic = []byte("PK\x03\x04")
 
 // foreign are first bytes of files that are no table, with what they are.
 var foreign = []struct{ magic, what, hint string }{
 	{"PK\x05\x06", "an empty zip archive", "Export the report again"},
-	{"\xd0\xcf\x11\xe0", "an old or password-protected Excel workbook", "Export it again as CSV or XLSX, without a password"},
-	{"\xff\xfe", "text in UTF-16", "Export it again as CSV from the portal, or save it as `CSV UTF-8`"},
-	{"\xfe\xff", "text in UTF-16", "Export it again as CSV from the portal, or save it as `CSV UTF-8`"},
 	{"%PDF", "a PDF", "Choose `Export to CSV` or `Export to Excel` in the report's menu, not print"},
 	{"\x1f\x8b", "compressed with gzip", "Unpack it first"},
 	{"\x89PNG", "a picture", "Choose `Export to CSV` or `Export to Excel` in the report's menu"},
@@ -63,8 +57,19 @@ func unreadable(name string, body []byte) error {
 	if bytes.HasPrefix(body, zipMagic) {
 		return nil
 	}
-	start := bytes.TrimSpace(bytes.TrimPrefix(body[:min(len(body), 4096)], utf8BOM))
-	if len(start) == 0 && len(bytes.TrimSpace(body)) <= len(utf8BOM) {
+	if bytes.HasPrefix(body, []byte(compound)) {
+		if bytes.Contains(body, encryptedPackage) {
+			return passwordProtected(name)
+		}
+		return &Error{File: name, Problem: "the file is a document of an old Office program", Hint: "Export it again as CSV or XLSX"}
+	}
+	return nil
+}
+
+// noTable tells of a text, as UTF-8, what it is that can be no CSV.
+func noTable(name string, body []byte) error {
+	start := bytes.TrimSpace(body[:min(len(body), 4096)])
+	if len(start) == 0 && len(bytes.TrimSpace(body)) == 0 {
 		return &Error{File: name, Problem: "the file is empty", Hint: "Export the report again, and wait until the portal says that it is ready"}
 	}
 	if bytes.HasPrefix(start, []byte("<")) {
@@ -72,10 +77,19 @@ func unreadable(name string, body []byte) error {
 			Hint: "Follow the download link on the portal's preview page instead of saving the page"}
 	}
 	if at := bytes.IndexByte(body, 0); at >= 0 {
-		return &Error{File: name, Problem: fmt.Sprintf("the file is not text: byte %d is NUL", at+1),
-			Hint: "It is damaged, or no report: export it again as CSV or XLSX"}
+		return notText(name, 1+bytes.Count(body[:at], []byte("\n")), at)
 	}
 	return nil
+}
+
+// compound begins the files of old Office programs, and those in which newer ones lock a workbook away. The second kind has a
+// stream of that name, in UTF-16 as such names are.
+const compound = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+var encryptedPackage = []byte("E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00")
+
+func passwordProtected(name string) error {
+	return &Error{File: name, Problem: "the file is password-protected", Hint: "Export it again as CSV or XLSX, without a password"}
 }
 
 // splitBare parts a line at a separator and takes quotes off; it is for guessing what a file is, not for reading it.

@@ -61,6 +61,8 @@ func (c Cell) Blank() bool { return len(bytes.TrimSpace(c.Text)) == 0 }
 type grid interface {
 	// next reads one row into r, skipping the cells of columns that r.wants refuses; io.EOF after the last one.
 	next(r *row) error
+	// left is how many bytes of rows are not read yet.
+	left() int
 }
 
 // row is one row of a grid.
@@ -94,6 +96,8 @@ func (r *row) blank() bool { return !slices.Contains(r.filled, true) }
 type Table struct {
 	Name   string
 	Format Format
+	// Encoding is how a CSV was encoded: UTF-8, UTF-16LE, UTF-16BE or Windows-1252. Cells are UTF-8 in any case.
+	Encoding string
 	// Date1904 says that an XLSX counts its days from 1904-01-01 instead of 1900.
 	Date1904 bool
 	// Preamble are the rows before the header.
@@ -108,6 +112,7 @@ type Table struct {
 	columns []int // kept columns: Cell(i) is the cell of Header[columns[i]]
 	skipped []int // filled cells stepped over, by column
 	rows    int
+	size    int // bytes of rows behind the header
 	err     error
 }
 
@@ -120,6 +125,11 @@ func Open(name string, body []byte, isHeader func(cells []string) bool, limits L
 		return nil, err
 	}
 	t.grid = grid
+	return t.toHeader(isHeader)
+}
+
+// toHeader reads up to the header.
+func (t *Table) toHeader(isHeader func([]string) bool) (*Table, error) {
 	for range headerRows {
 		if err := t.grid.next(&t.row); errors.Is(err, io.EOF) {
 			break
@@ -134,10 +144,13 @@ func Open(name string, body []byte, isHeader func(cells []string) bool, limits L
 			t.Preamble = append(t.Preamble, cells)
 			continue
 		}
+		if t.row.number == 1 && t.oldMac(cells) {
+			return nil, t.carriageReturns()
+		}
 		for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
 			cells = cells[:len(cells)-1]
 		}
-		t.Header, t.HeaderRow = cells, t.row.number
+		t.Header, t.HeaderRow, t.size = cells, t.row.number, t.grid.left()
 		t.skipped = make([]int, len(cells))
 		t.Keep(nil)
 		return t, nil
@@ -160,7 +173,15 @@ func (t *Table) open(body []byte, limits Limits) (grid, error) {
 		return book.sheet, nil
 	}
 	t.Format = CSV
-	return newCSV(t.Name, bytes.TrimPrefix(body, utf8BOM), limits), nil
+	text, encoding, err := decode(t.Name, body)
+	if err != nil {
+		return nil, err
+	}
+	if err := noTable(t.Name, text); err != nil {
+		return nil, err
+	}
+	t.Encoding = encoding
+	return newCSV(t.Name, text, limits), nil
 }
 
 // ErrNoHeader is wrapped by the error of a file in which no row is a header that the caller accepts.
@@ -176,8 +197,20 @@ func (t *Table) noHeader(isHeader func([]string) bool) error {
 			}
 		}
 	}
+	if len(t.Preamble) > 0 && t.oldMac(t.Preamble[0]) {
+		return t.carriageReturns()
+	}
 	return &Error{File: t.Name, Problem: fmt.Sprintf("none of its first %d rows is the header of a known report", headerRows),
 		Hint: "Export one of the reports that docs/import.md lists, with its column names", Err: ErrNoHeader}
+}
+
+// oldMac tells a first row that is the whole file, because nothing ends a line but carriage returns.
+func (t *Table) oldMac(cells []string) bool {
+	return t.Format == CSV && t.grid.left() == 0 && slices.ContainsFunc(cells, func(c string) bool { return strings.Contains(c, "\r") })
+}
+
+func (t *Table) carriageReturns() error {
+	return &Error{File: t.Name, Problem: "its lines end in a carriage return alone, as on very old Macs", Hint: saveAsUTF8}
 }
 
 // Keep says which columns of the header will be read; Cell(i) is then the cell of columns[i]. It is called once, before
@@ -234,6 +267,15 @@ func (t *Table) Row() int { return t.row.number }
 
 // Rows is how many rows that are not blank were read so far.
 func (t *Table) Rows() int { return t.rows }
+
+// RowsLeft guesses from the rows read so far how many are left, never more than 100,000: room may be made for so many.
+func (t *Table) RowsLeft() int {
+	left := t.grid.left()
+	if t.rows == 0 {
+		return 0
+	}
+	return min(int(float64(left)/float64(max(t.size-left, 1))*float64(t.rows)*1.02)+16, 100_000)
+}
 
 // Cell is the cell of the i-th kept column, empty where the row ends before it.
 func (t *Table) Cell(i int) Cell {

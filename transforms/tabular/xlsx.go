@@ -32,7 +32,18 @@ type archive struct {
 	budget int64
 }
 
+// zipEntry begins every entry of a zip archive's list of files. A workbook of a report has a dozen; one of maxParts would take
+// memory for its list alone.
+const (
+	zipEntry = "PK\x01\x02"
+	maxParts = 4096
+)
+
 func openBook(name string, body []byte, limits Limits) (*book, error) {
+	if bytes.Count(body, []byte(zipEntry)) > maxParts {
+		return nil, &Error{File: name, Problem: fmt.Sprintf("the zip archive holds more than %d files", maxParts),
+			Hint: "This is no report: export it again"}
+	}
 	reader, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		return nil, damaged(name, "the XLSX file breaks off", err)
@@ -63,54 +74,112 @@ func openBook(name string, body []byte, limits Limits) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
-	stringsPart, _, err := a.part(shared)
+	var table sharedStrings
+	if texts, _, err := a.stream(shared); err != nil {
+		return nil, err
+	} else if texts != nil {
+		if table, err = readSharedStrings(texts); err != nil {
+			return nil, damaged(name, "the XLSX file's table of texts is damaged", err)
+		}
+	}
+	rows, size, err := a.stream(sheet)
 	if err != nil {
 		return nil, err
-	}
-	table, err := readSharedStrings(stringsPart)
-	if err != nil {
-		return nil, damaged(name, "the XLSX file's table of texts is damaged", err)
-	}
-	rows, found, err := a.part(sheet)
-	if err != nil {
-		return nil, err
-	} else if !found {
+	} else if rows == nil {
 		return nil, damaged(name, "the XLSX file has no sheet in it", nil)
 	}
-	b.sheet = &sheetGrid{name: name, xml: newScanner(rows), shared: table, limit: limits.RowBytes}
+	b.sheet = &sheetGrid{name: name, xml: rows, shared: table, limit: limits.RowBytes, size: size}
 	return b, nil
 }
 
 func damaged(name, problem string, err error) error {
+	if file, ok := errors.AsType[*Error](err); ok {
+		return file
+	}
 	return &Error{File: name, Problem: problem, Hint: "The file is cut off or damaged: export it again, and wait until the download has ended", Err: err}
 }
 
-// maxTrusted is how much room is made on a part's own word of its size.
-const maxTrusted = 64 << 20
-
-// part unpacks one part. Its name is matched without regard to case, as Excel does.
-func (a *archive) part(name string) ([]byte, bool, error) {
+// find is the entry of a part. Its name is matched without regard to case, as Excel does; a name that is there twice could
+// be one thing to us and another to the program that a person checked the file with.
+func (a *archive) find(name string) (*zip.File, error) {
+	var found *zip.File
 	for _, f := range a.zip.File {
 		if !strings.EqualFold(strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/"), name) {
 			continue
 		}
-		r, err := f.Open()
-		if err != nil {
-			return nil, false, damaged(a.name, "the XLSX file is damaged", err)
+		if found != nil {
+			return nil, damaged(a.name, "the XLSX file holds one of its parts twice", nil)
 		}
-		var body bytes.Buffer
-		body.Grow(int(min(f.UncompressedSize64, maxTrusted)))
-		_, err = body.ReadFrom(io.LimitReader(r, a.budget+1))
-		if err := errors.Join(err, r.Close()); err != nil && int64(body.Len()) <= a.budget {
-			return nil, false, damaged(a.name, "the XLSX file is damaged", err)
+		if found = f; f.Flags&zipEncrypted != 0 {
+			return nil, passwordProtected(a.name)
 		}
-		if a.budget -= int64(body.Len()); a.budget < 0 {
-			return nil, false, &Error{File: a.name, Problem: fmt.Sprintf("the XLSX file unpacks to more than %d MB", a.limit>>20),
-				Hint: "Export a shorter range, or export as CSV"}
-		}
-		return body.Bytes(), true, nil
 	}
-	return nil, false, nil
+	return found, nil
+}
+
+// zipEncrypted is the flag of an entry that needs a password.
+const zipEncrypted = 1
+
+// limited reads a part until the archive's budget is used up, and gives an *Error then.
+type limited struct {
+	archive *archive
+	from    io.Reader
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.from.Read(p)
+	if l.archive.budget -= int64(n); l.archive.budget < 0 {
+		return n, &Error{File: l.archive.name, Problem: fmt.Sprintf("the XLSX file unpacks to more than %d MB", l.archive.limit>>20),
+			Hint: "Export a shorter range, or export as CSV"}
+	}
+	return n, err
+}
+
+// open starts to unpack a part, nil where it is not there.
+func (a *archive) open(name string) (io.Reader, int64, error) {
+	f, err := a.find(name)
+	if err != nil || f == nil {
+		return nil, 0, err
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, 0, damaged(a.name, "the XLSX file is damaged", err)
+	}
+	return &limited{a, r}, int64(min(f.UncompressedSize64, 1<<40)), nil
+}
+
+// part unpacks one part as a whole: one of the small ones.
+func (a *archive) part(name string) ([]byte, bool, error) {
+	r, _, err := a.open(name)
+	if err != nil || r == nil {
+		return nil, false, err
+	}
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return nil, false, a.failed(err)
+	}
+	return body, true, nil
+}
+
+// stream is a scanner that unpacks a part as it goes on, and what the part says that it unpacks to.
+func (a *archive) stream(name string) (*xmlScanner, int64, error) {
+	r, size, err := a.open(name)
+	if err != nil || r == nil {
+		return nil, 0, err
+	}
+	s, err := newStream(r)
+	if err != nil {
+		return nil, 0, a.failed(err)
+	}
+	return s, size, nil
+}
+
+// failed keeps an *Error and makes one of anything else.
+func (a *archive) failed(err error) error {
+	if file, ok := errors.AsType[*Error](err); ok {
+		return file
+	}
+	return damaged(a.name, "the XLSX file is damaged", err)
 }
 
 // target is the part that a relationships part names for a kind of content.
@@ -200,9 +269,8 @@ func (t sharedStrings) at(i int) ([]byte, bool) {
 	return t.arena[start:t.ends[i]], true
 }
 
-func readSharedStrings(part []byte) (sharedStrings, error) {
+func readSharedStrings(s *xmlScanner) (sharedStrings, error) {
 	var t sharedStrings
-	s := newScanner(part)
 	for {
 		kind, _, err := s.next()
 		if err != nil || kind == endOfPart {

@@ -110,13 +110,25 @@ func TestBrokenSheets(t *testing.T) {
 
 // A small file that unpacks to more than the limit is refused before it is all in memory.
 func TestUnzipLimit(t *testing.T) {
-	bomb := handmade(t, `<worksheet><sheetData>`+strings.Repeat(" ", 32<<20), `<sst/>`)
-	if len(bomb) > 1<<20 {
-		t.Fatalf("the bomb is %d bytes", len(bomb))
-	}
-	_, err := tabular.Open("bomb.xlsx", bomb, headed, tabular.Limits{UnzippedBytes: 8 << 20})
-	if err == nil || !strings.Contains(err.Error(), "unpacks to more than 8 MB") {
-		t.Errorf("error %v", err)
+	head := `<worksheet><sheetData><row><c t="inlineStr"><is><t>id</t></is></c><c t="inlineStr"><is><t>name</t></is></c></row>`
+	for name, bomb := range map[string][]byte{
+		"sheet": handmade(t, head+strings.Repeat("<row/> ", 32<<20/7), `<sst/>`),
+		"texts": handmade(t, head, `<sst>`+strings.Repeat("<si/>", 32<<20/5)),
+		"parts": archive(t, map[string]string{"xl/workbook.xml": strings.Repeat(" ", 32<<20)}),
+	} {
+		if len(bomb) > 1<<20 {
+			t.Fatalf("the bomb is %d bytes", len(bomb))
+		}
+		table, err := tabular.Open("bomb.xlsx", bomb, headed, tabular.Limits{UnzippedBytes: 8 << 20})
+		if err == nil {
+			for table.Next() {
+				t.Errorf("%s: a row that is not there", name)
+			}
+			err = table.Err()
+		}
+		if err == nil || !strings.Contains(err.Error(), "unpacks to more than 8 MB") {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package tabular
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strconv"
 	"unicode/utf8"
 )
@@ -11,15 +12,26 @@ import (
 // character references, CDATA, comments; no document type, so that no entity can be declared. It is ours and not
 // encoding/xml because a report of 100,000 rows has some ten million tokens, and because text that nobody asks for is
 // not copied. Broken XML is an error, never a quiet end.
+//
+// The part is unpacked as the scanner goes on: a sheet of a gigabyte needs no gigabyte of memory. What the scanner has
+// given out stays valid, because more bytes go into new memory, never over old ones.
 type xmlScanner struct {
 	rest []byte
-	// name is the local name of the current element, attrs what stands behind it in the tag.
-	name, attrs []byte
+	// source is where more comes from; nil when rest is all that there is.
+	source io.Reader
+	// taken is how many bytes the source has given.
+	taken int64
+	// name is the local name of the current element, attrs its attributes.
+	name  []byte
+	attrs []attribute
 	// closed says that the current start tag closes itself; its end tag comes next.
 	closed bool
 	// open are the names, prefixes included, of the elements that are open.
 	open [][]byte
 }
+
+// attribute is one attribute: its local name, and its value with references not yet resolved.
+type attribute struct{ name, value []byte }
 
 // token is what the scanner has come to.
 type token int
@@ -31,14 +43,90 @@ const (
 	text
 )
 
-var errXML = errors.New("its XML is broken")
+const (
+	// chunk is how much of a part is unpacked at a time.
+	chunk = 256 << 10
+	// maxToken is the longest tag or text. A cell holds 32,767 characters at most.
+	maxToken = 4 << 20
+	// maxDepth is far deeper than any part of a workbook.
+	maxDepth = 256
+)
 
+var (
+	errXML  = errors.New("its XML is broken")
+	errDeep = errors.New("its XML is nested too deep")
+	errLong = errors.New("its XML holds a text that is too long")
+)
+
+// newScanner scans a part that is whole in memory.
 func newScanner(part []byte) *xmlScanner {
 	return &xmlScanner{rest: bytes.TrimPrefix(part, utf8BOM)}
 }
 
+// newStream scans a part while it is unpacked.
+func newStream(source io.Reader) (*xmlScanner, error) {
+	s := &xmlScanner{source: source}
+	for len(s.rest) < len(utf8BOM) && s.source != nil {
+		if err := s.fill(); err != nil {
+			return nil, err
+		}
+	}
+	s.rest = bytes.TrimPrefix(s.rest, utf8BOM)
+	return s, nil
+}
+
+// fill reads more behind rest.
+func (s *xmlScanner) fill() error {
+	if len(s.rest) > maxToken {
+		return errLong
+	}
+	room := make([]byte, max(chunk, 2*len(s.rest)))
+	filled := copy(room, s.rest)
+	var err error
+	for filled < len(room) && err == nil {
+		var n int
+		n, err = s.source.Read(room[filled:])
+		filled, s.taken = filled+n, s.taken+int64(n)
+	}
+	s.rest = room[:filled]
+	if err == io.EOF { // one that is wrapped is no clean end
+		s.source, err = nil, nil
+	}
+	return err
+}
+
+// drain reads the part to its end without looking at it, so that its checksum is checked.
+func (s *xmlScanner) drain() error {
+	if s.source == nil {
+		return nil
+	}
+	_, err := io.Copy(io.Discard, s.source)
+	s.source = nil
+	return err
+}
+
+// errMore says that the rest ends within a token.
+var errMore = errors.New("more bytes are needed")
+
 // next reads one token. Of a text token it gives the raw bytes, references not yet resolved (see appendText).
 func (s *xmlScanner) next() (token, []byte, error) {
+	for {
+		kind, raw, err := s.scan()
+		if err == errMore { //nolint:errorlint // it is never wrapped
+			if s.source == nil {
+				return endOfPart, nil, errXML
+			}
+			if err := s.fill(); err != nil {
+				return endOfPart, nil, err
+			}
+			continue
+		}
+		return kind, raw, err
+	}
+}
+
+// scan is next within what is in memory. It takes nothing off the rest where it gives errMore.
+func (s *xmlScanner) scan() (token, []byte, error) {
 	for {
 		if s.closed {
 			s.closed = false
@@ -46,136 +134,210 @@ func (s *xmlScanner) next() (token, []byte, error) {
 			return endTag, nil, nil
 		}
 		if len(s.rest) == 0 {
-			if len(s.open) > 0 {
-				return endOfPart, nil, errXML
+			if s.source != nil || len(s.open) > 0 {
+				return endOfPart, nil, errMore
 			}
 			return endOfPart, nil, nil
 		}
 		if s.rest[0] != '<' {
 			end := bytes.IndexByte(s.rest, '<')
 			if end < 0 {
+				if s.source != nil {
+					return endOfPart, nil, errMore
+				}
 				end = len(s.rest)
 			}
 			raw := s.rest[:end]
 			s.rest = s.rest[end:]
 			return text, raw, nil
 		}
-		switch {
-		case bytes.HasPrefix(s.rest, []byte("<?")):
+		if len(s.rest) < 2 {
+			return endOfPart, nil, errMore
+		}
+		switch s.rest[1] {
+		case '/':
+			return s.endTag()
+		case '?':
 			if err := s.skipPast("?>"); err != nil {
 				return endOfPart, nil, err
 			}
-		case bytes.HasPrefix(s.rest, []byte("<!--")):
-			if err := s.skipPast("-->"); err != nil {
-				return endOfPart, nil, err
-			}
-		case bytes.HasPrefix(s.rest, cdataStart):
-			end := bytes.Index(s.rest, cdataEnd)
-			if end < 0 {
+		case '!':
+			switch {
+			case bytes.HasPrefix(s.rest, commentStart):
+				if err := s.skipPast("-->"); err != nil {
+					return endOfPart, nil, err
+				}
+			case bytes.HasPrefix(s.rest, cdataStart):
+				end := bytes.Index(s.rest, cdataEnd)
+				if end < 0 {
+					return endOfPart, nil, errMore
+				}
+				raw := s.rest[:end+len(cdataEnd)]
+				s.rest = s.rest[end+len(cdataEnd):]
+				return text, raw, nil
+			case len(s.rest) < len(cdataStart) && s.source != nil:
+				return endOfPart, nil, errMore
+			default: // a document type, which could declare entities
 				return endOfPart, nil, errXML
 			}
-			raw := s.rest[:end+len(cdataEnd)]
-			s.rest = s.rest[end+len(cdataEnd):]
-			return text, raw, nil
-		case bytes.HasPrefix(s.rest, []byte("<!")):
-			return endOfPart, nil, errXML
-		case bytes.HasPrefix(s.rest, []byte("</")):
-			return s.endTag()
 		default:
 			return s.startTag()
 		}
 	}
 }
 
-var cdataStart, cdataEnd = []byte("<![CDATA["), []byte("]]>")
+var commentStart, cdataStart, cdataEnd = []byte("<!--"), []byte("<![CDATA["), []byte("]]>")
 
 func (s *xmlScanner) skipPast(mark string) error {
 	end := bytes.Index(s.rest, []byte(mark))
 	if end < 0 {
-		return errXML
+		return errMore
 	}
 	s.rest = s.rest[end+len(mark):]
 	return nil
 }
 
 func (s *xmlScanner) endTag() (token, []byte, error) {
-	end := bytes.IndexByte(s.rest, '>')
-	if end < 0 || len(s.open) == 0 {
+	if len(s.open) == 0 {
 		return endOfPart, nil, errXML
 	}
-	full := bytes.TrimRight(s.rest[2:end], " \t\r\n")
-	last := len(s.open) - 1
-	if !bytes.Equal(full, s.open[last]) {
+	name := s.open[len(s.open)-1]
+	end := 2 + len(name)
+	for end < len(s.rest) && isSpace(s.rest[end]) {
+		end++
+	}
+	switch {
+	case end >= len(s.rest):
+		return endOfPart, nil, errMore
+	case s.rest[end] != '>' || !bytes.Equal(s.rest[2:2+len(name)], name):
 		return endOfPart, nil, errXML
 	}
-	s.open, s.rest, s.name = s.open[:last], s.rest[end+1:], local(full)
+	s.open, s.rest, s.name = s.open[:len(s.open)-1], s.rest[end+1:], local(name)
 	return endTag, nil, nil
 }
 
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// nameEnds are the bytes at which a name ends.
+var nameEnds = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, '=': true, '/': true, '>': true, '<': true, '"': true, '\'': true}
+
 func (s *xmlScanner) startTag() (token, []byte, error) {
-	end, quote := 1, byte(0)
-	for ; end < len(s.rest); end++ {
-		c := s.rest[end]
-		switch {
-		case c == quote:
-			quote = 0
-		case quote != 0:
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '<':
-			return endOfPart, nil, errXML
+	rest, at := s.rest, 1
+	for at < len(rest) && !nameEnds[rest[at]] {
+		at++
+	}
+	full := rest[1:at]
+	s.attrs = s.attrs[:0]
+	for {
+		for at < len(rest) && isSpace(rest[at]) {
+			at++
 		}
-		if c == '>' && quote == 0 {
+		if at >= len(rest) {
+			return endOfPart, nil, errMore
+		}
+		if rest[at] == '>' || rest[at] == '/' {
 			break
 		}
+		from := at
+		for at < len(rest) && !nameEnds[rest[at]] {
+			at++
+		}
+		name := rest[from:at]
+		for at < len(rest) && isSpace(rest[at]) {
+			at++
+		}
+		if at < len(rest) && rest[at] != '=' || len(name) == 0 {
+			return endOfPart, nil, errXML
+		}
+		for at++; at < len(rest) && isSpace(rest[at]); {
+			at++
+		}
+		if at >= len(rest) {
+			return endOfPart, nil, errMore
+		}
+		quote := rest[at]
+		if quote != '"' && quote != '\'' {
+			return endOfPart, nil, errXML
+		}
+		at++
+		length := bytes.IndexByte(rest[at:], quote)
+		if length < 0 {
+			return endOfPart, nil, errMore
+		}
+		value := rest[at : at+length]
+		if bytes.IndexByte(value, '<') >= 0 {
+			return endOfPart, nil, errXML
+		}
+		s.attrs = append(s.attrs, attribute{local(name), value})
+		at += length + 1
 	}
-	if end == len(s.rest) {
+	closed := rest[at] == '/'
+	if closed {
+		if at++; at >= len(rest) {
+			return endOfPart, nil, errMore
+		}
+	}
+	switch {
+	case rest[at] != '>' || len(full) == 0:
 		return endOfPart, nil, errXML
+	case len(s.open) >= maxDepth:
+		return endOfPart, nil, errDeep
 	}
-	tag := s.rest[1:end]
-	s.rest = s.rest[end+1:]
-	if s.closed = len(tag) > 0 && tag[len(tag)-1] == '/'; s.closed {
-		tag = tag[:len(tag)-1]
-	}
-	cut := bytes.IndexAny(tag, " \t\r\n")
-	if cut < 0 {
-		cut = len(tag)
-	}
-	if cut == 0 {
-		return endOfPart, nil, errXML
-	}
-	s.open = append(s.open, tag[:cut])
-	s.name, s.attrs = local(tag[:cut]), tag[cut:]
+	s.closed, s.rest = closed, rest[at+1:]
+	s.open = append(s.open, full)
+	s.name = local(full)
 	return startTag, nil, nil
 }
 
 // local is a name without its namespace prefix.
-func local(name []byte) []byte { return name[bytes.IndexByte(name, ':')+1:] }
+func local(name []byte) []byte {
+	for i, c := range name {
+		if c == ':' {
+			return name[i+1:]
+		}
+	}
+	return name
+}
 
 // attr is the raw value of an attribute of the current start tag, by its local name.
 func (s *xmlScanner) attr(name string) ([]byte, bool) {
-	rest := s.attrs
-	for {
-		rest = bytes.TrimLeft(rest, " \t\r\n")
-		equals := bytes.IndexByte(rest, '=')
-		if equals < 0 {
-			return nil, false
+	for i := range s.attrs {
+		if string(s.attrs[i].name) == name {
+			return s.attrs[i].value, true
 		}
-		key := local(bytes.TrimSpace(rest[:equals]))
-		rest = bytes.TrimLeft(rest[equals+1:], " \t\r\n")
-		if len(rest) == 0 || (rest[0] != '"' && rest[0] != '\'') {
-			return nil, false
-		}
-		end := bytes.IndexByte(rest[1:], rest[0])
-		if end < 0 {
-			return nil, false
-		}
-		if string(key) == name {
-			return rest[1 : end+1], true
-		}
-		rest = rest[end+2:]
 	}
+	return nil, false
 }
+
+// plainCell takes the content of the current c element off the rest, its end tag included, where it is written the way nearly
+// every program writes it: one v or one inline text. Otherwise it takes nothing, and the tokens say what is there.
+func (s *xmlScanner) plainCell() (content []byte, inline, ok bool) {
+	rest := s.rest
+	if len(rest) < 8 || rest[0] != '<' {
+		return nil, false, false
+	}
+	var from int
+	var closing string
+	switch {
+	case rest[1] == 'v' && rest[2] == '>':
+		from, closing = 3, "</v></c>"
+	case bytes.HasPrefix(rest, inlineText):
+		from, closing, inline = len(inlineText), "</t></is></c>", true
+	case bytes.HasPrefix(rest, inlineSpaced):
+		from, closing, inline = len(inlineSpaced), "</t></is></c>", true
+	default:
+		return nil, false, false
+	}
+	length := bytes.IndexByte(rest[from:], '<')
+	to := from + length + len(closing)
+	if length < 0 || to > len(rest) || string(rest[from+length:to]) != closing {
+		return nil, false, false
+	}
+	s.rest, s.open = rest[to:], s.open[:len(s.open)-1]
+	return rest[from : from+length], inline, true
+}
+
+var inlineText, inlineSpaced = []byte("<is><t>"), []byte(`<is><t xml:space="preserve">`)
 
 // attrText is an attribute with its references resolved, empty where there is none.
 func (s *xmlScanner) attrText(name string) string {

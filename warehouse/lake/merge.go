@@ -26,6 +26,7 @@ func (s standing) beats(other standing) bool {
 
 // version is one unit as a batch has it.
 type version[T contract.Row] struct {
+	unit     string
 	rows     []T // sorted by key, of one day and one observation
 	standing standing
 	observed int32
@@ -48,17 +49,30 @@ func (t Table[T]) weigh(v *version[T]) standing {
 	return v.standing
 }
 
+// incoming is a batch as versions, one a unit.
+type incoming[T contract.Row] struct {
+	units map[string]*version[T]
+	// inOrder has the same in the order of the batch, so that what follows neither depends on a map's order nor jumps about.
+	inOrder []*version[T]
+}
+
 // group turns a batch's rows into one version a unit. Rows of a unit that share day and observation are one version; of several
 // versions in one batch the best is kept.
-func (t Table[T]) group(rows []T, covers coverage) (map[string]*version[T], error) {
-	units := make(map[string]*version[T], len(rows))
+func (t Table[T]) group(rows []T, covers coverage) (incoming[T], error) {
+	in := incoming[T]{units: make(map[string]*version[T], len(rows)), inOrder: make([]*version[T], 0, len(rows))}
+	slab := make([]version[T], 0, len(rows)) // there are no more versions than rows, so it never moves
+	begin := func(unit string, day, observed int32) *version[T] {
+		slab = append(slab, version[T]{unit: unit, observed: observed, standing: standing{day: day, effective: covers.effective(day, observed)}})
+		return &slab[len(slab)-1]
+	}
 	var rivals map[string][]*version[T]
-	for i, r := range rows {
+	for i := range rows {
+		r := rows[i]
 		if err := t.datable(r); err != nil {
-			return nil, err
+			return incoming[T]{}, err
 		}
 		unit, day, observed := r.Unit(), r.Day(), r.Observed()
-		v := units[unit]
+		v := in.units[unit]
 		if v != nil && (v.standing.day != day || v.observed != observed) {
 			v = nil
 			for _, rival := range rivals[unit] {
@@ -67,13 +81,14 @@ func (t Table[T]) group(rows []T, covers coverage) (map[string]*version[T], erro
 				}
 			}
 			if v == nil {
-				v = &version[T]{observed: observed, standing: standing{day: day, effective: covers.effective(day, observed)}}
+				v = begin(unit, day, observed)
 				put(&rivals, unit, append(rivals[unit], v))
 			}
 		}
 		if v == nil {
-			v = &version[T]{observed: observed, standing: standing{day: day, effective: covers.effective(day, observed)}}
-			units[unit] = v
+			v = begin(unit, day, observed)
+			in.units[unit] = v
+			in.inOrder = append(in.inOrder, v)
 		}
 		if v.rows == nil {
 			v.rows = rows[i : i+1 : i+1] // most units are one row: no copy
@@ -81,18 +96,19 @@ func (t Table[T]) group(rows []T, covers coverage) (map[string]*version[T], erro
 			v.rows = append(v.rows, r)
 		}
 	}
-	for _, v := range units {
+	for _, v := range in.inOrder {
 		t.tidy(v)
 	}
 	for unit, others := range rivals {
+		best := in.units[unit]
 		for _, v := range others {
 			t.tidy(v)
-			if t.weigh(v).beats(t.weigh(units[unit])) {
-				units[unit] = v
+			if t.weigh(v).beats(t.weigh(best)) {
+				*best, *v = *v, *best // where it is, the order finds it
 			}
 		}
 	}
-	return units, nil
+	return in, nil
 }
 
 // tidy sorts a version's rows, and of rows with one key keeps the one that compares highest.
@@ -130,7 +146,7 @@ type merge[T contract.Row] struct {
 	table Table[T]
 	// added is the batch's own coverage, before and after the dataset's.
 	before, added, after coverage
-	incoming             map[string]*version[T]
+	incoming             incoming[T]
 	graves               graveyard
 	merged               Merged
 	months               map[int32]string // by day: there are few days and many rows
@@ -158,7 +174,7 @@ const (
 func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 	day, observed := rows[0].Day(), rows[0].Observed()
 	stored := standing{day: day, effective: m.before.effective(day, observed)}
-	v := m.incoming[unit]
+	v := m.incoming.units[unit]
 	if v == nil {
 		if !m.after.refutes(day, stored.effective) {
 			if !m.added.contradicts(day, stored.effective) {
@@ -208,10 +224,11 @@ func (m *merge[T]) judge(unit string, rows []T) (verdict, int32) {
 
 // judgeRest decides about the units that no partition holds.
 func (m *merge[T]) judgeRest() {
-	for unit, v := range m.incoming {
+	for _, v := range m.incoming.inOrder {
 		if v.outcome != undecided {
 			continue
 		}
+		unit := v.unit
 		best := v.standing
 		fromBatch := true
 		if grave, found := m.graves.find(unit); found {

@@ -17,10 +17,14 @@ import (
 // rowGroupRows is DuckDB's own: a thread of it takes a row group at a time, and a month of a clinic is one or two.
 const rowGroupRows = 122_880
 
-// encode writes rows as one Parquet file, sorting them by day and key in place. Equal rows give equal bytes, in whatever
+// encode writes rows as one Parquet file, in the order of day and key. Equal rows give equal bytes, in whatever
 // order they come and whichever build of this program writes them, as long as its Parquet and zstd libraries are the same.
 func (t Table[T]) encode(rows []T) ([]byte, error) {
-	sortRows(rows)
+	return t.encodeSorted(inOrder(rows, nil))
+}
+
+// encodeSorted is encode of rows that inOrder gave.
+func (t Table[T]) encodeSorted(rows []T) ([]byte, error) {
 	var sorting []parquet.SortingColumn
 	if !t.undated {
 		sorting = append(sorting, parquet.Ascending(t.day))
@@ -64,19 +68,23 @@ func writeParquet[T any](schema *parquet.Schema, rows []T, sorting ...parquet.So
 	return buf.Bytes(), nil
 }
 
-// sortRows orders rows by day, then key. Keys are made once a row: making them costs more than comparing them.
-func sortRows[T interface {
+// inOrder gives rows and more rows in the order of day, then key. Keys are made once a row: making them costs more than
+// comparing them. Rows are big and moved once.
+func inOrder[T interface {
 	Day() int32
 	Key() string
-}](rows []T) {
+}](rows []T, more []*T) []T {
 	type place struct {
 		day int32
 		key string
-		row int32
+		row *T
 	}
-	places := make([]place, len(rows))
-	for i, r := range rows {
-		places[i] = place{r.Day(), r.Key(), int32(i)}
+	places := make([]place, 0, len(rows)+len(more))
+	for i := range rows {
+		places = append(places, place{rows[i].Day(), rows[i].Key(), &rows[i]})
+	}
+	for _, r := range more {
+		places = append(places, place{(*r).Day(), (*r).Key(), r})
 	}
 	byDayAndKey := func(a, b place) int {
 		if d := cmp.Compare(a.day, b.day); d != 0 {
@@ -84,15 +92,16 @@ func sortRows[T interface {
 		}
 		return strings.Compare(a.key, b.key)
 	}
-	if slices.IsSortedFunc(places, byDayAndKey) {
-		return
+	if !slices.IsSortedFunc(places, byDayAndKey) {
+		slices.SortFunc(places, byDayAndKey)
+	} else if len(more) == 0 {
+		return rows
 	}
-	slices.SortFunc(places, byDayAndKey)
-	sorted := make([]T, len(rows))
+	sorted := make([]T, len(places))
 	for i, p := range places {
-		sorted[i] = rows[p.row]
+		sorted[i] = *p.row
 	}
-	copy(rows, sorted)
+	return sorted
 }
 
 // decode reads all rows of a file. A column that the file lacks comes as null or zero; one of another type is an error.

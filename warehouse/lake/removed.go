@@ -72,6 +72,9 @@ func (g *graveyard) encode() ([]byte, error) {
 }
 
 func (g *graveyard) find(unit string) (standing, bool) {
+	if len(g.units) == 0 { // as in most imports: no digest is made
+		return standing{}, false
+	}
 	r, ok := g.units[unitDigest(unit)]
 	return r.standing(), ok
 }
@@ -89,6 +92,9 @@ func (g *graveyard) bury(unit string, s standing) {
 }
 
 func (g *graveyard) forget(unit string) {
+	if len(g.units) == 0 {
+		return
+	}
 	d := unitDigest(unit)
 	if _, ok := g.units[d]; ok {
 		delete(g.units, d)

@@ -79,17 +79,7 @@ func upsert[T contract.Row](ctx context.Context, tx *Tx, table Table[T], batch B
 		return Merged{}, err
 	}
 	m.judgeRest()
-	arrivals := map[string][]T{}
-	for _, v := range m.incoming {
-		if v.outcome == won {
-			month := m.month(v.standing.day)
-			arrivals[month] = append(arrivals[month], v.rows...)
-			if partitions[month] == nil {
-				partitions[month] = &partition{}
-			}
-		}
-	}
-	if err := m.rewrite(ctx, tx, partitions, arrivals); err != nil {
+	if err := m.rewrite(ctx, tx, partitions, m.arrivals(partitions)); err != nil {
 		return Merged{}, err
 	}
 	next := Dataset{Removed: was.Removed, Covers: m.after.stored()}
@@ -108,6 +98,35 @@ func upsert[T contract.Row](ctx context.Context, tx *Tx, table Table[T], batch B
 	return m.merged, nil
 }
 
+// arrivals are the rows that the batch brings to each month. They stay where they lie: a row is some three hundred bytes.
+func (m *merge[T]) arrivals(partitions map[string]*partition) map[string][]*T {
+	byMonth := map[string][]*T{}
+	day, month := int32(noDay), m.month(noDay)
+	rows := byMonth[month]
+	for _, v := range m.incoming.inOrder {
+		if v.outcome != won {
+			continue
+		}
+		if v.standing.day != day {
+			day = v.standing.day
+			if next := m.month(day); next != month {
+				byMonth[month] = rows
+				month, rows = next, byMonth[next]
+			}
+		}
+		for i := range v.rows {
+			rows = append(rows, &v.rows[i])
+		}
+	}
+	byMonth[month] = rows
+	for month, rows := range byMonth {
+		if len(rows) > 0 && partitions[month] == nil {
+			partitions[month] = &partition{}
+		}
+	}
+	return byMonth
+}
+
 // partition is one month while a batch is merged into it.
 type partition struct {
 	object  *Object // nil while there is none
@@ -118,11 +137,11 @@ type partition struct {
 // judgeStored reads the months that the batch can change, and decides about their units. Of a month that no incoming row
 // belongs to, the identifying columns are read first: they say whether a unit has moved away or is gone.
 func (m *merge[T]) judgeStored(ctx context.Context, tx *Tx, partitions map[string]*partition) error {
-	if len(m.incoming) == 0 && len(m.added) == 0 {
+	if len(partitions) == 0 || len(m.incoming.units) == 0 && len(m.added) == 0 {
 		return nil
 	}
 	direct := map[string]bool{}
-	for _, v := range m.incoming {
+	for _, v := range m.incoming.inOrder {
 		direct[m.month(v.standing.day)] = true
 	}
 	var deciding sync.Mutex
@@ -162,7 +181,7 @@ func (m *merge[T]) touches(ctx context.Context, c *Clinic, o Object) (bool, erro
 		return false, err
 	}
 	err = m.table.eachLight(f, func(row *T) error {
-		if m.incoming[(*row).Unit()] != nil {
+		if m.incoming.units[(*row).Unit()] != nil {
 			return errTouched
 		}
 		day := (*row).Day()
@@ -216,7 +235,7 @@ func (m *merge[T]) judgePartition(p *partition, rows []T) {
 }
 
 // rewrite writes the months anew that lose, gain or change rows.
-func (m *merge[T]) rewrite(ctx context.Context, tx *Tx, partitions map[string]*partition, arrivals map[string][]T) error {
+func (m *merge[T]) rewrite(ctx context.Context, tx *Tx, partitions map[string]*partition, arrivals map[string][]*T) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for month, p := range partitions {
@@ -225,10 +244,10 @@ func (m *merge[T]) rewrite(ctx context.Context, tx *Tx, partitions map[string]*p
 		}
 		m.merged.Months = append(m.merged.Months, month)
 		group.Go(func() error {
-			rows := arrivals[month]
+			var stored []T
 			if p.object != nil {
-				stored, err := m.table.load(ctx, tx.clinic, *p.object)
-				if err != nil {
+				var err error
+				if stored, err = m.table.load(ctx, tx.clinic, *p.object); err != nil {
 					return err
 				}
 				stored = slices.DeleteFunc(stored, func(r T) bool { return p.dropped[r.Unit()] })
@@ -237,13 +256,13 @@ func (m *merge[T]) rewrite(ctx context.Context, tx *Tx, partitions map[string]*p
 						m.table.setObserved(&stored[i], observed)
 					}
 				}
-				rows = append(stored, rows...)
 			}
+			rows := inOrder(stored, arrivals[month])
 			if len(rows) == 0 {
 				p.object = nil
 				return nil
 			}
-			body, err := m.table.encode(rows)
+			body, err := m.table.encodeSorted(rows)
 			if err != nil {
 				return err
 			}

@@ -59,15 +59,40 @@ func printCSV(w io.Writer, columns []string, rows [][]any) error {
 	return out.Error()
 }
 
-// safeCell is a cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe in front.
-// Numbers stay numbers.
+// safeCell is a cell that no spreadsheet takes for a formula: numbers stay numbers, in text see inert.
 func safeCell(v any) string {
 	text := plain(v)
-	if !isNumber(v) && text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
+	if isNumber(v) {
+		return text
 	}
-	return text
+	return inert(text)
 }
+
+// inert puts an apostrophe before whatever could begin a formula: at the start of a text, and behind what a spreadsheet of
+// another country parts cells at (it reads a CSV with semicolons, and then our commas and quotes mean nothing to it). What
+// cannot be seen does not hide a beginning. JSON has the text as it is.
+func inert(text string) string {
+	var out strings.Builder
+	beginning, copied := true, 0
+	for at, r := range text {
+		switch {
+		case beginning && beginsFormula(r):
+			out.WriteString(text[copied:at] + "'")
+			copied, beginning = at, false
+		case beginning && r != '\'' && (unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)):
+		default:
+			beginning = false
+		}
+		if r == ';' || r == '\t' || r == '\n' || r == '\r' || r == '|' {
+			beginning = true
+		}
+	}
+	return out.String() + text[copied:]
+}
+
+// beginsFormula reports whether a spreadsheet may take a cell that begins so for a formula: the signs, in the full width of East
+// Asian keyboards too, and the two blanks that some take off first.
+func beginsFormula(r rune) bool { return strings.ContainsRune("=+-@\t\r＝＋－＠﹦﹢﹣﹫", r) }
 
 func isNumber(v any) bool {
 	switch v.(type) {
