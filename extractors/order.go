@@ -30,8 +30,8 @@ type ReportKind struct {
 	Period        Period
 	// MaxDays is the longest range that one export takes, 0 for any.
 	MaxDays int
-	// RecentDays is for EachDay: how many of the window's last days are asked for one by one, 0 for all. Days go back to the
-	// first of a month, so that no month is asked for in part.
+	// RecentDays is for EachDay: how many of the window's last days are asked for one by one, 0 for all. What of their first
+	// month lies before them is asked for like a month that is not over.
 	RecentDays int
 }
 
@@ -60,7 +60,7 @@ func (k ReportKind) Orders(w Window, ahead int) []Order {
 		ranges = months(Window{From: firstOfMonth(w.From), To: w.To})
 	case EachDay:
 		from := w.From
-		if recent := firstOfMonth(w.To.AddDays(1 - k.RecentDays)); k.RecentDays > 0 && recent.After(from) {
+		if recent := w.To.AddDays(1 - k.RecentDays); k.RecentDays > 0 && recent.After(from) {
 			from = recent
 			ranges = months(Window{From: firstOfMonth(w.From), To: recent.AddDays(-1)})
 		}

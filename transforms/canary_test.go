@@ -213,7 +213,16 @@ func FuzzRead(f *testing.F) {
 	f.Add(claimsHeader, "41,1531-C01,g,Ann,Sun Life,AB12,2026-09-01,Rejected,2026-09-02,2026-09-20,95.00,0.00,Al,no")
 	f.Add(policiesHeader, "Ann,g,\"Sun Life\nGreen Shield\",My plan,C9,P-1,Open,2026-12-31,Al,3,12,1500.00,,")
 	f.Add(shiftHeader, "Robin Vale,152.5,10,120:15,160")
-	tr := transformer(f)
+	f.Add(paymentsHeader, "9001,NSF,2026-09-01,2026-09-02,g,Ann,Ann Smith,Visa,\"1531-P01, 1532-P02X\",(25.00),1.00,24.30")
+	f.Add(publicHeader, "2026-09-01,Ann Smith,Visa,,25.00,24.30")
+	f.Add(appliedHeader, "9001,2026-09-01,2026-09-01,2026-09-01,g,Sun Life,1531-C01,20.00")
+	f.Add(adjustmentsHeader, "2026-09-10,Credit Memo,1531-P01,2026-09-01,g,Ann Smith,Robin Vale,Harbour Street,5.00,cross")
+	f.Add(writeOffsHeader, "2026-09-28,1531-C01,,g,Sun Life,70.00")
+	f.Add(creditsHeader, ",,Sun Life,12.00")
+	f.Add(receivablesHeader, "2026-09-01,2026-09-30,240.00,95.00,165.00,50.00,5.00,5.00,0.00,120.00")
+	f.Add(unscheduledHeader, "g,Ann,,2026-08-01,555")
+	f.Add(activityHeader, "2026-09-30 08:30:00 -0400,falloff,Ran report Sales for 2026-09-01 to 2026-09-30,61")
+	tr := transformer(f, func(o *transforms.Options) { o.Account, o.Identities = "falloff", true })
 	f.Fuzz(func(t *testing.T, header, row string) {
 		report := extractors.Report{Name: "f_20260901_20260930.csv", Body: []byte(header + "\n" + row + "\n" + row + "\n"), StatedRows: -1}
 		first, err := tr.Read(t.Context(), report)

@@ -1,8 +1,10 @@
 package transforms_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -267,5 +269,40 @@ func TestIdentities(t *testing.T) {
 	find(t, "recovery mode beside the identities", rest, names)
 	if !reflect.DeepEqual(rest.Appointments, private.Appointments) {
 		t.Error("the appointments differ between the modes")
+	}
+}
+
+// Reports about money and patients have most of their headers in common. Each is taken for itself, also with all that it may have
+// besides; and one that lacks a header is never taken for another report.
+func TestReportsAreToldApart(t *testing.T) {
+	for _, d := range contract.Datasets() {
+		if d.Report == "" {
+			continue
+		}
+		all, cells, _ := canaryRow(d)
+		name := "c_" + d.Report + "_20260901_20260930.csv"
+		for _, headers := range [][]string{all, d.Required()} {
+			row := make([]string, len(headers))
+			for i, h := range headers {
+				row[i] = cells[slices.Index(all, h)]
+			}
+			b, err := transformer(t).Read(t.Context(), extractors.Report{Name: name, Body: csvOf([][]string{headers, row}), StatedRows: -1})
+			if err != nil || b.Dataset != d.Name {
+				t.Errorf("%s with the headers %v: %v", d.Name, headers, err)
+			}
+		}
+		for i, header := range d.Required() {
+			lacking := slices.Delete(d.Required(), i, i+1)
+			b, err := transformer(t).Read(t.Context(), extractors.Report{Name: name, Body: csvOf([][]string{lacking, lacking}), StatedRows: -1})
+			if err == nil {
+				t.Errorf("%s without %q was read as %s", d.Name, header, b.Dataset)
+				continue
+			}
+			if wrong, ok := errors.AsType[*transforms.HeaderError](err); ok && (wrong.Dataset != d.Name || !slices.Equal(wrong.Missing, []string{header})) {
+				t.Errorf("%s without %q: %v", d.Name, header, err)
+			} else if !ok && !errors.Is(err, transforms.ErrNotAReport) {
+				t.Errorf("%s without %q: %v", d.Name, header, err)
+			}
+		}
 	}
 }

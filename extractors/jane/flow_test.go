@@ -73,9 +73,10 @@ func TestReadsEveryReport(t *testing.T) {
 		{"harbour_unscheduled_patients_20260320_20260320.csv", "unscheduled_patients", window("2026-03-20", "2026-03-20"), 1},
 		{"harbour_shift_20260101_20260131.csv", "shifts", window("2026-01-01", "2026-01-31"), 7},
 		{"harbour_shift_20260201_20260228.csv", "shifts", window("2026-02-01", "2026-02-28"), 7},
+		{"harbour_shift_20260301_20260313.csv", "shifts", window("2026-03-01", "2026-03-13"), 7},
 	}
-	// A fortnight of hours is read by the day, and the rest of its month.
-	for d := day("2026-03-01"); !d.After(day("2026-03-20")); d = d.AddDays(1) {
+	// A week of hours is read by the day.
+	for d := day("2026-03-14"); !d.After(day("2026-03-20")); d = d.AddDays(1) {
 		want = append(want, exported{"harbour_shift_" + strings.ReplaceAll(d.String()+"_"+d.String(), "-", "") + ".csv", "shifts", extractors.Window{From: d, To: d}, 7})
 	}
 	// The portal's log is about our own time, not the clinic's.
@@ -160,7 +161,7 @@ func TestPasswordOnASecondScreen(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{PasswordOnSecondScreen: true})
 	cfg := config(url)
-	cfg.Orders = orders("shift")
+	cfg.Orders = orders("transactions")
 	reports, _, err := read(t, cfg)
 	if err != nil || len(reports) != 3 {
 		t.Errorf("%d reports, %v", len(reports), err)

@@ -114,7 +114,7 @@ func (w *world) listApplied(first, last day, extra bool, yield func([]Cell) erro
 			continue
 		}
 		guid, name, payer := w.whose(p)
-		print := func(on, service, invoice Cell, amount int64) error {
+		share := func(on, service, invoice Cell, amount int64) error {
 			row = append(row[:0], number(p.number), onDay(p.on), on, service, guid, name, payer, invoice, cents(amount))
 			if extra {
 				row = append(row, w.phoneCell(p.person))
@@ -124,12 +124,12 @@ func (w *world) listApplied(first, last day, extra bool, yield func([]Cell) erro
 		left := p.cents - p.tip
 		for _, a := range w.appliedOf(i) {
 			left -= a.cents
-			if err := print(onDay(a.on), onDay(w.invoices[w.parts[a.part].invoice].service), text(w.paidVersion(&a)), a.cents); err != nil {
+			if err := share(onDay(a.on), onDay(w.invoices[w.parts[a.part].invoice].service), text(w.paidVersion(&a)), a.cents); err != nil {
 				return err
 			}
 		}
 		if left != 0 {
-			if err := print(Cell{}, Cell{}, Cell{}, left); err != nil {
+			if err := share(Cell{}, Cell{}, Cell{}, left); err != nil {
 				return err
 			}
 		}

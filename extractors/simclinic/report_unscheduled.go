@@ -20,7 +20,7 @@ func (w *world) listUnscheduled(asOf day, extra bool, yield func([]Cell) error) 
 		ahead := false
 		last := map[int16]day{}
 		var disciplines []int16
-		lastOfAll := day(-never)
+		lastOfAll := -never
 		for ; next < len(all) && all[next].person == person; next++ {
 			e := &all[next]
 			switch {

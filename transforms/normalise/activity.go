@@ -23,22 +23,24 @@ var actionWords = []struct{ words, action string }{
 }
 
 // subjects are the screens and reports as lines name them, in lower case. Reports go by slug and by title.
-var subjects = map[string]string{
+var subjects = withReports(map[string]string{
 	"hours scheduled and booked": "shift", "hours": "shift", "claim submissions": "claims", "insurance policies": "insurance_policies",
 	"applied and unapplied payments": "applied_unapplied_payments", "write-offs": "write_off", "credits": "credit",
 	"accounts receivable": "accounts_receivable", "unscheduled patients": "unscheduled_patients", "activity log": "activity",
 	"account settings": contract.SubjectAccount, "account": contract.SubjectAccount, "schedule": contract.SubjectSchedule,
 	"patient list": contract.SubjectPatients, "patient": contract.SubjectPatients, "chart entries": contract.SubjectCharts,
 	"chart entry": contract.SubjectCharts, "documents": contract.SubjectDocs, "document": contract.SubjectDocs,
-}
+})
 
-func init() {
+// withReports adds every report under its slug, with underscores and with spaces.
+func withReports(names map[string]string) map[string]string {
 	for _, d := range contract.Datasets() {
 		if d.Report != "" {
-			subjects[d.Report] = d.Report
-			subjects[strings.ReplaceAll(d.Report, "_", " ")] = d.Report
+			names[d.Report] = d.Report
+			names[strings.ReplaceAll(d.Report, "_", " ")] = d.Report
 		}
 	}
+	return names
 }
 
 var (
