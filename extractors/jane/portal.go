@@ -45,7 +45,7 @@ type Config struct {
 	Profile *Profile
 	// Timeouts bound every wait; zero ones take their defaults.
 	Timeouts Timeouts
-	// Browser says which browser to start and how. Its Origin, Rules, Words and OnAnswer are set here.
+	// Browser says which browser to start and how. Its Origin, Rules, Tolerated, Words and OnAnswer are set here.
 	Browser browser.Config
 }
 
@@ -258,6 +258,7 @@ func (r *run) start(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	cfg := r.cfg.Browser
 	cfg.Origin, cfg.Rules, cfg.OnAnswer = r.origin, r.profile.Requests, r.answers.note
+	cfg.Tolerated = r.profile.Tolerated
 	cfg.Words = slices.Concat(r.profile.Forbidden, r.profile.Words)
 	session, err := browser.Start(life, cfg)
 	if err == nil && !stop() {

@@ -31,8 +31,10 @@ type Profile struct {
 	Export    exportTab      `yaml:"export"`
 	Reports   []report       `yaml:"reports"`
 	Requests  []browser.Rule `yaml:"requests"`
-	Forbidden []string       `yaml:"forbidden"`
-	Words     []string       `yaml:"words"`
+	// Tolerated are writes that the application tries by itself: they are refused, and no cause for alarm.
+	Tolerated []browser.Tolerated `yaml:"tolerated"`
+	Forbidden []string            `yaml:"forbidden"`
+	Words     []string            `yaml:"words"`
 
 	countText, previewPath, fileRange *regexp.Regexp
 }
@@ -250,8 +252,15 @@ func (p *Profile) checkReports() error {
 }
 
 func (p *Profile) checkRequests() error {
-	if err := browser.CheckRules(p.Requests); err != nil {
+	if err := browser.CheckRules(p.Requests, p.Tolerated); err != nil {
 		return err
+	}
+	for _, t := range p.Tolerated {
+		for part := range strings.SplitSeq(t.Path, "/") {
+			if slices.Contains(p.Forbidden, part) {
+				return fmt.Errorf("tolerated %q: a write to what is forbidden (%s) is a cause for alarm", t.Why, t.Path)
+			}
+		}
 	}
 	captures := false
 	purposes := map[string]bool{}
