@@ -3,9 +3,17 @@ package browser
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +24,16 @@ import (
 	"github.com/go-rod/rod"
 )
 
-// TestMain lets the test binary stand in for a program that is killed while its browser runs.
+// TestMain lets the test binary stand in for a program that is killed while its browser runs, and more tests run at once
+// than there are processors: they wait for pages more than they compute.
 func TestMain(m *testing.M) {
 	if os.Getenv(victimEnv) != "" {
 		victim()
 		return
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
@@ -41,6 +54,25 @@ func serve(t *testing.T, h http.Handler, onConnect func()) (address string) {
 	serving.Go(func() { _ = server.Serve(listener) })
 	t.Cleanup(func() { server.Close(); serving.Wait() })
 	return "http://" + listener.Addr().String()
+}
+
+// serveTLS is serve over TLS 1.3, with a certificate that authority, and pin in Chromium's form, vouch for.
+func serveTLS(t *testing.T, h http.Handler, onConnect func()) (address string, authority *x509.CertPool, pin string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew && onConnect != nil {
+			onConnect()
+		}
+	}
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	authority = x509.NewCertPool()
+	authority.AddCert(server.Certificate())
+	digest := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
+	return server.URL, authority, base64.StdEncoding.EncodeToString(digest[:])
 }
 
 func mustOrigin(t *testing.T, address string) Origin {

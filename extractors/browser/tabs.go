@@ -88,3 +88,44 @@ func (s *Session) CloseTabs(ctx context.Context, except *rod.Page) error {
 	}
 	return nil
 }
+
+// Answers reports whether a tab still answers. One whose script never ends does not; the context says how long is waited.
+func (s *Session) Answers(ctx context.Context, page *rod.Page) bool {
+	_, err := proto.RuntimeEvaluate{Expression: "0"}.Call(page.Context(ctx))
+	return err == nil
+}
+
+// Replace opens a tab with an empty page in place of one that hangs. The renderer of the old one is killed, because a page
+// whose script never ends does not close by being asked; tabs that share it end as well. Cookies stay.
+func (s *Session) Replace(ctx context.Context, hung *rod.Page) (*rod.Page, error) {
+	s.mu.Lock()
+	s.replacing++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.replacing--
+	}()
+	gone := make(chan struct{})
+	watching, stop := context.WithCancel(s.ctx)
+	defer stop()
+	var crashed []proto.TargetTargetID
+	watch := s.rod.Context(watching).EachEvent(func(e *proto.TargetTargetCrashed) bool {
+		crashed = append(crashed, e.TargetID)
+		return e.TargetID == hung.TargetID
+	})
+	s.watching.Go(func() { watch(); close(gone) })
+	// The crash takes the answer to the call with it.
+	s.watching.Go(func() { _ = proto.PageCrash{}.Call(hung.Context(watching)) })
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		return nil, s.cause(ctx, ctx.Err())
+	}
+	for _, id := range crashed {
+		if _, err := (proto.TargetCloseTarget{TargetID: id}).Call(s.rod.Context(ctx)); err != nil {
+			return nil, s.cause(ctx, err)
+		}
+	}
+	return s.Open(ctx)
+}

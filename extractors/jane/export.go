@@ -161,6 +161,10 @@ func (r *run) download(ctx context.Context, tab *screen) (file browser.Export, e
 		if err = r.checkFile(file); err == nil {
 			return file, nil
 		}
+		if file.MediaType == "text/html" {
+			// Of a page in a file's place the portal does not say that it was downloaded.
+			r.accesses.noFile(r.downloads)
+		}
 	}
 	return file, err
 }
@@ -175,6 +179,7 @@ func (r *run) take(ctx context.Context, tab *screen) (browser.Export, error) {
 	if err := r.askForFile(ctx, tab); err != nil {
 		return browser.Export{}, err
 	}
+	r.downloads++
 	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Download)
 	defer cancel()
 	file, err := capture.Wait(bounded)
@@ -194,7 +199,7 @@ func (r *run) take(ctx context.Context, tab *screen) (browser.Export, error) {
 			cause = extractors.ExportIncomplete
 		}
 		refusal := fail(cause, "", fmt.Errorf("the portal answered %d in place of the file", file.Status))
-		_, _, refusal.After = r.answers.troubled()
+		refusal.After = retryAfter(file.RetryAfter, dateOr(file.Date, r.cfg.Clock()))
 		return file, refusal
 	case ctx.Err() != nil:
 		return file, context.Cause(ctx)

@@ -59,7 +59,7 @@ type Config struct {
 	Profile *Profile
 	// Timeouts bound every wait; zero ones take their defaults.
 	Timeouts Timeouts
-	// Browser says which browser to start and how. Its Origin, Rules, Words and OnAnswer are set here.
+	// Browser says which browser to start and how. Its Origin, Rules, Tolerated, Words and OnAnswer are set here.
 	Browser browser.Config
 	// Visit begins a visit: starts a browser, signs in and checks the account. The real one if nil.
 	Visit func(ctx context.Context) (Visit, error)

@@ -32,10 +32,12 @@ type Profile struct {
 	Export       exportTab          `yaml:"export"`
 	Reports      []report           `yaml:"reports"`
 	Requests     []browser.Rule     `yaml:"requests"`
-	Forbidden    []string           `yaml:"forbidden"`
-	Words        []string           `yaml:"words"`
+	// Tolerated are writes that the application tries by itself: they are refused, and no cause for alarm.
+	Tolerated []browser.Tolerated `yaml:"tolerated"`
+	Forbidden []string            `yaml:"forbidden"`
+	Words     []string            `yaml:"words"`
 
-	countText, previewPath, fileRange *regexp.Regexp
+	countText, previewPath, fileRange, rangeShown *regexp.Regexp
 }
 
 type signInScreen struct {
@@ -224,6 +226,8 @@ func (p *Profile) checkPatterns() error {
 	if !strings.Contains(p.Screen.RangeText, "{from}") || !strings.Contains(p.Screen.RangeText, "{to}") {
 		errs = append(errs, fmt.Errorf("screen.range_text: %q must hold {from} and {to}", p.Screen.RangeText))
 	}
+	const day = `([0-9]{4}-[0-9]{2}-[0-9]{2})`
+	p.rangeShown = regexp.MustCompile("^" + strings.NewReplacer(`\{from\}`, day, `\{to\}`, day).Replace(regexp.QuoteMeta(p.Screen.RangeText)) + "$")
 	for _, route := range []string{p.SignIn.Route, p.Access.Route} {
 		errs = append(errs, p.checkRoute(route))
 	}
@@ -293,8 +297,15 @@ func (p *Profile) checkReports() error {
 }
 
 func (p *Profile) checkRequests() error {
-	if err := browser.CheckRules(p.Requests); err != nil {
+	if err := browser.CheckRules(p.Requests, p.Tolerated); err != nil {
 		return err
+	}
+	for _, t := range p.Tolerated {
+		for part := range strings.SplitSeq(t.Path, "/") {
+			if slices.Contains(p.Forbidden, part) {
+				return fmt.Errorf("tolerated %q: a write to what is forbidden (%s) is a cause for alarm", t.Why, t.Path)
+			}
+		}
 	}
 	captures := false
 	purposes := map[string]bool{}
@@ -340,6 +351,19 @@ func (p *Profile) downloadPurpose() string {
 		}
 	}
 	return ""
+}
+
+// shownRange reads a range as the portal shows it, zero where it shows none.
+func (p *Profile) shownRange(text string) extractors.Window {
+	found := p.rangeShown.FindStringSubmatch(text)
+	if len(found) != 3 {
+		return extractors.Window{}
+	}
+	w, err := extractors.ParseWindow(found[1] + ".." + found[2])
+	if err != nil {
+		return extractors.Window{}
+	}
+	return w
 }
 
 // rangeText is how the portal shows a range.

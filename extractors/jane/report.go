@@ -149,6 +149,10 @@ func (r *run) settle(ctx context.Context, before int, shownRange string) error {
 			}
 			return false, nil
 		})
+	if found := r.profile.countText.FindStringSubmatch(seen.count); err == nil && found != nil {
+		rows, _ := strconv.Atoi(strings.ReplaceAll(found[2], ",", ""))
+		r.accesses.shown(r.answers.count(s.Rows), r.profile.shownRange(seen.shown), rows)
+	}
 	return r.unlessUnanswered(s.Rows, err)
 }
 

@@ -151,6 +151,7 @@ func (r *run) signIn(ctx context.Context) error {
 		}
 	}
 	r.signedIn = true
+	r.keepBrowser(ctx)
 	r.session.Enter(stageAccount)
 	return nil
 }
