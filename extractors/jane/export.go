@@ -23,7 +23,7 @@ func (r *run) export(ctx context.Context, e export, event Event) (extractors.Rep
 	}
 	event.Step, event.Rows = AwaitExport, rows
 	r.cfg.Progress(event)
-	file, err := r.fetch(ctx)
+	file, err := r.fetch(ctx, e.Name)
 	if err != nil {
 		return extractors.Report{}, err
 	}
@@ -39,13 +39,13 @@ func (r *run) export(ctx context.Context, e export, event Event) (extractors.Rep
 }
 
 // fetch starts the export of the report on the screen, follows it through its own tab, and closes that tab.
-func (r *run) fetch(ctx context.Context) (file browser.Export, err error) {
+func (r *run) fetch(ctx context.Context, report string) (file browser.Export, err error) {
 	s := r.profile.Screen
 	r.session.Enter(stageExport)
 	if err := r.main.click(ctx, s.Menu); err != nil {
 		return file, err
 	}
-	if _, err := r.main.find(ctx, s.MenuItems); err != nil {
+	if err := r.checkContract(ctx, r.main, screenMenu, report); err != nil {
 		return file, err
 	}
 	tab, err := r.tabAfter(ctx, r.profile.Export.Formats[r.cfg.Format].Item)
@@ -58,6 +58,9 @@ func (r *run) fetch(ctx context.Context) (file browser.Export, err error) {
 		}
 	}()
 	if err := r.awaitPreview(ctx, tab); err != nil {
+		return file, err
+	}
+	if err := r.checkContract(ctx, tab, screenExport, report); err != nil {
 		return file, err
 	}
 	return r.download(ctx, tab)

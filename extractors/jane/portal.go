@@ -250,6 +250,8 @@ type run struct {
 	answers  answers
 	main     *screen
 	signedIn bool
+	// inspect, if set, is told what the contract of each screen finds; a difference then ends nothing.
+	inspect func([]Finding)
 }
 
 // start starts the browser. It must outlive ctx, so that there is time to sign out; only its start ends with ctx.

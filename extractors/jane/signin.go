@@ -104,6 +104,9 @@ func (r *run) signIn(ctx context.Context) error {
 	account, password := r.cfg.Account.reveal()
 	r.answers.forget()
 	r.session.Enter(stageSignIn)
+	if err := r.checkContract(ctx, r.main, screenSignIn, ""); err != nil {
+		return err
+	}
 	if err := r.main.fill(ctx, in.Account, account); err != nil {
 		return err
 	}
@@ -115,6 +118,9 @@ func (r *run) signIn(ctx context.Context) error {
 		if err := r.main.click(ctx, in.Submit); err != nil {
 			return err
 		}
+	}
+	if err := r.checkContract(ctx, r.main, screenPassword, ""); err != nil {
+		return err
 	}
 	if err := r.main.fill(ctx, in.Password, password); err != nil {
 		return err
@@ -135,6 +141,9 @@ func (r *run) checkAccess(ctx context.Context) error {
 	access := r.profile.Access
 	r.answers.forget()
 	if err := r.main.follow(ctx, access.Route); err != nil {
+		return err
+	}
+	if err := r.checkContract(ctx, r.main, screenAccount, ""); err != nil {
 		return err
 	}
 	level, err := r.main.find(ctx, access.Level)
