@@ -67,6 +67,9 @@ type expectation struct {
 	// Within is an element that must contain it, Before one that must follow it.
 	Within string `yaml:"within,omitempty"`
 	Before string `yaml:"before,omitempty"`
+	// Alone says that nothing may be written beside it unless this element is there: a word beside a count says that it
+	// is old, or not the whole.
+	Alone string `yaml:"alone,omitempty"`
 	// Enabled says that it must be ready to be used.
 	Enabled bool `yaml:"enabled,omitempty"`
 	// Controls are the fields that may stand in it with a value; any other must be blank.
@@ -127,7 +130,7 @@ func (p *Profile) resolve(e *expectation) error {
 	if e.Element != "" {
 		e.Selector = p.selectorOf(e.Element)
 	}
-	keys := slices.Concat([]string{e.Element, e.Within, e.Before}, e.Controls)
+	keys := slices.Concat([]string{e.Element, e.Within, e.Before, e.Alone}, e.Controls)
 	for _, key := range keys {
 		if key != "" && p.selectorOf(key) == "" {
 			return fmt.Errorf("%s: the profile has no selector %s", e.title(), key)
@@ -230,6 +233,7 @@ type contractElement struct {
 	WithinName string            `json:"within_name"`
 	Before     string            `json:"before"`
 	BeforeName string            `json:"before_name"`
+	Alone      string            `json:"alone"`
 	Enabled    bool              `json:"enabled"`
 	Controls   []string          `json:"controls"`
 	Headers    []string          `json:"headers"`
@@ -245,6 +249,7 @@ func (p *Profile) contractOf(screen, report string) contractRequest {
 			Title: e.title(), Selector: e.Selector, Presence: e.Presence, Tag: e.Tag, Role: e.Role,
 			Text: e.Text, Matches: e.Matches, Label: e.Label, Attributes: e.Attributes, Value: e.Value, Enabled: e.Enabled,
 			Within: p.selectorOf(e.Within), WithinName: e.Within, Before: p.selectorOf(e.Before), BeforeName: e.Before,
+			Alone: p.selectorOf(e.Alone),
 		}
 		for _, key := range e.Controls {
 			want.Controls = append(want.Controls, p.selectorOf(key))

@@ -65,6 +65,10 @@ const contractScript = `ask => {
 			const next = others.find(isShown) || others[0];
 			if (next && !(e.compareDocumentPosition(next) & Node.DOCUMENT_POSITION_FOLLOWING)) differs('it before ' + want.before_name, 'it behind');
 		}
+		if (want.alone && ![...document.querySelectorAll(want.alone)].some(isShown)) {
+			const beside = squash([...e.parentElement.childNodes].filter(node => node !== e).map(node => node.textContent).join(' '));
+			if (beside !== '') differs('nothing beside it', shape(beside));
+		}
 		if (want.controls?.length) {
 			for (const control of e.querySelectorAll('input, select, textarea')) {
 				if (want.controls.some(selector => control.matches(selector))) continue;
