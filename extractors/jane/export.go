@@ -51,7 +51,7 @@ func (r *run) fetch(ctx context.Context, e export) (file browser.Export, err err
 	if err := r.main.click(ctx, s.Menu); err != nil {
 		return file, err
 	}
-	if _, err := r.main.find(ctx, s.MenuItems); err != nil {
+	if err := r.checkContract(ctx, r.main, screenMenu, e.Name); err != nil {
 		return file, err
 	}
 	tab, err := r.tabAfter(ctx, r.profile.Export.Formats[r.cfg.Format].Item)
@@ -64,6 +64,9 @@ func (r *run) fetch(ctx context.Context, e export) (file browser.Export, err err
 		}
 	}()
 	if err := r.awaitPreview(ctx, tab); err != nil {
+		return file, err
+	}
+	if err := r.checkContract(ctx, tab, screenExport, e.Name); err != nil {
 		return file, err
 	}
 	shown, err := r.shownName(ctx, tab, e)

@@ -36,8 +36,11 @@ type Profile struct {
 	Tolerated []browser.Tolerated `yaml:"tolerated"`
 	Forbidden []string            `yaml:"forbidden"`
 	Words     []string            `yaml:"words"`
+	Contract  pageContract        `yaml:"contract"`
 
 	countText, previewPath, fileRange, rangeShown *regexp.Regexp
+	// tree is the profile as it was written, in which keys such as screen.apply are looked up.
+	tree map[string]any
 }
 
 type signInScreen struct {
@@ -161,7 +164,10 @@ func ParseProfile(text []byte) (*Profile, error) {
 	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("reading the portal profile: %w", err)
 	}
-	if err := errors.Join(p.checkPresent(), p.checkPatterns(), p.checkCauses(), p.checkReports(), p.checkRequests()); err != nil {
+	if err := yaml.Unmarshal(text, &p.tree); err != nil {
+		return nil, fmt.Errorf("reading the portal profile: %w", err)
+	}
+	if err := errors.Join(p.checkPresent(), p.checkPatterns(), p.checkCauses(), p.checkReports(), p.checkRequests(), p.checkContract()); err != nil {
 		return nil, fmt.Errorf("checking the portal profile: %w", err)
 	}
 	return p, nil

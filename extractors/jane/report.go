@@ -42,6 +42,9 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 			return 0, err
 		}
 	}
+	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
+		return 0, err
+	}
 	if err := r.after(ctx, s.Reset, ""); err != nil {
 		return 0, err
 	}
@@ -56,6 +59,9 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 		return 0, err
 	}
 	if err := r.freshen(ctx, e.order.Window); err != nil {
+		return 0, err
+	}
+	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
 		return 0, err
 	}
 	return r.rows(ctx)

@@ -25,6 +25,8 @@ type run struct {
 	codeAsked bool
 	// unsettled says that an export failed: the application shows something else than it would to who comes anew.
 	unsettled bool
+	// inspect, if set, is told what the contract of each screen finds; a difference then ends nothing.
+	inspect func([]Finding)
 	// replaces counts the tabs that were replaced because they hung.
 	replaces int
 	accesses accesses
