@@ -59,6 +59,11 @@ func serve(t *testing.T, h http.Handler, onConnect func()) (address string) {
 // serveTLS is serve over TLS 1.3, with a certificate that authority, and pin in Chromium's form, vouch for.
 func serveTLS(t *testing.T, h http.Handler, onConnect func()) (address string, authority *x509.CertPool, pin string) {
 	t.Helper()
+	return serveTLSOf(t, h, onConnect, &tls.Config{MinVersion: tls.VersionTLS13})
+}
+
+func serveTLSOf(t *testing.T, h http.Handler, onConnect func(), cfg *tls.Config) (address string, authority *x509.CertPool, pin string) {
+	t.Helper()
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
@@ -66,7 +71,7 @@ func serveTLS(t *testing.T, h http.Handler, onConnect func()) (address string, a
 			onConnect()
 		}
 	}
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
+	server.TLS = cfg
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	authority = x509.NewCertPool()

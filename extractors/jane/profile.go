@@ -21,16 +21,16 @@ var defaultProfile []byte
 // A Profile holds everything the extractor relies on in the portal's pages. The comments in profile.yaml say what each
 // part means and how well it is known.
 type Profile struct {
-	App       string         `yaml:"app"`
-	SignIn    signInScreen   `yaml:"sign_in"`
-	SignOut   signOutMenu    `yaml:"sign_out"`
-	Alert     string         `yaml:"alert"`
-	Refusals  []refusal      `yaml:"refusals"`
-	Access    accessScreen   `yaml:"access"`
-	Screen    reportScreen   `yaml:"screen"`
-	Export    exportTab      `yaml:"export"`
-	Reports   []report       `yaml:"reports"`
-	Requests  []browser.Rule `yaml:"requests"`
+	App      string         `yaml:"app"`
+	SignIn   signInScreen   `yaml:"sign_in"`
+	SignOut  signOutMenu    `yaml:"sign_out"`
+	Alert    string         `yaml:"alert"`
+	Refusals []refusal      `yaml:"refusals"`
+	Access   accessScreen   `yaml:"access"`
+	Screen   reportScreen   `yaml:"screen"`
+	Export   exportTab      `yaml:"export"`
+	Reports  []report       `yaml:"reports"`
+	Requests []browser.Rule `yaml:"requests"`
 	// Tolerated are writes that the application tries by itself: they are refused, and no cause for alarm.
 	Tolerated []browser.Tolerated `yaml:"tolerated"`
 	Forbidden []string            `yaml:"forbidden"`
