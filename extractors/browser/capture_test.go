@@ -98,7 +98,7 @@ func capture(t *testing.T, s *Session, page *rod.Page, id string) (Export, error
 		t.Fatal(err)
 	}
 	eval(t, page, `() => document.getElementById('`+id+`').click()`)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	return waiting.Wait(ctx)
 }

@@ -146,8 +146,8 @@ func waitFor(limit time.Duration, holds func() bool) bool {
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	if !waitFor(10*time.Second, holds) {
-		t.Errorf("%s: not within 10 seconds", what)
+	if !waitFor(30*time.Second, holds) {
+		t.Errorf("%s: not within 30 seconds", what)
 	}
 }
 

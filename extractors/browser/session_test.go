@@ -144,7 +144,7 @@ func TestCrashedTab(t *testing.T) {
 	go func() { _ = proto.PageCrash{}.Call(page) }()
 	select {
 	case <-s.Context().Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the session goes on with a crashed tab")
 	}
 	if cause := context.Cause(s.Context()); !errors.Is(cause, ErrCrashed) {
@@ -296,7 +296,7 @@ func TestTabs(t *testing.T) {
 	}), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: []Rule{{Purpose: "open a page", Method: "GET", Path: "/page", Query: []string{"first", "second"}}}})
 	first := open(t, s, address+"/page?first")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	wait := s.NextTab(ctx)
 	eval(t, first, `() => document.querySelector('a').click()`)
