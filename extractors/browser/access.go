@@ -22,7 +22,7 @@ type Access struct {
 	// Query and Body hold the keys that the rule names. A query's value is there if it is a number, a date or a truth
 	// value, else it is `?`; a body's if the rule lists its values.
 	Query, Body map[string][]string
-	// Status is the portal's, 0 if there was no answer.
+	// Status is the portal's, 0 if there was no answer. What a redirect leads to is a line of its own.
 	Status int
 	// Bytes is the length of the answer's body as far as it came, Whole whether it came to its end.
 	Bytes int64

@@ -127,8 +127,8 @@ func readExport(answer *http.Response, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, readingError(err)
 	}
-	// A stated length saves growing the buffer step by step; it is not trusted with more than the limit.
-	body := make([]byte, 0, min(max(int(answer.ContentLength), 0), limit)+512)
+	// A stated length saves growing the buffer step by step; it is not trusted with much.
+	body := make([]byte, 0, min(max(int(answer.ContentLength), 0), limit, 64<<20)+512)
 	out := &bounded{r: plain, left: limit}
 	for {
 		if len(body) == cap(body) {

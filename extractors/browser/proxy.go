@@ -33,8 +33,10 @@ type proxy struct {
 	// reading and writing reach the portal. A write always has a connection of its own: one that breaks on a connection
 	// used before would be sent again by the transport.
 	reading, writing *http.Transport
-	ctx              context.Context
-	cancel           context.CancelFunc
+	// patience is how long a request's body may take.
+	patience time.Duration
+	ctx      context.Context
+	cancel   context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool
@@ -75,7 +77,7 @@ func startProxy(cfg proxyConfig) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &proxy{proxyConfig: cfg, listener: listener}
+	x := &proxy{proxyConfig: cfg, listener: listener, patience: slowest}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	x.reading, x.writing = x.transport(), x.transport()
 	x.writing.DisableKeepAlives = true
@@ -145,7 +147,7 @@ func (x *proxy) close() {
 	_ = x.server.Close()
 	if x.inner != nil {
 		_ = x.inner.Close()
-		x.handover.Close()
+		_ = x.handover.Close()
 	}
 	x.reading.CloseIdleConnections()
 	x.serving.Wait()
@@ -193,7 +195,7 @@ func (x *proxy) serve(w http.ResponseWriter, r *http.Request, address string) {
 		return
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(slowest))
+	_ = control.SetReadDeadline(time.Now().Add(x.patience))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
 	if err != nil {
 		x.refuse(w, r.Method, address, bodyUnreadable)

@@ -16,6 +16,8 @@ func TestHungPagesAreReplaced(t *testing.T) {
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: pageRules})
 	for range 3 {
 		page := open(t, s, address+"/page")
+		// A tab that shares the renderer falls with it, and that is no crash of the session's.
+		eval(t, page, `() => { open('/page') }`)
 		if !s.Answers(t.Context(), page) {
 			t.Fatal("a page that is well does not answer")
 		}

@@ -123,8 +123,8 @@ type Session struct {
 
 	mu          sync.Mutex
 	unreachable error
-	// replacing counts the tabs that are being killed on purpose.
-	replacing int
+	// replacing is the tab that is being killed on purpose.
+	replacing *replacement
 
 	closing sync.Once
 	closed  error
@@ -284,12 +284,7 @@ func (s *Session) connect(ctx context.Context) error {
 func (s *Session) tap(event *cdp.Event) bool {
 	switch event.Method {
 	case proto.TargetTargetCrashed{}.ProtoEvent(), proto.InspectorTargetCrashed{}.ProtoEvent():
-		s.mu.Lock()
-		expected := s.replacing > 0
-		s.mu.Unlock()
-		if !expected {
-			s.cancel(ErrCrashed)
-		}
+		s.crashed(event)
 	}
 	return s.guard.tap(event)
 }
