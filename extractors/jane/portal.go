@@ -245,7 +245,7 @@ func (c *Config) withDefaults() {
 		c.Wait = wait
 	}
 	if c.Random == nil {
-		c.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // it draws pauses, not keys
+		c.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
 	c.Timeouts.withDefaults()
 }
