@@ -62,7 +62,7 @@ $(GOLANGCI):
 
 .PHONY: bench
 bench: ## benchmarks, each beside the alternative it is compared with
-	go test -run '^$$' -bench . -benchtime 3x -timeout 60m ./pipeline/ ./transforms/... ./warehouse/... ./extractors/simclinic/
+	go test -run '^$$' -bench . -benchtime 3x -timeout 60m ./pipeline/ ./transforms/... ./warehouse/... ./extractors/simclinic/ ./extractors/browser/
 
 .PHONY: long
 long: setup-test ## the long suites in full (CI runs a seeded sample of each)
