@@ -68,7 +68,7 @@ func readerOf(t *testing.T, clinic *simclinic.Clinic) *transforms.Transformer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := identity.Derive(secret, 1)
+	keys, err := identity.Derive(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
