@@ -428,7 +428,7 @@ func describeData(c *lake.Commit) string {
 func TestSimulation(t *testing.T) {
 	n := *runs
 	if n == 0 {
-		n = 400
+		n = 300
 		if os.Getenv("FALLOFF_LONG") != "" {
 			n = 40_000
 		}

@@ -4,11 +4,16 @@
 //
 //   - No request but an allowed one leaves the browser. Two walls judge each, with the same rules: interception inside
 //     the browser, for every tab, frame and worker before its first request; and behind it a forward proxy on loopback,
-//     which is the browser's only way out. What either stops is counted in a Ledger that names nobody. The known gap of
-//     the walls is written down at the type guard.
+//     which is the browser's only way out. TLS ends in the proxy, with a key that lives as long as the session; it speaks
+//     TLS 1.3 to the portal and verifies its certificate. What either wall stops is counted in a Ledger that names nobody.
+//   - A refused request that could have changed something at the portal ends the session with ErrRefusedWrite, unless the
+//     profile knows it as a habit of the application.
+//   - What a clinic should know of (screens opened, reports run, files taken) is told by the proxy line by line, as Access.
 //   - An export's bytes go from the network into our memory. The browser, which would save them, gets nothing.
 //   - Nothing of what was browsed is written to a disk: cookies, storage and cache are in memory, and what Chromium writes
-//     besides lies in a directory of the session's own, in memory too where the system has a tmpfs.
+//     besides lies in a directory of the session's own, in memory too where the system has a tmpfs. The portal's lasting
+//     cookies can be taken out as a State and given to the next session; its caller keeps them encrypted.
+//   - A Snapshot for diagnosis shows how a page looked and nothing that it said.
 //   - Close leaves no process and no directory. If our process is killed the browser ends with it, since it lives on a
 //     pipe to us (and on Linux by the kernel's hand); the directory is then removed by the next session.
 //

@@ -3,9 +3,17 @@ package browser
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,17 +24,22 @@ import (
 	"github.com/go-rod/rod"
 )
 
-// TestMain lets the test binary stand in for a program that is killed while its browser runs.
+// TestMain lets the test binary stand in for a program that is killed while its browser runs, and more tests run at once
+// than there are processors: they wait for pages more than they compute.
 func TestMain(m *testing.M) {
 	if os.Getenv(victimEnv) != "" {
 		victim()
 		return
 	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
 // serve runs a server on loopback; onConnect is told of every connection, before any request.
-func serve(t *testing.T, h http.Handler, onConnect func()) (address string) {
+func serve(t testing.TB, h http.Handler, onConnect func()) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,7 +56,31 @@ func serve(t *testing.T, h http.Handler, onConnect func()) (address string) {
 	return "http://" + listener.Addr().String()
 }
 
-func mustOrigin(t *testing.T, address string) Origin {
+// serveTLS is serve over TLS 1.3, with a certificate that authority, and pin in Chromium's form, vouch for.
+func serveTLS(t testing.TB, h http.Handler, onConnect func()) (address string, authority *x509.CertPool, pin string) {
+	t.Helper()
+	return serveTLSOf(t, h, onConnect, &tls.Config{MinVersion: tls.VersionTLS13})
+}
+
+func serveTLSOf(t testing.TB, h http.Handler, onConnect func(), cfg *tls.Config) (address string, authority *x509.CertPool, pin string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew && onConnect != nil {
+			onConnect()
+		}
+	}
+	server.TLS = cfg
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	authority = x509.NewCertPool()
+	authority.AddCert(server.Certificate())
+	digest := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
+	return server.URL, authority, base64.StdEncoding.EncodeToString(digest[:])
+}
+
+func mustOrigin(t testing.TB, address string) Origin {
 	t.Helper()
 	o, err := ParseOrigin(address)
 	if err != nil {
@@ -52,7 +89,7 @@ func mustOrigin(t *testing.T, address string) Origin {
 	return o
 }
 
-func startSession(t *testing.T, cfg Config) *Session {
+func startSession(t testing.TB, cfg Config) *Session {
 	t.Helper()
 	s, err := Start(t.Context(), cfg)
 	if err != nil {
@@ -67,7 +104,7 @@ func startSession(t *testing.T, cfg Config) *Session {
 }
 
 // open opens a tab at an address and bounds everything done with it.
-func open(t *testing.T, s *Session, address string) *rod.Page {
+func open(t testing.TB, s *Session, address string) *rod.Page {
 	t.Helper()
 	page, err := s.Open(t.Context())
 	if err != nil {
@@ -83,7 +120,7 @@ func open(t *testing.T, s *Session, address string) *rod.Page {
 }
 
 // eval runs a function in a page and gives its result as text.
-func eval(t *testing.T, page *rod.Page, js string) string {
+func eval(t testing.TB, page *rod.Page, js string) string {
 	t.Helper()
 	result, err := page.Eval(js)
 	if err != nil {
@@ -107,16 +144,16 @@ func waitFor(limit time.Duration, holds func() bool) bool {
 	return true
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	if !waitFor(10*time.Second, holds) {
-		t.Errorf("%s: not within 10 seconds", what)
+	if !waitFor(30*time.Second, holds) {
+		t.Errorf("%s: not within 30 seconds", what)
 	}
 }
 
 // processesOf lists the living processes that run in a directory or have it in their command line. A browser's
 // children have the former only.
-func processesOf(t *testing.T, dir string) []string {
+func processesOf(t testing.TB, dir string) []string {
 	t.Helper()
 	var found []string
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -134,7 +171,7 @@ func processesOf(t *testing.T, dir string) []string {
 }
 
 // filesWith lists the files below directories that hold a text, as it is or as UTF-16.
-func filesWith(t *testing.T, text string, dirs ...string) []string {
+func filesWith(t testing.TB, text string, dirs ...string) []string {
 	t.Helper()
 	wide := strings.Join(strings.Split(text, ""), "\x00")
 	var found []string
@@ -164,7 +201,7 @@ func htmlf(w http.ResponseWriter, format string, args ...any) {
 }
 
 // shortDir is a directory for the test with a name short enough for Chromium's sockets, which t.TempDir's is not.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "fo")
 	if err != nil {

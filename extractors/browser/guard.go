@@ -3,7 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
-	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -27,29 +27,17 @@ type Answer struct {
 // it leaves, and every answer before it is used, and asks the guard, which is enabled for the browser as a whole before
 // the first tab exists.
 //
-// BUG(guard): Two things do not pass here, as the tests show: WebSocket handshakes, and what pages have loaded ahead by
-// speculation rules (Chromium asks neither a browser-wide nor a tab's interception, and has no flag to leave it). The
-// proxy refuses both, for an HTTP portal. Of an HTTPS portal it sees tunnels only. There both reach no other host, and
-// WebSockets to the portal are stopped by a Content-Security-Policy that the guard adds; but a speculative GET to the
-// portal's own host would pass until the proxy terminates TLS.
+// Two things do not pass here, as the tests show: WebSocket handshakes, and what pages have loaded ahead by speculation
+// rules (Chromium asks neither a browser-wide nor a tab's interception, and has no flag to leave it). The proxy behind
+// judges both.
 type guard struct {
-	policy *policy
-	ledger *Ledger
-	call   func(ctx context.Context, method string, params any) ([]byte, error)
-	answer func(Answer)
-	// maxBody bounds an export, in bytes.
-	maxBody int
+	referee *referee
+	call    func(ctx context.Context, method string, params any) ([]byte, error)
+	answer  func(Answer)
 
 	// ctx ends when the session does; running counts the decisions under way.
 	ctx     context.Context
 	running sync.WaitGroup
-
-	mu    sync.Mutex
-	stage string
-	used  map[*Rule]int
-	// capture waits for an export; taking holds, by request, the captures whose export is on its way.
-	capture *Capture
-	taking  map[proto.FetchRequestID]*Capture
 }
 
 // tap claims the events of the Fetch domain from the pipe. They never reach rod, which could keep or answer them.
@@ -83,41 +71,17 @@ func (g *guard) asked(event *proto.FetchRequestPaused) {
 		g.do(proto.FetchContinueRequest{RequestID: event.RequestID})
 		return
 	}
-	rule, reason := g.judge(event)
-	host, path := g.policy.shape(event.Request.URL)
-	entry := Entry{
-		Wall: InBrowser, Allowed: rule != nil, Method: methodShape(event.Request.Method), Host: host, Path: path,
-		Kind: string(event.ResourceType), Reason: reason,
-	}
+	rule, _, reason := g.referee.judge(InBrowser, requestOf(event.Request))
 	if rule == nil {
-		g.ledger.add(entry)
+		g.referee.refused(InBrowser, event.Request.Method, event.Request.URL, string(event.ResourceType), reason)
 		g.refuse(event)
 		return
 	}
-	entry.Purpose, entry.Path = rule.Purpose, rule.Path
-	g.ledger.add(entry)
+	g.referee.ledger.add(Entry{
+		Wall: InBrowser, Allowed: true, Method: rule.Method, Host: portalHost, Path: rule.Path, Kind: string(event.ResourceType),
+		Purpose: rule.Purpose,
+	})
 	g.do(proto.FetchContinueRequest{RequestID: event.RequestID, InterceptResponse: true})
-}
-
-// judge applies the policy, and what the policy can't know: limits, and whether an export is expected.
-func (g *guard) judge(event *proto.FetchRequestPaused) (*Rule, Reason) {
-	r := requestOf(event.Request)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	rule, reason := g.policy.check(r, g.stage)
-	switch {
-	case rule == nil:
-		return nil, reason
-	case rule.Limit > 0 && g.used[rule] >= rule.Limit:
-		return nil, tooOften
-	case rule.Capture && g.capture == nil:
-		return nil, notExpected
-	}
-	g.used[rule]++
-	if rule.Capture {
-		g.taking[event.RequestID] = g.capture
-	}
-	return rule, ""
 }
 
 func (g *guard) refuse(event *proto.FetchRequestPaused) {
@@ -131,7 +95,7 @@ func (g *guard) refuse(event *proto.FetchRequestPaused) {
 
 // answered looks at an answer before the browser uses it.
 func (g *guard) answered(event *proto.FetchRequestPaused) {
-	rule, _ := g.policy.check(requestOf(event.Request), anyStage)
+	rule, _ := g.referee.policy.check(requestOf(event.Request), anyStage)
 	if rule == nil {
 		// Only allowed requests ask for their answer, so this can't be; if it is, it is refused.
 		g.refuse(event)
@@ -146,83 +110,28 @@ func (g *guard) answered(event *proto.FetchRequestPaused) {
 		return
 	}
 	status := *event.ResponseStatusCode
+	if taken, err := strconv.Atoi(header(event, takenHeader)); err == nil {
+		status = taken
+	}
 	g.answer(Answer{
 		Purpose: rule.Purpose, Method: rule.Method, Status: status, Date: header(event, "Date"), RetryAfter: header(event, "Retry-After"),
 	})
-	if rule.Capture && !g.leadsToExport(event) {
-		g.take(event)
-		return
-	}
-	if g.policy.origin.Scheme == "https" && status/100 != 3 && runsScripts(event.ResourceType) {
-		g.fulfil(event)
-		return
-	}
 	g.do(proto.FetchContinueResponse{RequestID: event.RequestID})
 }
 
-// leadsToExport reports whether an answer sends the browser on to what is an export as well. One that leads elsewhere, to
-// the sign-in screen for example, is what came in the export's place.
-func (g *guard) leadsToExport(event *proto.FetchRequestPaused) bool {
-	if *event.ResponseStatusCode/100 != 3 {
-		return false
-	}
-	base, err := url.Parse(event.Request.URL)
-	if err != nil {
-		return false
-	}
-	target, err := base.Parse(header(event, "Location"))
-	if err != nil {
-		return false
-	}
-	rule, _ := g.policy.check(request{method: event.Request.Method, url: target.String()}, anyStage)
-	return rule != nil && rule.Capture
-}
-
-// runsScripts reports whether an answer can be a document or a worker, which has a Content-Security-Policy of its own.
-func runsScripts(kind proto.NetworkResourceType) bool {
-	return kind == proto.NetworkResourceTypeDocument || kind == proto.NetworkResourceTypeScript || kind == proto.NetworkResourceTypeOther
-}
-
-// noSockets is a Content-Security-Policy that takes away what interception does not see, WebSockets and WebRTC, and
-// nothing else: a policy can't give rights, and http: and https: do not match ws: and wss:.
-const noSockets = "connect-src http: https: blob: data:; webrtc 'block'"
-
-// fulfil answers in the portal's stead with the portal's own answer and noSockets beside its headers. It takes the body
-// along because Chromium evaluates the policy of a document before interception could change its headers.
-func (g *guard) fulfil(event *proto.FetchRequestPaused) {
-	body, err := g.body(event)
-	if err != nil {
-		g.do(proto.FetchFailRequest{RequestID: event.RequestID, ErrorReason: proto.NetworkErrorReasonFailed})
-		return
-	}
-	headers := []*proto.FetchHeaderEntry{{Name: "Content-Security-Policy", Value: noSockets}}
+func header(event *proto.FetchRequestPaused, name string) string {
 	for _, h := range event.ResponseHeaders {
-		switch strings.ToLower(h.Name) {
-		case "content-encoding", "content-length", "transfer-encoding":
-			// They were true of the body on the wire.
-		default:
-			headers = append(headers, h)
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
 		}
 	}
-	g.do(proto.FetchFulfillRequest{RequestID: event.RequestID, ResponseCode: *event.ResponseStatusCode, ResponseHeaders: headers, Body: body})
+	return ""
 }
 
-// do sends a verdict to the browser. If it fails the browser is gone or has dropped the request itself; either way
-// nothing has passed.
+// do sends a verdict to the browser, also where the session has just ended because of it. If it fails the browser is gone
+// or has dropped the request itself; either way nothing has passed.
 func (g *guard) do(verdict proto.Request) {
-	_, _ = g.call(g.ctx, verdict.ProtoReq(), verdict)
-}
-
-func (g *guard) enter(stage string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.stage = stage
-}
-
-func (g *guard) current() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.stage
+	_, _ = g.call(context.WithoutCancel(g.ctx), verdict.ProtoReq(), verdict)
 }
 
 func requestOf(r *proto.NetworkRequest) request {

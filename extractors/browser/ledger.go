@@ -2,8 +2,8 @@ package browser
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 )
@@ -33,7 +33,9 @@ type Entry struct {
 	Purpose string
 	// Reason says why the request was refused.
 	Reason Reason
-	Count  int
+	// Tolerated says that it was a write that the portal's application is known to try (Config.Tolerated).
+	Tolerated bool
+	Count     int
 }
 
 // A Ledger counts the requests of a session, allowed and refused. It is safe for concurrent use.
@@ -74,7 +76,8 @@ func (l *Ledger) Entries() []Entry {
 		return cmp.Or(
 			cmp.Compare(a.Wall, b.Wall), cmp.Compare(allowed[a.Allowed], allowed[b.Allowed]),
 			cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method),
-			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Reason, b.Reason))
+			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Reason, b.Reason),
+			cmp.Compare(fmt.Sprint(a.Tolerated), fmt.Sprint(b.Tolerated)))
 	})
 	return list
 }
@@ -90,11 +93,10 @@ func (l *Ledger) Sent(purpose string) int {
 // Refused is the number of requests that were stopped, by either wall.
 func (l *Ledger) Refused() int { return l.sum(func(e Entry) bool { return !e.Allowed }) }
 
-// RefusedWrites is the number of requests to the portal that could have changed something there and were stopped.
+// RefusedWrites is the number of requests to the portal that could have changed something there and were stopped, those
+// aside that are tolerated.
 func (l *Ledger) RefusedWrites() int {
-	return l.sum(func(e Entry) bool {
-		return !e.Allowed && e.Host == "portal" && e.Method != http.MethodGet && e.Method != http.MethodHead && e.Method != http.MethodOptions
-	})
+	return l.sum(func(e Entry) bool { return !e.Allowed && !e.Tolerated && e.Host == portalHost && writes(e.Method) })
 }
 
 func (l *Ledger) sum(counts func(Entry) bool) int {

@@ -41,21 +41,30 @@ type request struct {
 
 // A policy is the allow-list of one portal. It does not change and has no memory: limits and stages are the guard's.
 type policy struct {
-	origin Origin
-	rules  []Rule
-	words  map[string]bool
+	origin    Origin
+	rules     []Rule
+	tolerated []Tolerated
+	words     map[string]bool
 }
 
-func newPolicy(origin Origin, rules []Rule, words []string) (*policy, error) {
-	p := &policy{origin: origin, rules: rules, words: map[string]bool{}}
-	for _, word := range words {
+func newPolicy(cfg Config) (*policy, error) {
+	p := &policy{origin: cfg.Origin, rules: cfg.Rules, tolerated: cfg.Tolerated, words: map[string]bool{}}
+	for _, word := range cfg.Words {
 		p.words[word] = true
 	}
-	for i := range rules {
-		if err := rules[i].check(); err != nil {
+	for i := range p.rules {
+		if err := p.rules[i].check(); err != nil {
 			return nil, err
 		}
-		for _, segment := range segments(rules[i].Path) {
+		for _, segment := range segments(p.rules[i].Path) {
+			p.words[segment] = true
+		}
+	}
+	for i := range p.tolerated {
+		if err := p.tolerated[i].check(p.rules); err != nil {
+			return nil, err
+		}
+		for _, segment := range segments(p.tolerated[i].Path) {
 			p.words[segment] = true
 		}
 	}
@@ -126,6 +135,18 @@ func (p *policy) miss(rule *Rule, r request, query url.Values, stage string) Rea
 	return ""
 }
 
+// tolerates reports whether a refused write is one that the portal's application is known to try by itself.
+func (p *policy) tolerates(method, address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	path := segments(u.EscapedPath())
+	return slices.ContainsFunc(p.tolerated, func(t Tolerated) bool {
+		return t.Method == method && matchPath(segments(t.Path), path)
+	})
+}
+
 // local reports whether an address never leaves the browser.
 func local(address string) bool {
 	scheme, _, _ := strings.Cut(address, ":")
@@ -135,6 +156,9 @@ func local(address string) bool {
 	}
 	return false
 }
+
+// portalHost is how the portal's host is printed.
+const portalHost = "portal"
 
 // shape says where a request went without saying anything about anyone: the host as `portal` or by its registrable
 // domain, the path with every segment replaced that is not one of the words the portal's profile knows.
@@ -152,8 +176,9 @@ func (p *policy) shape(address string) (host, path string) {
 	}
 	host = hostShape(u.Hostname())
 	asked := originOf(&url.URL{Scheme: strings.Replace(u.Scheme, "ws", "http", 1), Host: u.Host})
-	if asked.Host == p.origin.Host && asked.Port == p.origin.Port {
-		host = "portal"
+	// The same host is the portal at any port, but for loopback, where ports are all that tells hosts apart.
+	if asked.Host == p.origin.Host && (asked.Port == p.origin.Port || !p.origin.loopback()) {
+		host = portalHost
 	}
 	var out strings.Builder
 	for _, segment := range segments(u.EscapedPath()) {

@@ -4,8 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -16,16 +15,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func startTestProxy(t *testing.T, portal string, rules []Rule) (*proxy, *Ledger) {
 	t.Helper()
-	p, err := newPolicy(mustOrigin(t, portal), rules, nil)
+	p, err := newPolicy(Config{Origin: mustOrigin(t, portal), Rules: rules})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ledger := newLedger()
-	x, err := startProxy(p, ledger, func() string { return "" }, func(error) {}, (&net.Dialer{}).DialContext)
+	x, err := startProxy(proxyConfig{
+		referee: newReferee(t.Context(), p, ledger, func(error) {}), reached: func(error) {}, access: func(Access) {},
+		userAgent: func(string) string { return "tested" }, maxExport: 1 << 20, dial: (&net.Dialer{}).DialContext, now: time.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,11 +202,11 @@ func TestStagesAndLimits(t *testing.T) {
 	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { htmlf(w, "x") }), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: []Rule{
 		pageRules[0],
-		{Purpose: "sign in", Method: "POST", Path: "/api/session", Stage: "sign in", Limit: 1},
+		{Purpose: "look", Method: "GET", Path: "/api/session", Stage: "sign in", Limit: 1},
 	}})
 	page := open(t, s, address+"/page")
 	try := func() string {
-		return eval(t, page, `() => fetch('/api/session', {method: 'POST'}).then(() => 'sent', () => 'refused')`)
+		return eval(t, page, `() => fetch('/api/session').then(() => 'sent', () => 'refused')`)
 	}
 	if got := try(); got != "refused" {
 		t.Errorf("before its stage the request is %s", got)
@@ -226,7 +229,7 @@ func TestStagesAndLimits(t *testing.T) {
 	}
 }
 
-// TestHTTPSPortal checks what differs for a portal that the proxy reaches through a tunnel.
+// TestHTTPSPortal checks that nothing differs for a portal that speaks TLS.
 func TestHTTPSPortal(t *testing.T) {
 	var mu sync.Mutex
 	var received []string
@@ -254,17 +257,18 @@ func TestHTTPSPortal(t *testing.T) {
 		}
 	}))
 	defer portal.Close()
-	pin := sha256.Sum256(portal.Certificate().RawSubjectPublicKeyInfo)
+	roots := x509.NewCertPool()
+	roots.AddCert(portal.Certificate())
 	// The portal is reached under the name of a clinic, which this machine can't resolve.
-	const address = "https://harbour.janeapp.com"
+	const address = "https://harbour.example.com"
 	s := startSession(t, Config{
 		dial: func(ctx context.Context, network, asked string) (net.Conn, error) {
-			if asked != "harbour.janeapp.com:443" {
+			if asked != "harbour.example.com:443" {
 				t.Errorf("the proxy dials %s", asked)
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, portal.Listener.Addr().String())
 		},
-		Origin: mustOrigin(t, address), trusted: []string{base64.StdEncoding.EncodeToString(pin[:])},
+		Origin: mustOrigin(t, address), roots: roots,
 		Rules: []Rule{
 			pageRules[0],
 			{Purpose: "load the script", Method: "GET", Path: "/assets/app.js"},

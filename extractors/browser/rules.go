@@ -30,11 +30,27 @@ type Rule struct {
 	Capture bool `yaml:"capture,omitempty"`
 	// Limit is how often the request may be sent in a session; any number of times if zero.
 	Limit int `yaml:"limit,omitempty"`
+	// Access makes each request a line of the access ledger (Config.OnAccess) and says what it does there: signed_in,
+	// signed_out, opened, ran, exported, previewed or downloaded. A rule without it leaves no line.
+	Access string `yaml:"access,omitempty"`
+	// Subject is the screen or report that the line is about, for example `sales`. `{report}` stands for the value of
+	// the body field of that name, whose values the rule must list.
+	Subject string `yaml:"subject,omitempty"`
 }
 
-// CheckRules says what is wrong with a list of rules, nil if nothing is.
-func CheckRules(rules []Rule) error {
-	_, err := newPolicy(Origin{}, rules, nil)
+// Tolerated is a write that the portal's application is known to try by itself, for example a usage beacon. It is
+// refused and counted like any other, but does not end the session.
+type Tolerated struct {
+	// Why says what the application wants with it.
+	Why string `yaml:"why"`
+	// Method and Path are those of a Rule; the method is none that only reads.
+	Method string `yaml:"method"`
+	Path   string `yaml:"path"`
+}
+
+// CheckRules says what is wrong with a list of rules and of tolerated writes, nil if nothing is.
+func CheckRules(rules []Rule, tolerated []Tolerated) error {
+	_, err := newPolicy(Config{Rules: rules, Tolerated: tolerated})
 	return err
 }
 
@@ -62,12 +78,49 @@ func (r *Rule) check() error {
 	case r.Capture && r.Method != http.MethodGet:
 		return fmt.Errorf("rule %q: only the answer to a GET can be captured", r.Purpose)
 	}
-	for _, segment := range segments(r.Path) {
+	if segment, bad := badSegment(r.Path); bad {
+		return fmt.Errorf("rule %q: %q in its path is neither a plain segment nor :id nor :file", r.Purpose, segment)
+	}
+	return r.checkAccess()
+}
+
+// badSegment finds the first segment of a path that can't be matched.
+func badSegment(path string) (segment string, bad bool) {
+	for _, segment := range segments(path) {
 		if segment != ":id" && segment != ":file" && !literalSegment.MatchString(segment) {
-			return fmt.Errorf("rule %q: %q in its path is neither a plain segment nor :id nor :file", r.Purpose, segment)
+			return segment, true
+		}
+	}
+	return "", false
+}
+
+func (t *Tolerated) check(rules []Rule) error {
+	switch {
+	case t.Why == "":
+		return fmt.Errorf("tolerated %s %s: nothing says why", t.Method, t.Path)
+	case !slices.Contains(methods, t.Method) || !writes(t.Method):
+		return fmt.Errorf("tolerated %q: method %q is none that could change something", t.Why, t.Method)
+	case !strings.HasPrefix(t.Path, "/"):
+		return fmt.Errorf("tolerated %q: path %q does not start with /", t.Why, t.Path)
+	}
+	if segment, bad := badSegment(t.Path); bad {
+		return fmt.Errorf("tolerated %q: %q in its path is neither a plain segment nor :id nor :file", t.Why, segment)
+	}
+	for i := range rules {
+		if rules[i].Method == t.Method && rules[i].Path == t.Path {
+			return fmt.Errorf("tolerated %q: the rule %q allows it", t.Why, rules[i].Purpose)
 		}
 	}
 	return nil
+}
+
+// writes reports whether a method could change something at the portal. A tunnel asks for nothing yet.
+func writes(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodConnect:
+		return false
+	}
+	return true
 }
 
 // segments splits a path at its slashes; `/` has none.
@@ -79,8 +132,9 @@ func segments(path string) []string {
 	return strings.Split(path, "/")
 }
 
-func (r *Rule) matchesPath(path []string) bool {
-	pattern := segments(r.Path)
+func (r *Rule) matchesPath(path []string) bool { return matchPath(segments(r.Path), path) }
+
+func matchPath(pattern, path []string) bool {
 	if len(pattern) != len(path) {
 		return false
 	}

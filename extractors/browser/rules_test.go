@@ -19,7 +19,7 @@ var someRules = []Rule{
 
 func TestPolicy(t *testing.T) {
 	const portal = "https://clinic.janeapp.com"
-	p, err := newPolicy(mustOrigin(t, portal), someRules, nil)
+	p, err := newPolicy(Config{Origin: mustOrigin(t, portal), Rules: someRules})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestPolicy(t *testing.T) {
 }
 
 func TestShapesNameNobody(t *testing.T) {
-	p, err := newPolicy(mustOrigin(t, "https://clinic.janeapp.com"), someRules, []string{"patients", "photo"})
+	p, err := newPolicy(Config{Origin: mustOrigin(t, "https://clinic.janeapp.com"), Rules: someRules, Words: []string{"patients", "photo"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestShapesNameNobody(t *testing.T) {
 }
 
 func TestCheckRules(t *testing.T) {
-	if err := CheckRules(someRules); err != nil {
+	if err := CheckRules(someRules, nil); err != nil {
 		t.Error(err)
 	}
 	for _, test := range []struct {
@@ -149,10 +149,38 @@ func TestCheckRules(t *testing.T) {
 		{Rule{Purpose: "p", Method: "GET", Path: "/x", Body: map[string][]string{"a": nil}}, "no body"},
 		{Rule{Purpose: "p", Method: "POST", Path: "/x", Capture: true}, "captured"},
 		{Rule{Purpose: "p", Method: "POST", Path: "/x", Limit: -1}, "negative"},
+		{Rule{Purpose: "p", Method: "GET", Path: "/x", Access: "looked"}, "looked"},
+		{Rule{Purpose: "p", Method: "GET", Path: "/x", Subject: "sales"}, "no access"},
+		{Rule{Purpose: "p", Method: "GET", Path: "/x", Access: "ran", Subject: "Mary Smith"}, "Mary Smith"},
+		{Rule{Purpose: "p", Method: "POST", Path: "/x", Access: "exported", Subject: "{report}"}, "{report}"},
+		{Rule{Purpose: "p", Method: "POST", Path: "/x", Access: "exported", Subject: "{report}", Body: map[string][]string{"report": nil}}, "listed"},
 	} {
-		err := CheckRules([]Rule{test.rule})
+		err := CheckRules([]Rule{test.rule}, nil)
 		if err == nil || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%+v: %v, want an error that names %s", test.rule, err, test.text)
+		}
+	}
+}
+
+func TestCheckTolerated(t *testing.T) {
+	rules := []Rule{{Purpose: "p", Method: "POST", Path: "/api/exports"}}
+	if err := CheckRules(rules, []Tolerated{{Why: "beacon", Method: "POST", Path: "/api/telemetry/:id"}}); err != nil {
+		t.Error(err)
+	}
+	for _, test := range []struct {
+		tolerated Tolerated
+		text      string
+	}{
+		{Tolerated{Method: "POST", Path: "/x"}, "why"},
+		{Tolerated{Why: "w", Method: "GET", Path: "/x"}, "GET"},
+		{Tolerated{Why: "w", Method: "BREW", Path: "/x"}, "BREW"},
+		{Tolerated{Why: "w", Method: "POST", Path: "x"}, "start with /"},
+		{Tolerated{Why: "w", Method: "POST", Path: "/a/*"}, `"*"`},
+		{Tolerated{Why: "w", Method: "POST", Path: "/api/exports"}, "allows it"},
+	} {
+		err := CheckRules(rules, []Tolerated{test.tolerated})
+		if err == nil || !strings.Contains(err.Error(), test.text) {
+			t.Errorf("%+v: %v, want an error that names %s", test.tolerated, err, test.text)
 		}
 	}
 }

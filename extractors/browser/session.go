@@ -1,11 +1,15 @@
 package browser
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,8 +24,12 @@ type Config struct {
 	Origin Origin
 	// Rules is the allow-list.
 	Rules []Rule
+	// Tolerated are refused writes to the portal that do not end the session.
+	Tolerated []Tolerated
 	// Words are segments of the portal's paths, beside those in Rules, that the ledger may print.
 	Words []string
+	// Selectors are the profile's: a Snapshot may spell out the words in them.
+	Selectors []string
 	// Executable is the path or name of the Chromium to start; see Find.
 	Executable string
 	// Download allows Find to download a browser where there is none.
@@ -36,10 +44,23 @@ type Config struct {
 	MaxExport int
 	// OnAnswer, if set, is told of every answer of the portal before the page sees it. It must return at once.
 	OnAnswer func(Answer)
+	// OnAccess, if set, is told by the proxy of every request that a rule with Access allowed, once its answer has been
+	// passed on or has failed: from goroutines of its own, one call at a time, the last before Close returns.
+	OnAccess func(Access)
+	// State is what an earlier session's State returned, for the portal to recognise the browser by.
+	State State
+	// UserAgent is the name that the portal is told; if empty Chromium's own, and after it who we are.
+	UserAgent string
 
-	// trusted are the pins of certificates that tests use, and dial reaches their servers under any name.
-	trusted []string
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	// For tests: roots are trusted in place of the system's, and dial reaches servers under any name. wayOut replaces the
+	// proxy and unguarded takes interception away, to prove each wall without the other; trusted are the pins of
+	// certificates that the browser then takes, and flags are more of Chromium's.
+	roots     *x509.CertPool
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	wayOut    string
+	unguarded bool
+	trusted   []string
+	flags     []string
 }
 
 func (c *Config) withDefaults() {
@@ -58,6 +79,21 @@ func (c *Config) withDefaults() {
 	if c.OnAnswer == nil {
 		c.OnAnswer = func(Answer) {}
 	}
+	if c.OnAccess == nil {
+		c.OnAccess = func(Access) {}
+	}
+}
+
+// named makes the browser's own name into the one that the portal is told.
+func (c *Config) named(browsers string) string {
+	if c.UserAgent != "" {
+		return c.UserAgent
+	}
+	version := "dev"
+	if build, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(build.Main.Version, "v") {
+		version = build.Main.Version
+	}
+	return strings.TrimSpace(browsers + " falloff/" + version + " (read-only billing extraction)")
 }
 
 // ErrCrashed is the cause of a session's context when the browser or one of its tabs has ended by itself.
@@ -73,6 +109,7 @@ type Session struct {
 	process *process
 	files   [2]*os.File
 	pipe    *pipe
+	referee *referee
 	guard   *guard
 	proxy   *proxy
 	rod     *rod.Browser
@@ -86,6 +123,8 @@ type Session struct {
 
 	mu          sync.Mutex
 	unreachable error
+	// replacing is the tab that is being killed on purpose.
+	replacing *replacement
 
 	closing sync.Once
 	closed  error
@@ -95,7 +134,7 @@ type Session struct {
 // cases.
 func Start(ctx context.Context, cfg Config) (*Session, error) {
 	cfg.withDefaults()
-	p, err := newPolicy(cfg.Origin, cfg.Rules, cfg.Words)
+	p, err := newPolicy(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("starting the browser: %w", err)
 	}
@@ -126,10 +165,13 @@ func (s *Session) start(executable string, p *policy) error {
 	if !s.scratch.inMemory {
 		s.notef("this system has no memory file system: the browser's profile lies in a private directory on disk until the session ends")
 	}
-	s.guard = &guard{
-		policy: p, ledger: s.ledger, answer: s.cfg.OnAnswer, maxBody: s.cfg.MaxExport, ctx: s.ctx, used: map[*Rule]int{}, taking: map[proto.FetchRequestID]*Capture{},
-	}
-	if s.proxy, err = startProxy(p, s.ledger, s.guard.current, s.reached, s.cfg.dial); err != nil {
+	s.referee = newReferee(s.ctx, p, s.ledger, func(err error) { s.cancel(err) })
+	s.guard = &guard{referee: s.referee, answer: s.cfg.OnAnswer, ctx: s.ctx}
+	s.proxy, err = startProxy(proxyConfig{
+		referee: s.referee, reached: s.reached, access: s.cfg.OnAccess, userAgent: s.cfg.named, maxExport: s.cfg.MaxExport,
+		dial: s.cfg.dial, roots: s.cfg.roots, now: time.Now,
+	})
+	if err != nil {
 		return fmt.Errorf("starting the browser's proxy: %w", err)
 	}
 	unsandboxed := sandboxUnavailable()
@@ -174,7 +216,11 @@ func (s *Session) launch(executable string, unsandboxed bool) error {
 	}
 	defer theirOut.Close()
 	s.files = [2]*os.File{ourOut, ourIn}
-	args := arguments(s.scratch, s.proxy.address(), unsandboxed, s.cfg.trusted)
+	args := arguments(s.scratch, cmp.Or(s.cfg.wayOut, s.proxy.address()), unsandboxed, s.pins())
+	if s.cfg.UserAgent != "" {
+		args = append(args, "--user-agent="+s.cfg.UserAgent)
+	}
+	args = append(args, s.cfg.flags...)
 	s.process, err = startProcess(executable, args, environment(s.scratch), s.scratch.dir, []*os.File{theirIn, theirOut})
 	if err != nil {
 		return err
@@ -193,6 +239,14 @@ func (s *Session) launch(executable string, unsandboxed bool) error {
 	return nil
 }
 
+// pins are the digests of the keys that the browser takes for the portal's without asking anybody.
+func (s *Session) pins() []string {
+	if s.proxy.identity == nil {
+		return s.cfg.trusted
+	}
+	return append([]string{s.proxy.identity.pin}, s.cfg.trusted...)
+}
+
 // connect puts the guard up before the first tab exists, and only then lets rod see the browser.
 func (s *Session) connect(ctx context.Context) error {
 	s.rod = rod.New().ControlURL("").Client(s.pipe).NoDefaultDevice().Trace(false).SlowMotion(0).Monitor("").Context(s.ctx)
@@ -207,8 +261,10 @@ func (s *Session) connect(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	starting := s.rod.Context(ctx)
-	if err := (proto.FetchEnable{Patterns: []*proto.FetchRequestPattern{{URLPattern: "*"}}}).Call(starting); err != nil {
-		return err
+	if !s.cfg.unguarded {
+		if err := (proto.FetchEnable{Patterns: []*proto.FetchRequestPattern{{URLPattern: "*"}}}).Call(starting); err != nil {
+			return err
+		}
 	}
 	private, err := starting.Incognito()
 	if err != nil {
@@ -221,14 +277,14 @@ func (s *Session) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return restore(starting, private.BrowserContextID, s.cfg.Origin, s.cfg.State)
 }
 
 // tap sees every event before rod does.
 func (s *Session) tap(event *cdp.Event) bool {
 	switch event.Method {
 	case proto.TargetTargetCrashed{}.ProtoEvent(), proto.InspectorTargetCrashed{}.ProtoEvent():
-		s.cancel(ErrCrashed)
+		s.crashed(event)
 	}
 	return s.guard.tap(event)
 }
@@ -252,7 +308,8 @@ func (s *Session) Notes() []string { return s.notes }
 // Ledger counts what the browser asked for. It stays readable after Close.
 func (s *Session) Ledger() *Ledger { return s.ledger }
 
-// Context ends with the session. Its cause is ErrCrashed if the browser, or a tab of it, ended by itself.
+// Context ends with the session. Its cause is ErrCrashed if the browser, or a tab of it, ended by itself, and wraps
+// ErrRefusedWrite if something tried to write to the portal.
 func (s *Session) Context() context.Context { return s.ctx }
 
 // Unreachable says why the latest attempt to reach the portal failed, nil if it did not.
@@ -266,10 +323,10 @@ func (s *Session) Unreachable() error {
 func (s *Session) Directory() string { return s.scratch.dir }
 
 // Enter says which stage of the work begins. Rules of other stages no longer count.
-func (s *Session) Enter(stage string) { s.guard.enter(stage) }
+func (s *Session) Enter(stage string) { s.referee.enter(stage) }
 
 // Capture begins to wait for an export. There can be one at a time.
-func (s *Session) Capture() (*Capture, error) { return s.guard.expect() }
+func (s *Session) Capture() (*Capture, error) { return s.referee.expect() }
 
 // Close ends browser, proxy and everything they own: processes are reaped, directories removed. It may be called more
 // than once, from several goroutines, and after the browser has died; every call returns the first one's result.

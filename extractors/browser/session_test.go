@@ -1,13 +1,11 @@
 package browser
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -146,7 +144,7 @@ func TestCrashedTab(t *testing.T) {
 	go func() { _ = proto.PageCrash{}.Call(page) }()
 	select {
 	case <-s.Context().Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the session goes on with a crashed tab")
 	}
 	if cause := context.Cause(s.Context()); !errors.Is(cause, ErrCrashed) {
@@ -230,58 +228,17 @@ func TestStartFailures(t *testing.T) {
 	}
 }
 
-const victimEnv = "FALLOFF_TEST_VICTIM"
-
-// victim starts a session, opens a page that never stops computing, says where it is, and waits to be killed.
-func victim() {
-	address := os.Getenv(victimEnv)
-	origin, err := ParseOrigin(address)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	s, err := Start(context.Background(), Config{Origin: origin, Rules: pageRules, ScratchParent: os.Getenv(victimEnv + "_DIR")})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	page, err := s.Open(context.Background())
-	if err == nil {
-		err = page.Navigate(address + "/page")
-	}
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	go func() { _, _ = page.Eval(`() => { for (;;); }`) }()
-	fmt.Println(s.Directory())
-	select {}
-}
-
 // TestKilledProgram kills the program that owns a browser, which then can't clean up: the browser must end by itself,
 // and the next session must remove what it left.
 func TestKilledProgram(t *testing.T) {
 	address := servePage(t)
 	parent := shortDir(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^$")
-	cmd.Env = append(os.Environ(), victimEnv+"="+address, victimEnv+"_DIR="+parent)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := bufio.NewReader(out).ReadString('\n')
-	dir = strings.TrimSpace(dir)
-	if err != nil || filepath.Dir(dir) != parent {
+	cmd, said := startVictim(t, "hang", address, parent, "")
+	dir := <-said
+	if filepath.Dir(dir) != parent {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		t.Fatalf("the program says %q, %v", dir, err)
+		t.Fatalf("the program says %q", dir)
 	}
 	if len(processesOf(t, dir)) < 3 {
 		t.Error("the browser's processes were not found, so their absence would prove nothing")
@@ -339,7 +296,7 @@ func TestTabs(t *testing.T) {
 	}), nil)
 	s := startSession(t, Config{Origin: mustOrigin(t, address), Rules: []Rule{{Purpose: "open a page", Method: "GET", Path: "/page", Query: []string{"first", "second"}}}})
 	first := open(t, s, address+"/page?first")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	wait := s.NextTab(ctx)
 	eval(t, first, `() => document.querySelector('a').click()`)

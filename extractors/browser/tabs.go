@@ -2,9 +2,12 @@ package browser
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/cdp"
 	"github.com/go-rod/rod/lib/proto"
 )
 
@@ -87,4 +90,75 @@ func (s *Session) CloseTabs(ctx context.Context, except *rod.Page) error {
 		}
 	}
 	return nil
+}
+
+// Answers reports whether a tab still answers. One whose script never ends does not; the context says how long is waited.
+func (s *Session) Answers(ctx context.Context, page *rod.Page) bool {
+	_, err := proto.RuntimeEvaluate{Expression: "0"}.Call(page.Context(ctx))
+	return err == nil
+}
+
+// A replacement is a tab being killed on purpose, and what falls with it.
+type replacement struct {
+	hung   proto.TargetTargetID
+	gone   chan struct{}
+	fallen []proto.TargetTargetID
+}
+
+// Replace opens a tab with an empty page in place of one that hangs. The renderer of the old one is killed, because a page
+// whose script never ends does not close by being asked; tabs that share it end as well. Cookies stay.
+func (s *Session) Replace(ctx context.Context, hung *rod.Page) (*rod.Page, error) {
+	r := &replacement{hung: hung.TargetID, gone: make(chan struct{})}
+	s.mu.Lock()
+	busy := s.replacing != nil
+	if !busy {
+		s.replacing = r
+	}
+	s.mu.Unlock()
+	if busy {
+		return nil, errors.New("another tab is being replaced")
+	}
+	killing, stop := context.WithCancel(s.ctx)
+	defer stop()
+	// The crash takes the answer to the call with it.
+	s.watching.Go(func() { _ = proto.PageCrash{}.Call(hung.Context(killing)) })
+	var err error
+	select {
+	case <-r.gone:
+		// Every other tab that fell has been told of before this is answered.
+		_, err = proto.TargetGetTargets{}.Call(s.rod.Context(ctx))
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	s.mu.Lock()
+	s.replacing = nil
+	s.mu.Unlock()
+	if err != nil {
+		return nil, s.cause(ctx, err)
+	}
+	for _, id := range r.fallen {
+		if _, err := (proto.TargetCloseTarget{TargetID: id}).Call(s.rod.Context(ctx)); err != nil {
+			return nil, s.cause(ctx, err)
+		}
+	}
+	return s.Open(ctx)
+}
+
+// crashed notes that a tab has crashed. It ends the session, unless the tab is being replaced.
+func (s *Session) crashed(event *cdp.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.replacing
+	if r == nil {
+		s.cancel(ErrCrashed)
+		return
+	}
+	var target proto.TargetTargetCrashed
+	if event.Method != target.ProtoEvent() || json.Unmarshal(event.Params, &target) != nil || slices.Contains(r.fallen, target.TargetID) {
+		return
+	}
+	r.fallen = append(r.fallen, target.TargetID)
+	if target.TargetID == r.hung {
+		close(r.gone)
+	}
 }

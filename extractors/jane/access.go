@@ -26,6 +26,9 @@ func (r *run) readAccess(ctx context.Context) ([]finding, error) {
 	if err := r.main.follow(ctx, access.Route); err != nil {
 		return nil, err
 	}
+	if err := r.checkContract(ctx, r.main, screenAccount, ""); err != nil {
+		return nil, err
+	}
 	level, err := r.main.find(ctx, access.Level)
 	if err != nil {
 		return nil, err

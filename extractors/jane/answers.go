@@ -68,6 +68,14 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return min(at.Sub(now), maxWait)
 }
 
+// dateOr is the moment that a Date header names, or another where it names none.
+func dateOr(text string, now time.Time) time.Time {
+	if at, err := http.ParseTime(text); err == nil {
+		return at
+	}
+	return now
+}
+
 // maxWait is the longest that a portal can ask us to wait; more is as good as for ever.
 const maxWait = 24 * time.Hour
 

@@ -51,7 +51,7 @@ func (r *run) fetch(ctx context.Context, e export) (file browser.Export, err err
 	if err := r.main.click(ctx, s.Menu); err != nil {
 		return file, err
 	}
-	if _, err := r.main.find(ctx, s.MenuItems); err != nil {
+	if err := r.checkContract(ctx, r.main, screenMenu, e.Name); err != nil {
 		return file, err
 	}
 	tab, err := r.tabAfter(ctx, r.profile.Export.Formats[r.cfg.Format].Item)
@@ -64,6 +64,9 @@ func (r *run) fetch(ctx context.Context, e export) (file browser.Export, err err
 		}
 	}()
 	if err := r.awaitPreview(ctx, tab); err != nil {
+		return file, err
+	}
+	if err := r.checkContract(ctx, tab, screenExport, e.Name); err != nil {
 		return file, err
 	}
 	shown, err := r.shownName(ctx, tab, e)
@@ -161,6 +164,10 @@ func (r *run) download(ctx context.Context, tab *screen) (file browser.Export, e
 		if err = r.checkFile(file); err == nil {
 			return file, nil
 		}
+		if file.MediaType == "text/html" {
+			// Of a page in a file's place the portal does not say that it was downloaded.
+			r.accesses.noFile(r.downloads)
+		}
 	}
 	return file, err
 }
@@ -175,6 +182,7 @@ func (r *run) take(ctx context.Context, tab *screen) (browser.Export, error) {
 	if err := r.askForFile(ctx, tab); err != nil {
 		return browser.Export{}, err
 	}
+	r.downloads++
 	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Download)
 	defer cancel()
 	file, err := capture.Wait(bounded)
@@ -194,7 +202,7 @@ func (r *run) take(ctx context.Context, tab *screen) (browser.Export, error) {
 			cause = extractors.ExportIncomplete
 		}
 		refusal := fail(cause, "", fmt.Errorf("the portal answered %d in place of the file", file.Status))
-		_, _, refusal.After = r.answers.troubled()
+		refusal.After = retryAfter(file.RetryAfter, dateOr(file.Date, r.cfg.Clock()))
 		return file, refusal
 	case ctx.Err() != nil:
 		return file, context.Cause(ctx)

@@ -57,6 +57,8 @@ func (r *run) named(ctx context.Context, doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(context.Cause(r.session.Context()), browser.ErrRefusedWrite):
+		return fail(extractors.RefusedWrite, doing, context.Cause(r.session.Context()))
 	case errors.Is(err, browser.ErrCrashed) || errors.Is(err, browser.ErrGone) || errors.Is(context.Cause(r.session.Context()), browser.ErrCrashed):
 		return fail(extractors.BrowserCrashed, doing, browser.ErrCrashed)
 	case errors.As(err, &failure):

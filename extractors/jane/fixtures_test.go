@@ -55,8 +55,18 @@ func (clinic) Patients() []simclinic.Patient {
 	}}
 }
 
+// telling are the columns, all blank here, by which one report's table is told from another's.
+var telling = map[string][]string{
+	simclinic.Appointments: {"start_at", "end_at", "patient_guid", "staff_member_name", "state"},
+	simclinic.Sales:        {"Purchase Date", "Patient Guid", "Item", "Invoice #", "Subtotal", "Total", "Collected", "Balance"},
+	simclinic.Claims:       {"Claim Id", "Invoice #", "Patient Guid", "Insurer", "Folder"},
+	simclinic.Policies:     {"Patient Guid", "Policy #", "Status", "End Date"},
+	simclinic.Hours:        {"Staff Name", "Shift Total Hours", "Appointment Total Hours"},
+}
+
 func (c clinic) Table(report string, from, to civil.Date) (simclinic.Table, error) {
 	table := simclinic.Table{Report: report, From: from, To: to, Headers: []string{"id", "Location", "Staff Member", "Patient", "Mark"}}
+	table.Headers = append(table.Headers, telling[report]...)
 	rows := to.DaysSince(from) + 1
 	if report == simclinic.Policies || report == simclinic.Hours {
 		rows = 7
@@ -64,6 +74,7 @@ func (c clinic) Table(report string, from, to civil.Date) (simclinic.Table, erro
 	for i := range rows {
 		row := []string{fmt.Sprint(i + 1), []string{"North", "South"}[i%2], "Avery Stone", canaryName, c.mark}
 		var cells []simclinic.Cell
+		row = append(row, make([]string, len(telling[report]))...)
 		for _, text := range row {
 			cells = append(cells, simclinic.Cell{Kind: simclinic.Text, Text: text})
 		}

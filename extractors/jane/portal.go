@@ -59,7 +59,7 @@ type Config struct {
 	Profile *Profile
 	// Timeouts bound every wait; zero ones take their defaults.
 	Timeouts Timeouts
-	// Browser says which browser to start and how. Its Origin, Rules, Words and OnAnswer are set here.
+	// Browser says which browser to start and how. Its Origin, Rules, Tolerated, Words and OnAnswer are set here.
 	Browser browser.Config
 	// Visit begins a visit: starts a browser, signs in and checks the account. The real one if nil.
 	Visit func(ctx context.Context) (Visit, error)
@@ -245,7 +245,7 @@ func (c *Config) withDefaults() {
 		c.Wait = wait
 	}
 	if c.Random == nil {
-		c.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // it draws pauses, not keys
+		c.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
 	c.Timeouts.withDefaults()
 }

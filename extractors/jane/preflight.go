@@ -10,27 +10,27 @@ import (
 	"github.com/falloff-analytics/falloff/extractors"
 )
 
-// Verdict is how a check ended.
-type Verdict string
+// CheckVerdict is how a check ended.
+type CheckVerdict string
 
 // The verdicts of a check.
 const (
 	// Fits is as it must be.
-	Fits Verdict = "ok"
+	Fits CheckVerdict = "ok"
 	// Lacks is something missing, Exceeds something too much: both are for a person to change in the portal.
-	Lacks   Verdict = "missing"
-	Exceeds Verdict = "excess"
+	Lacks   CheckVerdict = "missing"
+	Exceeds CheckVerdict = "excess"
 	// Fails is what did not work.
-	Fails Verdict = "failed"
+	Fails CheckVerdict = "failed"
 	// Unseen was not reached, because something before it failed.
-	Unseen Verdict = "not reached"
+	Unseen CheckVerdict = "not reached"
 )
 
 // A Check is one thing that was looked at before anything is read.
 type Check struct {
 	// Name says what was looked at, for example `Access Charts` or `report sales`.
-	Name    string  `json:"name"`
-	Verdict Verdict `json:"verdict"`
+	Name    string       `json:"name"`
+	Verdict CheckVerdict `json:"verdict"`
 	// Found is what there was; it holds nothing of anybody.
 	Found string `json:"found,omitempty"`
 	// Do is what a person should do, empty if nothing.
@@ -87,7 +87,7 @@ type preflight struct {
 	checks Checks
 }
 
-func (f *preflight) note(name string, verdict Verdict, found, do string) {
+func (f *preflight) note(name string, verdict CheckVerdict, found, do string) {
 	f.checks = append(f.checks, Check{Name: name, Verdict: verdict, Found: found, Do: do})
 }
 

@@ -32,10 +32,15 @@ type Profile struct {
 	Export       exportTab          `yaml:"export"`
 	Reports      []report           `yaml:"reports"`
 	Requests     []browser.Rule     `yaml:"requests"`
-	Forbidden    []string           `yaml:"forbidden"`
-	Words        []string           `yaml:"words"`
+	// Tolerated are writes that the application tries by itself: they are refused, and no cause for alarm.
+	Tolerated []browser.Tolerated `yaml:"tolerated"`
+	Forbidden []string            `yaml:"forbidden"`
+	Words     []string            `yaml:"words"`
+	Contract  pageContract        `yaml:"contract"`
 
-	countText, previewPath, fileRange *regexp.Regexp
+	countText, previewPath, fileRange, rangeShown *regexp.Regexp
+	// tree is the profile as it was written, in which keys such as screen.apply are looked up.
+	tree map[string]any
 }
 
 type signInScreen struct {
@@ -162,7 +167,10 @@ func ParseProfile(text []byte) (*Profile, error) {
 	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("reading the portal profile: %w", err)
 	}
-	if err := errors.Join(p.checkPresent(), p.checkPatterns(), p.checkCauses(), p.checkReports(), p.checkRequests()); err != nil {
+	if err := yaml.Unmarshal(text, &p.tree); err != nil {
+		return nil, fmt.Errorf("reading the portal profile: %w", err)
+	}
+	if err := errors.Join(p.checkPresent(), p.checkPatterns(), p.checkCauses(), p.checkReports(), p.checkRequests(), p.checkContract()); err != nil {
 		return nil, fmt.Errorf("checking the portal profile: %w", err)
 	}
 	return p, nil
@@ -230,6 +238,8 @@ func (p *Profile) checkPatterns() error {
 	if !strings.Contains(p.Screen.AsOfText, "{to}") {
 		errs = append(errs, fmt.Errorf("screen.as_of_text: %q must hold {to}", p.Screen.AsOfText))
 	}
+	const day = `([0-9]{4}-[0-9]{2}-[0-9]{2})`
+	p.rangeShown = regexp.MustCompile("^" + strings.NewReplacer(`\{from\}`, day, `\{to\}`, day).Replace(regexp.QuoteMeta(p.Screen.RangeText)) + "$")
 	for _, route := range []string{p.SignIn.Route, p.Access.Route} {
 		errs = append(errs, p.checkRoute(route))
 	}
@@ -299,8 +309,15 @@ func (p *Profile) checkReports() error {
 }
 
 func (p *Profile) checkRequests() error {
-	if err := browser.CheckRules(p.Requests); err != nil {
+	if err := browser.CheckRules(p.Requests, p.Tolerated); err != nil {
 		return err
+	}
+	for _, t := range p.Tolerated {
+		for part := range strings.SplitSeq(t.Path, "/") {
+			if slices.Contains(p.Forbidden, part) {
+				return fmt.Errorf("tolerated %q: a write to what is forbidden (%s) is a cause for alarm", t.Why, t.Path)
+			}
+		}
 	}
 	captures := false
 	purposes := map[string]bool{}
@@ -346,6 +363,19 @@ func (p *Profile) downloadPurpose() string {
 		}
 	}
 	return ""
+}
+
+// shownRange reads a range as the portal shows it, zero where it shows none.
+func (p *Profile) shownRange(text string) extractors.Window {
+	found := p.rangeShown.FindStringSubmatch(text)
+	if len(found) != 3 {
+		return extractors.Window{}
+	}
+	w, err := extractors.ParseWindow(found[1] + ".." + found[2])
+	if err != nil {
+		return extractors.Window{}
+	}
+	return w
 }
 
 // rangeText is how the portal shows the range of a report.

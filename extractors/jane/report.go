@@ -42,6 +42,9 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 			return 0, err
 		}
 	}
+	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
+		return 0, err
+	}
 	if err := r.after(ctx, s.Reset, ""); err != nil {
 		return 0, err
 	}
@@ -56,6 +59,9 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 		return 0, err
 	}
 	if err := r.freshen(ctx, e); err != nil {
+		return 0, err
+	}
+	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
 		return 0, err
 	}
 	return r.rows(ctx)
@@ -157,6 +163,10 @@ func (r *run) settle(ctx context.Context, before int, shownRange string) error {
 			}
 			return false, nil
 		})
+	if found := r.profile.countText.FindStringSubmatch(seen.count); err == nil && found != nil {
+		rows, _ := strconv.Atoi(strings.ReplaceAll(found[2], ",", ""))
+		r.accesses.shown(r.answers.count(s.Rows), r.profile.shownRange(seen.shown), rows)
+	}
 	return r.unlessUnanswered(s.Rows, err)
 }
 

@@ -50,6 +50,7 @@ const (
 	valueScript  = `selector => [...document.querySelectorAll(selector)].map(e => e.value).join('')`
 	blankScript  = `selectors => selectors.filter(s => [...document.querySelectorAll(s)].some(e => e.value !== '')).join(', ')`
 	routeScript  = `route => { location.hash = route; }`
+	aliveScript  = `() => true`
 	placeScript  = `() => location.pathname + location.hash`
 )
 
@@ -114,6 +115,10 @@ func (s *screen) until(ctx context.Context, limit time.Duration, expected func()
 		case <-bounded.Done():
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			// A page that hangs shows nothing new either.
+			if _, err := s.ask(ctx, aliveScript); errors.Is(err, errHangs) {
+				return err
 			}
 			return &unmet{expected: expected()}
 		}

@@ -42,6 +42,9 @@ func (r *run) secondFactor(ctx context.Context) error {
 	if until := r.portal.remembered().CodesAfter; r.cfg.Clock().Before(until) {
 		return codesBlocked(until)
 	}
+	if err := r.checkContract(ctx, r.main, screenCode, ""); err != nil {
+		return err
+	}
 	if err := r.trustThisBrowser(ctx); err != nil {
 		return err
 	}

@@ -115,6 +115,9 @@ func (r *run) signIn(ctx context.Context) error {
 	account := r.cfg.Account.reveal()
 	r.answers.forget()
 	r.session.Enter(stageSignIn)
+	if err := r.checkContract(ctx, r.main, screenSignIn, ""); err != nil {
+		return err
+	}
 	if err := r.main.fill(ctx, in.Account, account.account); err != nil {
 		return err
 	}
@@ -126,6 +129,9 @@ func (r *run) signIn(ctx context.Context) error {
 		if err := r.main.click(ctx, in.Submit); err != nil {
 			return err
 		}
+	}
+	if err := r.checkContract(ctx, r.main, screenPassword, ""); err != nil {
+		return err
 	}
 	if err := r.main.fill(ctx, in.Password, account.password); err != nil {
 		return err
@@ -151,6 +157,7 @@ func (r *run) signIn(ctx context.Context) error {
 		}
 	}
 	r.signedIn = true
+	r.keepBrowser(ctx)
 	r.session.Enter(stageAccount)
 	return nil
 }

@@ -25,6 +25,13 @@ type run struct {
 	codeAsked bool
 	// unsettled says that an export failed: the application shows something else than it would to who comes anew.
 	unsettled bool
+	// inspect, if set, is told what the contract of each screen finds; a difference then ends nothing.
+	inspect func([]Finding)
+	// replaces counts the tabs that were replaced because they hung.
+	replaces int
+	accesses accesses
+	// downloads counts the files that were asked for.
+	downloads int
 }
 
 var _ Visit = (*run)(nil)
@@ -48,6 +55,7 @@ func (p *Portal) visit(ctx context.Context) (*run, error) {
 func (p *Portal) newRun() *run {
 	r := &run{portal: p, cfg: p.cfg, profile: p.profile, origin: p.origin, timeouts: p.cfg.Timeouts}
 	r.answers.clock = p.cfg.Clock
+	r.accesses.tell = p.cfg.Access
 	return r
 }
 
@@ -58,8 +66,14 @@ func (r *run) start(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	cfg := r.cfg.Browser
 	cfg.Origin, cfg.Rules, cfg.OnAnswer = r.origin, r.profile.Requests, r.answers.note
-	cfg.Words = slices.Concat(r.profile.Forbidden, r.profile.Words)
+	cfg.Tolerated, cfg.Words = r.profile.Tolerated, slices.Concat(r.profile.Forbidden, r.profile.Words)
+	cfg.State, cfg.OnAccess = r.portal.remembered().Browser, r.accesses.note
 	session, err := browser.Start(life, cfg)
+	if errors.Is(err, browser.ErrState) {
+		r.cfg.Progress(Event{Step: Remark, Note: "what was kept of the last browser can't be used; the portal will see a new device"})
+		cfg.State = nil
+		session, err = browser.Start(life, cfg)
+	}
 	if err == nil && !stop() {
 		err = errors.Join(context.Cause(ctx), session.Close())
 	}
@@ -99,19 +113,62 @@ func (r *run) Export(ctx context.Context, order extractors.Order) (extractors.Re
 	defer stop()
 	kind, _ := r.profile.report(order.Report)
 	event := Event{Report: order.Report, Range: order.Window, Number: r.portal.now, Total: len(r.cfg.Orders)}
+	r.accesses.begin(order)
 	report, err := r.export(working, export{kind, order}, event)
+	attempts := 1
+	if errors.Is(err, errHangs) && r.replaces == 0 {
+		r.replaces++
+		if r.replace(working) {
+			attempts++
+			report, err = r.export(working, export{kind, order}, event)
+		}
+	}
 	if err != nil {
 		r.unsettled = true
 	}
-	return report, r.named(working, "exporting "+order.ID(), err)
+	err = r.named(working, "exporting "+order.ID(), err)
+	if failure, ok := errors.AsType[*extractors.Failure](err); ok {
+		failure.Attempts = attempts
+	}
+	r.accesses.flush()
+	return report, err
+}
+
+// replace puts a new tab in the place of one that hangs, and reports whether it could. The session goes on in it.
+func (r *run) replace(ctx context.Context) bool {
+	r.cfg.Progress(Event{Step: Remark, Note: "the page hangs: it is replaced by another"})
+	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
+	defer cancel()
+	page, err := r.session.Replace(bounded, r.main.page)
+	if err != nil {
+		return false
+	}
+	r.main, r.unsettled = &screen{page: page, run: r}, true
+	return r.attend(ctx, r.main) == nil
 }
 
 // Leave signs out, if we are signed in and the portal lets us, and ends the browser.
 func (r *run) Leave(ctx context.Context) {
 	r.signOutIfIn(ctx)
+	if r.session.Context().Err() == nil {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeouts.SignOut)
+		r.keepBrowser(bounded)
+		cancel()
+	}
 	if err := r.session.Close(); err != nil {
 		r.cfg.Progress(Event{Step: Remark, Note: err.Error()})
 	}
+	r.accesses.end()
+}
+
+// keepBrowser keeps what the portal needs to know this browser again.
+func (r *run) keepBrowser(ctx context.Context) {
+	state, err := r.session.State(ctx)
+	if err != nil {
+		r.cfg.Progress(Event{Step: Remark, Note: "the browser's state could not be kept; the portal will see a new device the next time"})
+		return
+	}
+	r.portal.keep(func(k *kept) { k.Browser = state })
 }
 
 // Sent is how many requests have left the browser.

@@ -58,6 +58,8 @@ type Options struct {
 	// BeforeRequest, where set, is called with each request before it is answered, outside every lock: a test makes a
 	// failure happen exactly there, for example a deactivation when an export's state is asked for.
 	BeforeRequest func(Request)
+	// Wrap, where set, stands between the portal and whoever asks it: a test changes answers there (Mutation.Wrap).
+	Wrap func(http.Handler) http.Handler
 }
 
 // DelayRange is a wait drawn evenly between two durations. With Max zero it is 200 to 500 ms.
@@ -137,6 +139,9 @@ func New(clinic Clinic, options Options) (*Portal, error) {
 		return nil, err
 	}
 	p.handler = p.routes()
+	if options.Wrap != nil {
+		p.handler = options.Wrap(p.handler)
+	}
 	return p, nil
 }
 

@@ -49,7 +49,14 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "maintenance":
 		s.staff.SetMaintenance(true)
 	case "truncate":
-		s.staff.FaultExports(portal.ExportTruncated)
+		// A file that is not whole is exported once more.
+		s.staff.FaultExports(portal.ExportTruncated, portal.ExportTruncated)
+	case "charts":
+		s.staff.SetAccess(clerk, portal.AdministrativeAllBilling, portal.Toggles{Billing: true, Charts: true})
+	case "clerk":
+		s.staff.SetAccess(clerk, portal.AdministrativeAllBilling, portal.DefaultClerk().Toggles)
+	case "codes":
+		s.staff.SetSecondFactor(clerk, portal.SecondFactor{Method: portal.ByApp, Secret: strings.TrimSpace(ts.ReadFile("codes.txt"))})
 	case "requests":
 		for _, r := range s.staff.Requests() {
 			_, _ = fmt.Fprintf(ts.Stdout(), "%+v\n", r)
