@@ -68,6 +68,10 @@ bench: ## benchmarks, each beside the alternative it is compared with
 long: setup-test ## the long suites in full (CI runs a seeded sample of each)
 	FALLOFF_LONG=1 go test -timeout 120m ./...
 
+.PHONY: docs
+docs: ## generate docs/trust.md from the program's own lists
+	go run ./pipeline/cmd/falloff trust --write docs/trust.md
+
 .PHONY: setup-demo
 setup-demo:
 	@infra/setup/install.sh compiler browser

@@ -32,6 +32,8 @@ type pageContract struct {
 	Languages []string `yaml:"languages"`
 	// Screens are the elements of each screen.
 	Screens map[string][]expectation `yaml:"screens"`
+	// FileName is how exported files are called: a pattern whose first group is the clinic, {report} the report's name.
+	FileName string `yaml:"file_name"`
 	// Reports say what tells one report's screen from another's, by the report's name.
 	Reports map[string]reportContract `yaml:"reports"`
 }
@@ -41,6 +43,8 @@ type reportContract struct {
 	Heading []string `yaml:"heading"`
 	// Headers are columns that its table must have, each once; it may have others. Case does not count.
 	Headers []string `yaml:"headers"`
+	// File is what file names call the report, where that is not its name.
+	File string `yaml:"file,omitempty"`
 }
 
 // An expectation is what one element must be. Of the parts that are left out nothing is demanded.
@@ -90,6 +94,7 @@ func (e *expectation) title() string {
 func (p *Profile) checkContract() error {
 	c := &p.Contract
 	var errs []error
+	errs = append(errs, p.checkFileNames())
 	if len(c.Languages) == 0 {
 		errs = append(errs, errors.New("contract.languages must not be empty"))
 	}

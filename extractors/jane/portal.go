@@ -252,6 +252,8 @@ type run struct {
 	signedIn bool
 	// inspect, if set, is told what the contract of each screen finds; a difference then ends nothing.
 	inspect func([]Finding)
+	// clinic is what the files so far call the clinic.
+	clinic string
 }
 
 // start starts the browser. It must outlive ctx, so that there is time to sign out; only its start ends with ctx.

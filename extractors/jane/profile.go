@@ -35,7 +35,7 @@ type Profile struct {
 	Words     []string       `yaml:"words"`
 	Contract  pageContract   `yaml:"contract"`
 
-	countText, previewPath, fileRange *regexp.Regexp
+	countText, previewPath, fileRange, anyFileName *regexp.Regexp
 	// tree is the profile as it was written, in which keys such as screen.apply are looked up.
 	tree map[string]any
 }

@@ -99,7 +99,7 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.BoolVar(&a.json, "json", false, "print a machine-readable summary on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.runCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
-		a.sqlCommand(), a.serveCommand(), a.simclinicCommand(), a.versionCommand())
+		a.sqlCommand(), a.serveCommand(), a.profileCommand(), a.trustCommand(), a.simclinicCommand(), a.versionCommand())
 	explainArgs(root)
 	return root
 }

@@ -109,7 +109,7 @@ func showExtraction(progress pipeline.Progress) func(jane.Event) {
 }
 
 func (a *app) runCommand() *cobra.Command {
-	var from, to, settingsFile, passwordFile, format string
+	var from, to, settingsFile, passwordFile, format, profileFile string
 	cmd := &cobra.Command{
 		Use:   "run --lake DIR --clinic NAME --portal-url URL --username NAME [--from DATE --to DATE]",
 		Short: "sign in to the portal, extract, land and build",
@@ -150,6 +150,10 @@ real clinic's data use falloff import.`,
 			if format != "xlsx" && format != "csv" {
 				return usagef("--format %q is not known: use xlsx or csv", format)
 			}
+			profile, _, err := a.profileFor(options.Clinic, profileFile)
+			if err != nil {
+				return err
+			}
 			if err := signInAllowed(url); err != nil {
 				return err
 			}
@@ -167,7 +171,7 @@ real clinic's data use falloff import.`,
 			}
 			progress, stop := a.progress()
 			out, err := a.extract(ctx, extraction{site: site, settings: clinic, portal: jane.Config{
-				BaseURL: url, Account: jane.NewCredentials(username, password), Window: window, Format: format,
+				BaseURL: url, Account: jane.NewCredentials(username, password), Window: window, Format: format, Profile: profile,
 			}}, progress)
 			stop()
 			a.tellRefused(out)
@@ -186,6 +190,7 @@ real clinic's data use falloff import.`,
 	flags.StringVar(&a.flags.Username, "username", "", "the clerk's account `name`")
 	flags.StringVar(&passwordFile, "password-file", "", "`file` with the password, mode 0600")
 	flags.StringVar(&settingsFile, "settings", "", "clinic.yaml `file` (default: the one in the lake)")
+	flags.StringVar(&profileFile, "profile", "", "`file` with what is different in this portal's pages (see falloff profile)")
 	flags.StringVar(&from, "from", "", "first `date` to read (default: 90 days before --to)")
 	flags.StringVar(&to, "to", "", "last `date` to read, whose end the reports show (default: yesterday)")
 	flags.StringVar(&format, "format", "xlsx", "`form` to export: xlsx or csv")
