@@ -17,7 +17,8 @@ import (
 
 // datasets are what the models read.
 var datasets = []string{
-	contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.Shifts, contract.Insurers,
+	contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.Shifts, contract.ShiftPeriods, contract.Insurers,
+	contract.Adjustments, contract.WriteOffs,
 }
 
 // BuildOptions say what to build.

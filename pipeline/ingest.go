@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/civil"
@@ -27,6 +28,10 @@ type IngestOptions struct {
 	Covers extractors.Window
 	// ObservedOn is the report date of every report; zero leaves it to each report.
 	ObservedOn civil.Date
+	// Account is the name of the account that the reports were taken with: of the portal's activity log only its lines land.
+	Account string
+	// Identities lands first names and the portal's identifiers of patients too (the clinic's recovery mode).
+	Identities bool
 	// Skip is told of a file that is no report, and why; such files are left out. Nil makes one an error.
 	Skip     func(name, why string)
 	Progress Progress
@@ -72,7 +77,7 @@ func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOpt
 	if err != nil {
 		return nil, err
 	}
-	transformer, err := transforms.New(transforms.Options{Keys: s.Keys, Settings: clinic})
+	transformer, err := transforms.New(transforms.Options{Keys: s.Keys, Settings: clinic, Account: o.Account, Identities: o.Identities})
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +157,7 @@ func (in *landing) read(ctx context.Context, report extractors.Report, o IngestO
 	}
 	in.batches = append(in.batches, batch)
 	transforms.MergePayerNames(in.names, batch.PayerNames)
-	f := File{Name: batch.File, Dataset: batch.Dataset, Rows: batch.Rows, Quarantined: len(batch.Quarantine),
+	f := File{Name: batch.File, Dataset: landsIn(batch), Rows: batch.Rows, Quarantined: len(batch.Quarantine),
 		Forbidden: batch.ForbiddenCells, ObservedOn: batch.ObservedOn}
 	for _, d := range batch.Dropped {
 		f.Dropped = append(f.Dropped, d.Header)
@@ -202,9 +207,15 @@ func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, store
 		func() error {
 			return upsert(ctx, tx, lake.Policies, in, o, func(b *transforms.Batch) []contract.Policy { return b.Policies })
 		},
+		func() error { return in.landHours(ctx, tx, o) },
+		func() error { return in.landMoney(ctx, tx, o) },
 		func() error {
-			return upsert(ctx, tx, lake.Shifts, in, o, func(b *transforms.Batch) []contract.Shift { return b.Shifts })
+			return upsert(ctx, tx, lake.UnscheduledPatients, in, o, func(b *transforms.Batch) []contract.UnscheduledPatient { return b.Unscheduled })
 		},
+		func() error {
+			return upsert(ctx, tx, lake.PortalActivity, in, o, func(b *transforms.Batch) []contract.Activity { return b.Activity })
+		},
+		func() error { return in.landIdentities(ctx, tx) },
 	} {
 		// On a full disk one error says it all.
 		if err := merge(); err != nil {
@@ -212,7 +223,10 @@ func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, store
 		}
 	}
 	for _, b := range in.batches {
-		tx.AdvanceAsOf(b.ReportDate)
+		// What we did in the portal says nothing of how far the clinic's own reports reach.
+		if b.Dataset != contract.PortalActivity {
+			tx.AdvanceAsOf(b.ReportDate)
+		}
 	}
 	if stored != nil {
 		if err := tx.PutSettings(ctx, stored); err != nil {
@@ -241,7 +255,7 @@ func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T
 	var newest civil.Date
 	found := false
 	for _, b := range in.batches {
-		if b.Dataset != table.Name() {
+		if landsIn(b) != table.Name() {
 			continue
 		}
 		found = true
@@ -277,7 +291,7 @@ func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T
 
 // cover is a statement that a range is complete; datasets without days are complete as a whole.
 func cover(dataset string, window extractors.Window, observed civil.Date) lake.Cover {
-	if dataset == contract.Policies || dataset == contract.Insurers {
+	if slices.Contains([]string{contract.Policies, contract.Insurers, contract.UnscheduledPatients}, dataset) {
 		return lake.Cover{ObservedOn: observed}
 	}
 	return lake.Cover{From: window.From, To: window.To, ObservedOn: observed}
@@ -287,11 +301,12 @@ func cover(dataset string, window extractors.Window, observed civil.Date) lake.C
 func (in *landing) countQuarantine(tx *lake.Tx) {
 	counts := map[string]map[string]int64{}
 	for _, b := range in.batches {
-		if counts[b.Dataset] == nil {
-			counts[b.Dataset] = map[string]int64{}
+		dataset := landsIn(b)
+		if counts[dataset] == nil {
+			counts[dataset] = map[string]int64{}
 		}
 		for _, q := range b.Quarantine {
-			counts[b.Dataset][q.Column+": "+string(q.Reason)]++
+			counts[dataset][q.Column+": "+string(q.Reason)]++
 		}
 	}
 	for dataset, reasons := range counts {
@@ -328,7 +343,7 @@ func (in *landing) noteRanges(tx *lake.Tx) error {
 		return err
 	}
 	for _, b := range in.batches {
-		r := ranges[b.Dataset]
+		r := ranges[landsIn(b)]
 		if b.Covers.From.IsValid() && (!r.From.IsValid() || b.Covers.From.Before(r.From)) {
 			r.From = b.Covers.From
 		}
@@ -338,7 +353,7 @@ func (in *landing) noteRanges(tx *lake.Tx) error {
 		if b.ObservedOn.After(r.ObservedOn) {
 			r.ObservedOn = b.ObservedOn
 		}
-		ranges[b.Dataset] = r
+		ranges[landsIn(b)] = r
 	}
 	return tx.SetSource(rangesSource, ranges)
 }

@@ -24,6 +24,9 @@ func exported(t *testing.T, clinic *simclinic.Clinic, format string) handed {
 	from, to := clinic.Dials().From, clinic.ReportDate()
 	for _, report := range simclinic.Reports() {
 		windows := []extractors.Window{{From: from, To: to}}
+		if simclinic.AsOf(report) {
+			windows[0].From = to
+		}
 		switch report {
 		case "appointments":
 			windows[0].To = clinic.Horizon()

@@ -26,11 +26,17 @@ func (r *reading) appointmentRow() func() {
 		first, online           = r.column("first_visit"), r.column("booked_online")
 		booked, arrived         = r.column("booked_at"), r.column("arrived_at")
 		cancelled, reason       = r.column("cancelled_at"), r.column("cancelled_reason")
+		firstName               = r.column(firstNameColumn)
 		zone                    = r.t.zone.String()
 		bookings                []booking
 		who                     []*string
 	)
-	r.finishRows = func() { r.batch.Appointments = r.seats(bookings) }
+	r.finishRows = func() {
+		r.batch.Appointments = r.seats(bookings)
+		if firstName != nowhere {
+			r.batch.Identities = r.identities()
+		}
+	}
 	return func() {
 		who = who[:0]
 		if guids := r.cell(patient).Text; bytes.IndexByte(guids, ';') < 0 {
@@ -68,6 +74,9 @@ func (r *reading) appointmentRow() func() {
 		}
 		if r.badReason != "" {
 			return
+		}
+		if firstName != nowhere {
+			r.identify(firstName, r.cell(patient).Text, who, a.StartsAt)
 		}
 		a.ServiceDate = r.clock.LocalDay(a.StartsAt)
 		b := booking{stamp: noDay}

@@ -27,6 +27,18 @@ type Batch struct {
 	Policies     []contract.Policy      `json:"policies,omitempty"`
 	Shifts       []contract.Shift       `json:"shifts,omitempty"`
 
+	Payments        []contract.Payment        `json:"payments,omitempty"`
+	AppliedPayments []contract.AppliedPayment `json:"applied_payments,omitempty"`
+	// Adjustments are filled by the adjustments report and by that of write-offs.
+	Adjustments []contract.Adjustment         `json:"adjustments,omitempty"`
+	Credits     []contract.Credit             `json:"credits,omitempty"`
+	Receivables []contract.Receivable         `json:"accounts_receivable,omitempty"`
+	Unscheduled []contract.UnscheduledPatient `json:"unscheduled_patients,omitempty"`
+	Activity    []contract.Activity           `json:"portal_activity,omitempty"`
+
+	// Identities come beside Appointments where the clinic has chosen to show names, in memory only: they are stored apart.
+	Identities []contract.Identified `json:"-"`
+
 	// Rows is how many rows the file holds under its header, blank ones left out.
 	Rows int `json:"rows"`
 	// Covers is the range of days that the file is about, by service, purchase or period day.
@@ -55,6 +67,13 @@ type Batch struct {
 	PayerNames map[string]string `json:"-"`
 }
 
+// remark counts what was noticed n times.
+func (b *Batch) remark(what Remark, n int) {
+	if n > 0 {
+		b.Remarks[what] += n
+	}
+}
+
 // Dropped is a header that was not read.
 type Dropped struct {
 	Header string `json:"header"`
@@ -74,6 +93,16 @@ const (
 	TaxDisagrees Remark = "tax_disagrees"
 	// UnknownLineStatus: an invoice line has a status that we do not know; its amounts count.
 	UnknownLineStatus Remark = "unknown_line_status"
+	// UnknownMethod, UnknownKind and UnknownAction: a value is not on the contract's list and is kept as `other`.
+	UnknownMethod Remark = "unknown_method"
+	UnknownKind   Remark = "unknown_kind"
+	UnknownAction Remark = "unknown_action"
+	// AppliedToUnread: what a payment is applied to is no invoice number, and was left out.
+	AppliedToUnread Remark = "applied_to_unread"
+	// ControlTotalDisagrees: the portal's own totals of a month do not add up.
+	ControlTotalDisagrees Remark = "control_total_disagrees"
+	// OtherAccount: a line of the activity log is about somebody else's account, and was not read.
+	OtherAccount Remark = "other_account"
 	// OutsideRange: a row lies outside the file's own date range.
 	OutsideRange Remark = "outside_range"
 )

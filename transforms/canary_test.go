@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,12 @@ var kept = map[string]string{
 	"Collected": "0.00", "Balance": "95.00",
 	"Service Date": "2026-09-01", "Folder": "Rejected", "Submitted Date": "2026-09-02", "Response Date": "2026-09-03", "Claimed": "95.00", "Approved": "0.00",
 	"Insurer": "Sun Life", "End Date": "2026-12-31", "Number of Treatments": "3", "Max Treatments": "12", "Policy Maximum": "500.00", "Insurer(s)": "Sun Life",
+	"Transaction #": "9001", "Type": "Payment", "Date": "2026-09-01", "Processing Date": "2026-09-02", "Payment Method": "Visa", "Applied To": "1531-P01",
+	"Amount": "95.00", "Tip": "0.00", "Amount Paid to Clinic": "92.50", "Payment Date": "2026-09-01", "Applied Date": "2026-09-01", "Applied Amount": "95.00",
+	"Adjustment Type": "Credit memo", "Adjustment Date": "2026-09-01", "Adjustment Amount": "5.00", "Write Off Date": "2026-09-01", "Amount Written Off": "5.00",
+	"Credit": "5.00", "From": "2026-09-01", "To": "2026-09-30", "Opening A/R": "0.00", "Sales": "95.00", "Transactions": "90.00", "Opening Credits": "0.00",
+	"Closing Credits": "0.00", "Credit Memos": "0.00", "Tips": "0.00", "Closing A/R": "5.00", "Discipline": "Physiotherapy", "Last Visit": "2026-09-01",
+	"Time": "2026-09-01 08:30:00 -0400", "Rows": "12",
 	"Staff Name": "Robin Vale", "Shift Total Hours": "8", "Break Total Hours": "1", "Appointment Total Hours": "6", "Appointment Total Count": "7",
 }
 
@@ -50,6 +57,9 @@ func canaryRow(d contract.Dataset) (header, cells, canaries []string) {
 		}
 	}
 	for _, h := range []string{"Phone", "E-mail", "Card Number", "Diagnosis", "Birth Date", "Address"} {
+		if slices.Contains(header, h) {
+			continue // forbidden, and planted already
+		}
 		header = append(header, h)
 		canary := "canary" + h + "4k2z"
 		cells = append(cells, canary)
@@ -104,7 +114,7 @@ func find(t *testing.T, where string, v any, canaries []string) {
 
 // No string of a forbidden, identifying or unknown column is in a batch, in its quarantine, or in an error.
 func TestCanaries(t *testing.T) {
-	tr := transformer(t)
+	tr := transformer(t, func(o *transforms.Options) { o.Account = "Robin Vale" })
 	planted := 0
 	for _, d := range contract.Datasets() {
 		if d.Report == "" {
@@ -141,6 +151,9 @@ func TestCanaries(t *testing.T) {
 		// Broken in every column in turn, so that every error path is gone through with a canary in the bad cell: as the
 		// whole file (refused), and beside good rows (quarantined).
 		for i := range header {
+			if d.Name == contract.PortalActivity && header[i] == "Staff Member" {
+				continue // then it is somebody else's line, and no row of it is read
+			}
 			broken := append([]string(nil), cells...)
 			broken[i] = "canary broken; \xff " + strings.Repeat("9x7q", 40)
 			all := append([]string{broken[i], "9x7q"}, canaries...)
@@ -200,7 +213,16 @@ func FuzzRead(f *testing.F) {
 	f.Add(claimsHeader, "41,1531-C01,g,Ann,Sun Life,AB12,2026-09-01,Rejected,2026-09-02,2026-09-20,95.00,0.00,Al,no")
 	f.Add(policiesHeader, "Ann,g,\"Sun Life\nGreen Shield\",My plan,C9,P-1,Open,2026-12-31,Al,3,12,1500.00,,")
 	f.Add(shiftHeader, "Robin Vale,152.5,10,120:15,160")
-	tr := transformer(f)
+	f.Add(paymentsHeader, "9001,NSF,2026-09-01,2026-09-02,g,Ann,Ann Smith,Visa,\"1531-P01, 1532-P02X\",(25.00),1.00,24.30")
+	f.Add(publicHeader, "2026-09-01,Ann Smith,Visa,,25.00,24.30")
+	f.Add(appliedHeader, "9001,2026-09-01,2026-09-01,2026-09-01,g,Sun Life,1531-C01,20.00")
+	f.Add(adjustmentsHeader, "2026-09-10,Credit Memo,1531-P01,2026-09-01,g,Ann Smith,Robin Vale,Harbour Street,5.00,cross")
+	f.Add(writeOffsHeader, "2026-09-28,1531-C01,,g,Sun Life,70.00")
+	f.Add(creditsHeader, ",,Sun Life,12.00")
+	f.Add(receivablesHeader, "2026-09-01,2026-09-30,240.00,95.00,165.00,50.00,5.00,5.00,0.00,120.00")
+	f.Add(unscheduledHeader, "g,Ann,,2026-08-01,555")
+	f.Add(activityHeader, "2026-09-30 08:30:00 -0400,falloff,Ran report Sales for 2026-09-01 to 2026-09-30,61")
+	tr := transformer(f, func(o *transforms.Options) { o.Account, o.Identities = "falloff", true })
 	f.Fuzz(func(t *testing.T, header, row string) {
 		report := extractors.Report{Name: "f_20260901_20260930.csv", Body: []byte(header + "\n" + row + "\n" + row + "\n"), StatedRows: -1}
 		first, err := tr.Read(t.Context(), report)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,11 @@ func (r *reading) windowOfPreamble() (extractors.Window, bool) {
 	return extractors.Window{}, false
 }
 
+// needRange are the datasets whose rows hold no day of their own, or none that tells when they were printed.
+var needRange = []string{
+	contract.Shifts, contract.Policies, contract.Credits, contract.AccountsReceivable, contract.UnscheduledPatients,
+}
+
 // window finds the range that the file is about before its rows are read.
 func (r *reading) window(report extractors.Report) error {
 	r.rangeFrom, r.rangeTo = noDay, noDay
@@ -78,7 +84,7 @@ func (r *reading) window(report extractors.Report) error {
 		r.batch.Covers = inName
 	case hasPreamble:
 		r.batch.Covers = inPreamble
-	case r.layout.Name == contract.Shifts || r.layout.Name == contract.Policies:
+	case slices.Contains(needRange, r.layout.Name):
 		return &tabular.Error{File: report.Name, Problem: fmt.Sprintf("nothing tells which days this %s report is about", r.layout.Report),
 			Hint: "Keep the name that the portal gave it, which ends in the first and the last day, such as _20260901_20260930.csv"}
 	default:
@@ -105,23 +111,31 @@ func (r *reading) finish(report extractors.Report) {
 	if observed != noDay {
 		b.ObservedOn, b.ReportDate = contract.DateOf(observed), contract.DateOf(covered)
 	}
+	if r.layout.Name == contract.AccountsReceivable && r.firstDay != noDay && r.firstDay < r.rangeFrom {
+		b.Covers.From = contract.DateOf(r.firstDay) // it is asked for as of a day, and tells of all months before
+	}
 	r.finishRows()
-	for i := range b.Appointments {
-		b.Appointments[i].ObservedOn = observed
-	}
-	for i := range b.InvoiceLines {
-		b.InvoiceLines[i].ObservedOn = observed
-	}
-	for i := range b.Claims {
-		b.Claims[i].ObservedOn = observed
-	}
-	for i := range b.Policies {
-		b.Policies[i].ObservedOn = observed
-	}
-	for i := range b.Shifts {
-		b.Shifts[i].ObservedOn = observed
-	}
+	stamp(b.Appointments, observed, func(a *contract.Appointment) *int32 { return &a.ObservedOn })
+	stamp(b.InvoiceLines, observed, func(l *contract.InvoiceLine) *int32 { return &l.ObservedOn })
+	stamp(b.Claims, observed, func(c *contract.Claim) *int32 { return &c.ObservedOn })
+	stamp(b.Policies, observed, func(p *contract.Policy) *int32 { return &p.ObservedOn })
+	stamp(b.Shifts, observed, func(s *contract.Shift) *int32 { return &s.ObservedOn })
+	stamp(b.Payments, observed, func(p *contract.Payment) *int32 { return &p.ObservedOn })
+	stamp(b.AppliedPayments, observed, func(a *contract.AppliedPayment) *int32 { return &a.ObservedOn })
+	stamp(b.Adjustments, observed, func(a *contract.Adjustment) *int32 { return &a.ObservedOn })
+	stamp(b.Credits, observed, func(c *contract.Credit) *int32 { return &c.ObservedOn })
+	stamp(b.Receivables, observed, func(m *contract.Receivable) *int32 { return &m.ObservedOn })
+	stamp(b.Unscheduled, observed, func(u *contract.UnscheduledPatient) *int32 { return &u.ObservedOn })
+	stamp(b.Activity, observed, func(a *contract.Activity) *int32 { return &a.ObservedOn })
+	stamp(b.Identities, observed, func(i *contract.Identified) *int32 { return &i.ObservedOn })
 	r.headers()
+}
+
+// stamp dates every row.
+func stamp[T any](rows []T, day int32, field func(*T) *int32) {
+	for i := range rows {
+		*field(&rows[i]) = day
+	}
 }
 
 // covered is the newest day that the file covers. An appointments report holds bookings ahead, so there it is the
@@ -136,11 +150,14 @@ func (r *reading) covered() int32 {
 	return max(r.lastDay, r.lastEvent)
 }
 
+// liveOn are the datasets whose rows go on changing after their own day, and date the change.
+var liveOn = []string{contract.Claims, contract.InvoiceLines, contract.Payments, contract.AppliedPayments}
+
 // observed is the day whose end the rows show. An old range that was exported again later shows it by its claims'
 // answers and new invoices.
 func (r *reading) observed() int32 {
 	day := r.covered()
-	if (r.layout.Name == contract.Claims || r.layout.Name == contract.InvoiceLines) && day != noDay && r.lastEvent > day && r.lastEvent <= day+maxLag {
+	if slices.Contains(liveOn, r.layout.Name) && day != noDay && r.lastEvent > day && r.lastEvent <= day+maxLag {
 		return r.lastEvent
 	}
 	return day

@@ -15,7 +15,16 @@ type layout struct {
 	contract.Dataset
 	// column finds the contract's column of a folded header.
 	column map[string]int
+	// telling are the required columns whose usual header no other report has: without any of them a row is no header of this
+	// report, however much of the rest it has. Reports about money and patients have most of their headers in common.
+	telling map[int]bool
 }
+
+// firstNameColumn is not the contract's: the cell is read only where the clinic has chosen to show names.
+const (
+	firstNameColumn = "first_name"
+	firstNameHeader = "patient_first_name"
+)
 
 // taxColumn may be filled from several headers at once: a clinic can have two taxes.
 const taxColumn = "tax_cents"
@@ -27,7 +36,7 @@ func layouts(taxName string) []layout {
 		if d.Report == "" {
 			continue
 		}
-		l := layout{d, map[string]int{}}
+		l := layout{d, map[string]int{}, map[int]bool{}}
 		for i, c := range d.Columns {
 			for _, h := range c.Headers {
 				l.column[fold(h)] = i
@@ -40,15 +49,32 @@ func layouts(taxName string) []layout {
 		}
 		out = append(out, l)
 	}
+	for i, l := range out {
+		for at, c := range l.Columns {
+			shared := slices.ContainsFunc(slices.Delete(slices.Clone(out), i, i+1), func(other layout) bool {
+				return len(c.Headers) > 0 && has(other.column, fold(c.Headers[0]))
+			})
+			if c.Required && !shared {
+				l.telling[at] = true
+			}
+		}
+	}
 	return out
 }
 
-// missing lists the required headers that a row of cells lacks, and how many of the known ones it has.
-func (l layout) missing(cells []string) (lacking []string, known int) {
+func has(columns map[string]int, header string) bool {
+	_, ok := columns[header]
+	return ok
+}
+
+// missing lists the required headers that a row of cells lacks, how many of the known ones it has, and whether one of them
+// tells the report from all others.
+func (l layout) missing(cells []string) (lacking []string, known int, told bool) {
 	have := map[int]bool{}
 	for _, c := range cells {
 		if i, ok := l.column[fold(c)]; ok {
 			have[i] = true
+			told = told || l.telling[i]
 		}
 	}
 	for i, c := range l.Columns {
@@ -56,14 +82,16 @@ func (l layout) missing(cells []string) (lacking []string, known int) {
 			lacking = append(lacking, c.Headers[0])
 		}
 	}
-	return lacking, len(have)
+	return lacking, len(have), told
 }
 
 // headerFinder looks for the first row that is, or nearly is, the header of a report.
 type headerFinder struct {
 	layouts []layout
-	found   int
-	lacking []string
+	// identities says that first names are read.
+	identities bool
+	found      int
+	lacking    []string
 }
 
 // minShare is the part of a report's required headers that a row must have to be taken for its header, so that a file
@@ -73,11 +101,11 @@ const minShare = 0.5
 func (f *headerFinder) isHeader(cells []string) bool {
 	best := -1.0
 	for i, l := range f.layouts {
-		lacking, known := l.missing(cells)
+		lacking, known, told := l.missing(cells)
 		required := len(l.Required())
 		share := float64(required-len(lacking)) / float64(required)
 		// Known optional headers decide between two layouts of equal share.
-		if rank := share + float64(known)/1000; share >= minShare && known >= 3 && rank > best {
+		if rank := share + float64(known)/1000; told && share >= minShare && known >= min(3, required) && rank > best {
 			best, f.found, f.lacking = rank, i, lacking
 		}
 	}
@@ -125,6 +153,8 @@ func (f *headerFinder) choose(table *tabular.Table, asked string) (layout, colum
 		}
 		first[id] = i
 		switch {
+		case f.identities && l.Name == contract.Appointments && fold(column.Headers[0]) == fold(firstNameHeader):
+			c.at[firstNameColumn] = len(c.kept)
 		case column.Sensitivity == contract.Forbidden:
 			c.forbidden = append(c.forbidden, i)
 			continue

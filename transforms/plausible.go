@@ -174,7 +174,7 @@ func (r *reading) plausibleAppointments(rows []contract.Appointment) error {
 			return name(&rows[i]), refOf(rows[i].Patient)
 		})
 	}
-	return r.plausibleNames([]named{
+	return r.plausibleNames([]nameColumn{
 		{"`treatment_name`", of(func(x *a) string { return x.Treatment }), sold},
 		{"`location_name`", of(func(x *a) string { return x.Location }), place},
 		{"`staff_member_name`", of(func(x *a) string { return x.StaffMember }), staff},
@@ -290,7 +290,7 @@ func (r *reading) plausibleLines(rows []contract.InvoiceLine) error {
 			return name(&rows[i]), rows[i].Patient
 		})
 	}
-	return r.plausibleNames([]named{
+	return r.plausibleNames([]nameColumn{
 		{"`Item`", of(false, func(x *l) string { return x.Item }), sold},
 		{"`Location`", of(false, func(x *l) string { return x.Location }), place},
 		{"`Staff Member`", of(false, func(x *l) string { return x.StaffMember }), staff},
@@ -354,7 +354,7 @@ func (r *reading) plausibleClaims(rows []contract.Claim) error {
 	if err := r.payersHaveNames("`Insurer`"); err != nil {
 		return err
 	}
-	return r.plausibleNames([]named{
+	return r.plausibleNames([]nameColumn{
 		{"`Insurer`", r.texted(len(rows), func(i int) (string, string) { return rows[i].PayerID, rows[i].Patient }), coded},
 	})
 }
@@ -393,7 +393,7 @@ func (r *reading) plausiblePolicies(rows []contract.Policy) error {
 	if err := r.payersHaveNames("`Insurer(s)`"); err != nil {
 		return err
 	}
-	return r.plausibleNames([]named{
+	return r.plausibleNames([]nameColumn{
 		{"`Insurer(s)`", r.texted(len(rows), func(i int) (string, string) { return rows[i].PayerID, rows[i].Patient }), coded},
 	})
 }
@@ -526,8 +526,8 @@ const (
 	coded                    // pseudonyms
 )
 
-// named is a column of names that repeat.
-type named struct {
+// nameColumn is a column of names that repeat.
+type nameColumn struct {
 	column string
 	texts  texts
 	kind   textKind
@@ -567,7 +567,7 @@ var code = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 
 // plausibleNames refuses columns of names that are somebody's or something else's: a value for each patient is the
 // patient's name; texts that hardly ever repeat are no list; what the price list sells is no member of the staff.
-func (r *reading) plausibleNames(columns []named) error {
+func (r *reading) plausibleNames(columns []nameColumn) error {
 	items, places, disciplines := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range r.t.settings.Prices {
 		items[p.Item] = true

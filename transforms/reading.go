@@ -43,6 +43,7 @@ type reading struct {
 	payers      map[string]*payer
 	identifiers map[string]*string
 	staffName   map[string]string
+	identified  map[string]named
 }
 
 // column is the position of a contract column.
@@ -222,6 +223,14 @@ func (r *reading) on(day int32) {
 	if r.rangeTo != noDay && (day < r.rangeFrom || day > r.rangeTo) {
 		r.batch.Remarks[OutsideRange]++
 	}
+}
+
+// onPeriod tells of the days that a row of totals is about, which may lie before the day that the file is about.
+func (r *reading) onPeriod(from, to int32) {
+	if r.firstDay == noDay || from < r.firstDay {
+		r.firstDay = from
+	}
+	r.lastDay = max(r.lastDay, to)
 }
 
 // headers fills in what was stepped over.

@@ -33,6 +33,11 @@ type Options struct {
 	Zone *time.Location
 	// KnownInsurers are insurers besides those in the settings. They matter only to invoice numbers without a side.
 	KnownInsurers []string
+	// Account is the name of the account that the reports were taken with. Of the portal's activity log only its lines are
+	// read; without a name, none is.
+	Account string
+	// Identities says that the clinic has chosen to show first names (recovery mode). Otherwise the cell is stepped over.
+	Identities bool
 	// Tolerance is how many rows may be unreadable before a file is refused; zero fields take the defaults.
 	Tolerance Tolerance
 	// Limits bounds what a file may unpack to; zero fields take the defaults.
@@ -54,6 +59,8 @@ type Transformer struct {
 	settings  settings.Clinic
 	zone      *time.Location
 	insurers  map[string]bool // by normalise.NameKey
+	account   string
+	names     bool
 	tolerance Tolerance
 	limits    tabular.Limits
 	layouts   []layout
@@ -80,8 +87,8 @@ func New(o Options) (*Transformer, error) {
 	if o.Tolerance.Share <= 0 {
 		o.Tolerance.Share = 0.05
 	}
-	t := &Transformer{keys: o.Keys, settings: o.Settings, zone: o.Zone, insurers: map[string]bool{}, tolerance: o.Tolerance,
-		limits: o.Limits, layouts: layouts(o.Settings.TaxName)}
+	t := &Transformer{keys: o.Keys, settings: o.Settings, zone: o.Zone, insurers: map[string]bool{}, account: o.Account,
+		names: o.Identities, tolerance: o.Tolerance, limits: o.Limits, layouts: layouts(o.Settings.TaxName)}
 	for _, names := range [][]string{o.Settings.KnownInsurers(), o.KnownInsurers} {
 		for _, n := range names {
 			if name, reason := normalise.Name([]byte(n)); reason == "" {
@@ -103,7 +110,7 @@ var ErrNoRows = errors.New("no rows")
 // ones are *HeaderError, *QuarantineError, *tabular.Error and, where the file is not what the portal promised,
 // *extractors.Failure.
 func (t *Transformer) Read(ctx context.Context, report extractors.Report) (*Batch, error) {
-	finder := &headerFinder{layouts: t.layouts}
+	finder := &headerFinder{layouts: t.layouts, identities: t.names}
 	table, err := tabular.Open(report.Name, report.Body, finder.isHeader, t.limits)
 	if err != nil {
 		return nil, err
@@ -117,7 +124,7 @@ func (t *Transformer) Read(ctx context.Context, report extractors.Report) (*Batc
 		clock: normalise.Clock{Zone: t.zone, Date1904: table.Date1904},
 		batch: &Batch{Dataset: layout.Name, File: report.Name, Format: table.Format, Complete: report.Complete, Remarks: map[Remark]int{}},
 		texts: map[string]string{}, patients: map[string]*string{}, payers: map[string]*payer{}, identifiers: map[string]*string{},
-		firstDay: noDay, lastDay: noDay, lastEvent: noDay,
+		identified: map[string]named{}, firstDay: noDay, lastDay: noDay, lastEvent: noDay,
 	}
 	table.Keep(columns.kept)
 	if err := r.window(report); err != nil {
@@ -143,21 +150,19 @@ func (t *Transformer) Read(ctx context.Context, report extractors.Report) (*Batc
 
 // readRows reads every row into the batch's typed slice.
 func (r *reading) readRows(ctx context.Context) error {
-	var one func()
-	switch r.layout.Name {
-	case contract.Appointments:
-		one = r.appointmentRow()
-	case contract.InvoiceLines:
-		one = r.invoiceLineRow()
-	case contract.Claims:
-		one = r.claimRow()
-	case contract.Policies:
-		one = r.policyRow()
-	case contract.Shifts:
-		one = r.shiftRow()
-	default:
+	readers := map[string]func(*reading) func(){
+		contract.Appointments: (*reading).appointmentRow, contract.InvoiceLines: (*reading).invoiceLineRow,
+		contract.Claims: (*reading).claimRow, contract.Policies: (*reading).policyRow, contract.Shifts: (*reading).shiftRow,
+		contract.Payments: (*reading).paymentRow, contract.AppliedPayments: (*reading).appliedRow,
+		contract.Adjustments: (*reading).adjustmentRow, contract.WriteOffs: (*reading).adjustmentRow,
+		contract.Credits: (*reading).creditRow, contract.AccountsReceivable: (*reading).receivableRow,
+		contract.UnscheduledPatients: (*reading).unscheduledRow, contract.PortalActivity: (*reading).activityRow,
+	}
+	reader, ok := readers[r.layout.Name]
+	if !ok {
 		return fmt.Errorf("reading %s: no reader for %s", r.table.Name, r.layout.Name)
 	}
+	one := reader(r)
 	for r.table.Next() {
 		if r.table.Rows()%1024 == 0 && ctx.Err() != nil {
 			return fmt.Errorf("reading %s: %w", r.table.Name, ctx.Err())
@@ -171,6 +176,18 @@ func (r *reading) readRows(ctx context.Context) error {
 	return r.table.Err()
 }
 
+// mayBeEmpty says whether an export without rows is nothing out of the ordinary: nobody worked that day, nothing was written off.
+// An empty schedule or sales report is a wrong range.
+func (r *reading) mayBeEmpty() bool {
+	switch r.layout.Name {
+	case contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.AccountsReceivable:
+		return false
+	case contract.Shifts:
+		return r.batch.Covers.Days() == 1
+	}
+	return true
+}
+
 // checkCounts refuses a file that holds other rows than promised, none, or too many that cannot be read.
 func (r *reading) checkCounts(report extractors.Report) error {
 	b := r.batch
@@ -180,7 +197,7 @@ func (r *reading) checkCounts(report extractors.Report) error {
 			Err:  fmt.Errorf("the portal promised %d rows, the file holds %d", report.StatedRows, b.Rows),
 			Hint: "Export it again"}
 	}
-	if b.Rows == 0 && report.StatedRows != 0 {
+	if b.Rows == 0 && report.StatedRows != 0 && !r.mayBeEmpty() {
 		return &tabular.Error{File: report.Name, Problem: fmt.Sprintf("the export of %s holds a header and no rows", r.layout.Report),
 			Hint: "Choose a date range in which something happened, and export it again; leave the file out if there is nothing", Err: ErrNoRows}
 	}

@@ -16,13 +16,14 @@ const (
 	screenSignIn   = "sign_in"
 	screenPassword = "password"
 	screenAccount  = "account"
-	screenReport   = "report"
+	screenFilters  = "filters" // a report's screen before its result is there
+	screenReport   = "report"  // the same with its result
 	screenMenu     = "menu"
 	screenExport   = "export"
 )
 
 // contractScreens are the screens for which the profile must say what they look like, in the order of a visit.
-var contractScreens = []string{screenSignIn, screenPassword, screenAccount, screenReport, screenMenu, screenExport}
+var contractScreens = []string{screenSignIn, screenPassword, screenAccount, screenFilters, screenReport, screenMenu, screenExport}
 
 // A pageContract says what the portal's screens must look like to be used: what the profile names is there, once, and
 // is what it was when the profile was written. What it does not name may change.
@@ -43,6 +44,8 @@ type reportContract struct {
 	Heading []string `yaml:"heading"`
 	// Headers are columns that its table must have, each once; it may have others. Case does not count.
 	Headers []string `yaml:"headers"`
+	// Without are elements that its screen does not have: one that is asked for as of a day has no first day.
+	Without []string `yaml:"without,omitempty"`
 	// File is what file names call the report, where that is not its name.
 	File string `yaml:"file,omitempty"`
 }
@@ -249,7 +252,14 @@ func (p *Profile) contractOf(screen, report string) contractRequest {
 	c := p.Contract
 	about := c.Reports[report]
 	ask := contractRequest{Languages: c.Languages, Words: p.words(), Elements: []contractElement{}}
-	for _, e := range c.Screens[screen] {
+	elements := c.Screens[screen]
+	if screen == screenReport {
+		elements = slices.Concat(c.Screens[screenFilters], elements)
+	}
+	for _, e := range elements {
+		if slices.Contains(about.Without, e.Element) {
+			continue
+		}
 		want := contractElement{
 			Title: e.title(), Selector: e.Selector, Presence: e.Presence, Tag: e.Tag, Role: e.Role,
 			Text: e.Text, Matches: e.Matches, Label: e.Label, Attributes: e.Attributes, Value: e.Value, Enabled: e.Enabled,

@@ -52,19 +52,35 @@ func TestReadsEveryReport(t *testing.T) {
 		return d
 	}
 	window := func(from, to string) extractors.Window { return extractors.Window{From: day(from), To: day(to)} }
-	want := []struct {
+	type exported struct {
 		name, dataset string
 		over          extractors.Window
 		rows          int
-	}{
+	}
+	want := []exported{
 		{"harbour_appointments_20260101_20260916.csv", "appointments", window("2026-01-01", "2026-09-16"), 259},
 		{"harbour_sales_20260101_20260320.csv", "invoice_lines", window("2026-01-01", "2026-03-20"), 79},
 		{"harbour_claims_20260101_20260320.csv", "claims", window("2026-01-01", "2026-03-20"), 79},
 		{"harbour_insurance_policies_20260101_20260320.csv", "policies", window("2026-01-01", "2026-03-20"), 7},
+		{"harbour_transactions_20260101_20260131.csv", "payments", window("2026-01-01", "2026-01-31"), 31},
+		{"harbour_transactions_20260201_20260228.csv", "payments", window("2026-02-01", "2026-02-28"), 28},
+		{"harbour_transactions_20260301_20260320.csv", "payments", window("2026-03-01", "2026-03-20"), 20},
+		{"harbour_applied_unapplied_payments_20260101_20260320.csv", "applied_payments", window("2026-01-01", "2026-03-20"), 79},
+		{"harbour_adjustments_20260101_20260320.csv", "adjustments", window("2026-01-01", "2026-03-20"), 79},
+		{"harbour_write_off_20260101_20260320.csv", "write_offs", window("2026-01-01", "2026-03-20"), 79},
+		{"harbour_credit_20260320_20260320.csv", "credits", window("2026-03-20", "2026-03-20"), 1},
+		{"harbour_accounts_receivable_20260320_20260320.csv", "accounts_receivable", window("2026-03-20", "2026-03-20"), 1},
+		{"harbour_unscheduled_patients_20260320_20260320.csv", "unscheduled_patients", window("2026-03-20", "2026-03-20"), 1},
 		{"harbour_shift_20260101_20260131.csv", "shifts", window("2026-01-01", "2026-01-31"), 7},
 		{"harbour_shift_20260201_20260228.csv", "shifts", window("2026-02-01", "2026-02-28"), 7},
-		{"harbour_shift_20260301_20260320.csv", "shifts", window("2026-03-01", "2026-03-20"), 7},
+		{"harbour_shift_20260301_20260313.csv", "shifts", window("2026-03-01", "2026-03-13"), 7},
 	}
+	// A week of hours is read by the day.
+	for d := day("2026-03-14"); !d.After(day("2026-03-20")); d = d.AddDays(1) {
+		want = append(want, exported{"harbour_shift_" + strings.ReplaceAll(d.String()+"_"+d.String(), "-", "") + ".csv", "shifts", extractors.Window{From: d, To: d}, 7})
+	}
+	// The portal's log is about our own time, not the clinic's.
+	want = append(want, exported{"harbour_activity_20260101_20260320.csv", "portal_activity", window("2026-01-01", "2026-03-20"), 0})
 	if len(reports) != len(want) {
 		t.Fatalf("%d reports came, want %d", len(reports), len(want))
 	}
@@ -94,7 +110,7 @@ func TestReadsEveryReport(t *testing.T) {
 		}
 	}
 	once := []jane.Step{jane.OpenReport, jane.AwaitExport, jane.Downloaded}
-	wantSteps := slices.Concat([]jane.Step{jane.StartBrowser, jane.SignIn, jane.CheckAccess}, slices.Repeat(once, 7), []jane.Step{jane.SignOut})
+	wantSteps := slices.Concat([]jane.Step{jane.StartBrowser, jane.SignIn, jane.CheckAccess}, slices.Repeat(once, len(want)), []jane.Step{jane.SignOut})
 	if !slices.Equal(steps, wantSteps) {
 		t.Errorf("progress told of %v", steps)
 	}
@@ -145,8 +161,7 @@ func TestPasswordOnASecondScreen(t *testing.T) {
 	t.Parallel()
 	p, url := startPortal(t, portal.Options{PasswordOnSecondScreen: true})
 	cfg := config(url)
-	cfg.Reports = []string{"shift"}
-	cfg.BookingsAhead = -1
+	cfg.Reports = []string{"transactions"}
 	reports, _, err := read(t, cfg)
 	if err != nil || len(reports) != 3 {
 		t.Errorf("%d reports, %v", len(reports), err)

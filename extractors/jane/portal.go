@@ -183,8 +183,8 @@ func (p *Portal) plan() error {
 		if len(p.cfg.Reports) > 0 && !slices.Contains(p.cfg.Reports, r.Name) {
 			continue
 		}
-		for _, w := range r.Period.ranges(p.cfg.Window, max(0, p.cfg.BookingsAhead)) {
-			p.exports = append(p.exports, export{r, w})
+		for _, o := range r.kind().Orders(p.cfg.Window, p.cfg.BookingsAhead) {
+			p.exports = append(p.exports, export{r, o.Window})
 		}
 	}
 	return nil

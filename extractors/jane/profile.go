@@ -85,6 +85,8 @@ type reportScreen struct {
 	From      string   `yaml:"from"`
 	To        string   `yaml:"to"`
 	RangeText string   `yaml:"range_text"`
+	AsOfText  string   `yaml:"as_of_text"`
+	TooLong   string   `yaml:"too_long"`
 	Apply     string   `yaml:"apply"`
 	Reset     string   `yaml:"reset"`
 	Narrowing []string `yaml:"narrowing"`
@@ -110,10 +112,26 @@ type exportFormat struct {
 }
 
 type report struct {
-	Name    string `yaml:"name"`
-	Dataset string `yaml:"dataset"`
-	Route   string `yaml:"route"`
-	Period  period `yaml:"period"`
+	Name    string            `yaml:"name"`
+	Dataset string            `yaml:"dataset"`
+	Route   string            `yaml:"route"`
+	Period  extractors.Period `yaml:"period"`
+	MaxDays int               `yaml:"max_days"`
+	Recent  int               `yaml:"recent_days"`
+}
+
+// kind is how the report is asked for.
+func (r report) kind() extractors.ReportKind {
+	return extractors.ReportKind{Name: r.Name, Dataset: r.Dataset, Period: r.Period, MaxDays: r.MaxDays, RecentDays: r.Recent}
+}
+
+// Kinds are the reports of the profile, in the order in which they are read.
+func (p *Profile) Kinds() []extractors.ReportKind {
+	kinds := make([]extractors.ReportKind, len(p.Reports))
+	for i, r := range p.Reports {
+		kinds[i] = r.kind()
+	}
+	return kinds
 }
 
 // DefaultProfile is the profile that comes with the program.
@@ -189,6 +207,9 @@ func (p *Profile) checkPatterns() error {
 	if !strings.Contains(p.Screen.RangeText, "{from}") || !strings.Contains(p.Screen.RangeText, "{to}") {
 		errs = append(errs, fmt.Errorf("screen.range_text: %q must hold {from} and {to}", p.Screen.RangeText))
 	}
+	if !strings.Contains(p.Screen.AsOfText, "{to}") {
+		errs = append(errs, fmt.Errorf("screen.as_of_text: %q must hold {to}", p.Screen.AsOfText))
+	}
 	for _, route := range []string{p.SignIn.Route, p.Access.Route} {
 		errs = append(errs, p.checkRoute(route))
 	}
@@ -246,8 +267,10 @@ func (p *Profile) checkReports() error {
 			errs = append(errs, fmt.Errorf("reports: %q needs name and dataset", r.Name))
 		case seen[r.Name]:
 			errs = append(errs, fmt.Errorf("reports: %s is there twice", r.Name))
-		case r.Period != wholeWindow && r.Period != bookingsAhead && r.Period != eachMonth:
+		case !slices.Contains(extractors.Periods(), r.Period):
 			errs = append(errs, fmt.Errorf("reports: %s has the unknown period %q", r.Name, r.Period))
+		case r.MaxDays < 0 || r.Recent < 0:
+			errs = append(errs, fmt.Errorf("reports: %s has max_days %d and recent_days %d, which must not be negative", r.Name, r.MaxDays, r.Recent))
 		}
 		seen[r.Name] = true
 		errs = append(errs, p.checkRoute(r.Route))
@@ -305,7 +328,11 @@ func (p *Profile) downloadPurpose() string {
 	return ""
 }
 
-// rangeText is how the portal shows a range.
-func (p *Profile) rangeText(w extractors.Window) string {
-	return strings.NewReplacer("{from}", w.From.String(), "{to}", w.To.String()).Replace(p.Screen.RangeText)
+// rangeText is how the portal shows the range of a report.
+func (p *Profile) rangeText(period extractors.Period, w extractors.Window) string {
+	text := p.Screen.RangeText
+	if period == extractors.AsOf {
+		text = p.Screen.AsOfText
+	}
+	return strings.NewReplacer("{from}", w.From.String(), "{to}", w.To.String()).Replace(text)
 }

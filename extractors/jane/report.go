@@ -35,7 +35,7 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 			return 0, err
 		}
 	}
-	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
+	if err := r.checkContract(ctx, r.main, screenFilters, e.Name); err != nil {
 		return 0, err
 	}
 	if err := r.after(ctx, s.Reset, ""); err != nil {
@@ -48,10 +48,10 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 	if left.Str() != "" {
 		return 0, &unmet{expected: fmt.Sprintf("blank filters after a reset, %s still narrows the report", left.Str())}
 	}
-	if err := r.setRange(ctx, e.window); err != nil {
+	if err := r.setRange(ctx, e); err != nil {
 		return 0, err
 	}
-	if err := r.freshen(ctx, e.window); err != nil {
+	if err := r.freshen(ctx, e); err != nil {
 		return 0, err
 	}
 	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
@@ -61,9 +61,14 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 }
 
 // setRange types a range and applies it.
-func (r *run) setRange(ctx context.Context, w extractors.Window) error {
-	s := r.profile.Screen
-	open, err := r.main.has(ctx, s.From)
+func (r *run) setRange(ctx context.Context, e export) error {
+	s, w := r.profile.Screen, e.window
+	type field struct{ selector, value string }
+	fields := []field{{s.From, w.From.String()}, {s.To, w.To.String()}}
+	if e.Period == extractors.AsOf {
+		fields = fields[1:] // such a screen asks for a day
+	}
+	open, err := r.main.has(ctx, fields[0].selector)
 	if err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func (r *run) setRange(ctx context.Context, w extractors.Window) error {
 			return err
 		}
 	}
-	for _, field := range []struct{ selector, value string }{{s.From, w.From.String()}, {s.To, w.To.String()}} {
+	for _, field := range fields {
 		if err := r.main.fill(ctx, field.selector, field.value); err != nil {
 			return err
 		}
@@ -84,7 +89,7 @@ func (r *run) setRange(ctx context.Context, w extractors.Window) error {
 			return &unmet{expected: fmt.Sprintf("%s in the field %s, found %q", field.value, field.selector, shapeOf(typed.Str()))}
 		}
 	}
-	return r.after(ctx, s.Apply, r.profile.rangeText(w))
+	return r.after(ctx, s.Apply, r.profile.rangeText(e.Period, w))
 }
 
 // after clicks something that runs the report, and waits for its result.
@@ -97,13 +102,13 @@ func (r *run) after(ctx context.Context, selector, shownRange string) error {
 }
 
 // freshen has an old result computed anew.
-func (r *run) freshen(ctx context.Context, w extractors.Window) error {
+func (r *run) freshen(ctx context.Context, e export) error {
 	s := r.profile.Screen
 	cached, err := r.main.has(ctx, s.FreshCopy)
 	if err != nil || !cached {
 		return err
 	}
-	if err := r.after(ctx, s.FreshCopy, r.profile.rangeText(w)); err != nil {
+	if err := r.after(ctx, s.FreshCopy, r.profile.rangeText(e.Period, e.window)); err != nil {
 		return err
 	}
 	if cached, err = r.main.has(ctx, s.FreshCopy); err != nil {
@@ -132,6 +137,9 @@ func (r *run) settle(ctx context.Context, before int, shownRange string) error {
 				return false, err
 			}
 			seen = now
+			if shownRange == "" && now.tooLong && r.answers.count(s.Rows) > before {
+				return true, nil // the remembered range is longer than this report takes; it is about to be reset
+			}
 			same := seen == last
 			last = seen
 			if !seen.complete(shownRange) || r.answers.count(s.Rows) <= before || !r.profile.countText.MatchString(seen.count) {
@@ -164,6 +172,8 @@ func (r *run) unlessUnanswered(purpose string, err error) error {
 type settled struct {
 	busy         bool
 	count, shown string
+	// tooLong says that the screen refuses its range.
+	tooLong bool
 }
 
 func (r *run) state(ctx context.Context) (settled, error) {
@@ -177,7 +187,12 @@ func (r *run) state(ctx context.Context) (settled, error) {
 		return now, err
 	}
 	shown, err := r.main.look(ctx, r.profile.Screen.Range)
-	return settled{busy: busy, count: count.text, shown: shown.text}, err
+	if err != nil || r.profile.Screen.TooLong == "" || count.text != "" {
+		return settled{busy: busy, count: count.text, shown: shown.text}, err
+	}
+	alert, err := r.main.look(ctx, r.profile.Alert)
+	tooLong := strings.Contains(strings.ToLower(alert.text), strings.ToLower(r.profile.Screen.TooLong))
+	return settled{busy: busy, shown: shown.text, tooLong: tooLong}, err
 }
 
 func (s settled) complete(shownRange string) bool {

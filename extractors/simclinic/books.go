@@ -95,10 +95,11 @@ type part struct {
 	productCents  int64
 	total         int64 // the product included
 	collected     int64
+	adjusted      int64 // taken off without money
 	reversedTotal int64 // the product included
 }
 
-func (p *part) balance() int64 { return p.total - p.collected }
+func (p *part) balance() int64 { return p.total - p.collected - p.adjusted }
 
 // folder is where a claim lies.
 type folder uint8
@@ -165,6 +166,13 @@ type books struct {
 	claims       []claim
 	policies     []policy
 	slips        []slip
+	receipts     []receipt
+	payments     []payment
+	applied      []application
+	adjustments  []adjustment
+
+	// receiptDays and lastApplied are made once the books are closed: the last receipt of a part, the last use of a payment.
+	receiptDays, lastApplied map[int32]day
 }
 
 // slipKind is a way of forgetting. The order is the order of precedence among slips on one part.

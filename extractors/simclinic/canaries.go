@@ -37,7 +37,7 @@ type Canary struct {
 
 // Canaries lists every string planted in reports and on the portal's forbidden pages, without repetition. Kinds:
 // first_name, preferred_name, last_name, payer_name, phone, email, address, birth_date, card, patient_note, diagnosis,
-// appointment_note, cancel_reason, sale_detail, claim_note, claim_adjuster, policy_name, policy_note, policy_adjuster.
+// appointment_note, cancel_reason, sale_detail, payment_note, cheque_number, adjustment_reason, claim_note, claim_adjuster, policy_name, policy_note, policy_adjuster.
 func (c *Clinic) Canaries() []Canary {
 	w := c.world
 	var all []Canary
@@ -78,6 +78,19 @@ func (c *Clinic) Canaries() []Canary {
 	for i := range w.parts {
 		if w.parts[i].hasDetail && w.prints(&w.parts[i]) {
 			add("sale_detail", w.tokens.of(freeText, spaceDetails+i))
+		}
+	}
+	for i := range w.payments {
+		if w.payments[i].hasNote {
+			add("payment_note", w.tokens.of(freeText, spacePayments+i))
+		}
+		if w.payments[i].method == byCheque {
+			add("cheque_number", w.tokens.of(freeText, spaceCheques+i))
+		}
+	}
+	for i := range w.adjustments {
+		if w.adjustments[i].hasReason {
+			add("adjustment_reason", w.tokens.of(freeText, spaceAdjustments+i))
 		}
 	}
 	for i := range w.claims {

@@ -90,6 +90,7 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 	if l.person.known && !again && !l.chance(0.3) {
 		visits = l.between(2, visits)
 	}
+	l.person.discharged = never
 	series, seriesMade := 0, moment(0) // visits still to book of those that were booked in one go, and when that was
 	misses := 0
 	for done := 0; done < visits; {
@@ -143,6 +144,7 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 			lo, kind = seriesMade, bookAtOnce
 		}
 	}
+	l.dischargeAfterPlan(last)
 	return last, true
 }
 

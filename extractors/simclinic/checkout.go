@@ -161,7 +161,8 @@ func (l *life) usePass(inv int32, price int64, on day) {
 func (l *life) billAhead(inv int32, price int64, on day) {
 	w := l.w
 	w.policies[l.person.policies[0]].used++
-	p := l.addPart(inv, part{side: toPatient, insurer: none, issued: on, total: price, collected: price})
+	p := l.addPart(inv, part{side: toPatient, insurer: none, issued: on, total: price})
+	w.receive(p, price, on)
 	l.renumberLater(p)
 	c := l.addPart(inv, part{
 		side: toInsurer, insurer: l.person.insurer[0], policy: l.person.policies[0], issued: on, total: price, prepay: true,

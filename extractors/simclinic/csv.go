@@ -89,7 +89,8 @@ func appendField(line, field []byte) []byte {
 
 var reportTitles = map[string]string{
 	Appointments: "Appointments", Sales: "Sales", Claims: "Claim Submissions", Policies: "Insurance Policies",
-	Hours: "Hours Scheduled / Booked",
+	Hours: "Hours Scheduled / Booked", Transactions: "Transactions", Applied: "Applied / Unapplied Payments", Adjustments: "Adjustments",
+	WriteOffs: "Write Offs", Credits: "Credits", Receivables: "Accounts Receivable", Unscheduled: "Unscheduled Patients",
 }
 
 // preamble is what stands before the header.

@@ -122,7 +122,8 @@ func until(ctx context.Context, each func(func([]Cell) error) error) func(func([
 
 type dayRange struct{ from, to day }
 
-// ranges are the ranges of the files of a report: one, or one a month for hours and for what does not fit one sheet.
+// ranges are the ranges of the files of a report: one, or one a month for hours, for transactions (the portal gives no
+// more at a time) and for what does not fit one sheet; one day for what is as of a day.
 func (c *Clinic) ranges(report, format string) []dayRange {
 	w := c.world
 	all := dayRange{w.from, w.today}
@@ -135,8 +136,13 @@ func (c *Clinic) ranges(report, format string) []dayRange {
 		rows = 2 * len(w.parts)
 	case Claims:
 		rows = len(w.claims)
+	case Applied:
+		rows = len(w.applied) + len(w.payments)
 	}
-	if report != Hours && (format != "xlsx" || rows < MaxSheetRows-10) {
+	if AsOf(report) {
+		return []dayRange{{all.to, all.to}}
+	}
+	if report != Hours && report != Transactions && (format != "xlsx" || rows < MaxSheetRows-10) {
 		return []dayRange{all}
 	}
 	var months []dayRange

@@ -69,15 +69,18 @@ func TestExportedFiles(t *testing.T) {
 		"harbour-street-physio_appointments_20250101_20260629.csv", "harbour-street-physio_sales_20250101_20251231.csv",
 		"harbour-street-physio_claims_20250101_20251231.csv", "harbour-street-physio_insurance_policies_20250101_20251231.csv",
 		"harbour-street-physio_shift_20250101_20250131.csv", "harbour-street-physio_shift_20250201_20250228.csv",
-		"harbour-street-physio_shift_20251201_20251231.csv",
+		"harbour-street-physio_shift_20251201_20251231.csv", "harbour-street-physio_transactions_20250201_20250228.csv",
+		"harbour-street-physio_applied_unapplied_payments_20250101_20251231.csv", "harbour-street-physio_adjustments_20250101_20251231.csv",
+		"harbour-street-physio_write_off_20250101_20251231.csv", "harbour-street-physio_credit_20251231_20251231.csv",
+		"harbour-street-physio_accounts_receivable_20251231_20251231.csv", "harbour-street-physio_unscheduled_patients_20251231_20251231.csv",
 	}
 	for _, name := range want {
 		if len(files[name]) == 0 {
 			t.Errorf("no file %s", name)
 		}
 	}
-	if len(files) != 3+4+12 {
-		t.Errorf("%d files, want clinic.yaml, two of truth, four reports and twelve months of hours", len(files))
+	if len(files) != 3+10+2*12 {
+		t.Errorf("%d files, want clinic.yaml, two of truth, ten reports, and twelve months of hours and of transactions", len(files))
 	}
 	for name, header := range map[string]string{
 		"truth.csv": "category,source_id,occurred_on,amount_cents", "truth.csv.states.csv": "patient,date,status",
@@ -125,8 +128,8 @@ func TestStylesAreMixed(t *testing.T) {
 			}
 		}
 	}
-	if len(styles) < 40 || shuffled < 10 || shuffled > 40 || extra < 10 || extra > 40 || len(money) != 3 {
-		t.Errorf("of 50 reports %d styles, %d shuffled, %d with an extra column, money %v", len(styles), shuffled, extra, money)
+	if len(styles) < 110 || shuffled < 35 || shuffled > 85 || extra < 35 || extra > 85 || len(money) != 3 {
+		t.Errorf("of 120 reports %d styles, %d shuffled, %d with an extra column, money %v", len(styles), shuffled, extra, money)
 	}
 }
 
@@ -177,7 +180,7 @@ func TestExportReplacesAnEarlierOne(t *testing.T) {
 			t.Errorf("%s is left of the earlier export", entry.Name())
 		}
 	}
-	if len(entries) != 3+4+6 {
+	if len(entries) != 3+10+2*6 {
 		t.Errorf("%d files", len(entries))
 	}
 }

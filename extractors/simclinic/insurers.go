@@ -165,8 +165,8 @@ func (l *life) underpay(c int32, row claim) {
 		row.approved = 0
 	}
 	w.claims = append(w.claims, row)
-	if row.answered+l.days(0, 6) <= w.today {
-		w.parts[c].collected += row.approved
+	if on := row.answered + l.days(0, 6); on <= w.today {
+		w.receive(c, row.approved, on)
 	}
 	settled := row.answered + l.days(8, 25)
 	if l.chance(oddsNotChased) {
@@ -184,7 +184,7 @@ func (l *life) underpay(c int32, row claim) {
 	case l.mayMove() && l.chance(0.5):
 		l.moveToPatient(c, settled)
 	default:
-		w.parts[c].collected = w.parts[c].total
+		w.receive(c, w.parts[c].balance(), settled)
 	}
 }
 
@@ -198,8 +198,8 @@ func (l *life) payInFull(c int32, row claim) {
 	}
 	if l.chance(oddsMoneyLost) {
 		w.forget(slip{kind: claimUnderpaid, appointment: none, part: c, basis: row.answered})
-	} else if row.answered+l.days(0, 8) <= w.today {
-		p.collected = p.total
+	} else if on := row.answered + l.days(0, 8); on <= w.today {
+		w.receive(c, p.balance(), on)
 		switch {
 		case l.chance(0.04):
 			row.folder = refunded

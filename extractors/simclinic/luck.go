@@ -17,6 +17,10 @@ const (
 	streamIdle
 	streamPeople = 1 << 32
 	streamGUIDs  = 1 << 40
+	// Those of money are by the place of a part or payment.
+	streamAdjustments = 1 << 41
+	streamRefunds     = 1 << 42
+	streamPayments    = 1 << 48
 )
 
 func newLuck(seed, stream uint64) luck {

@@ -113,16 +113,19 @@ func (t tokens) caseNumber(n int) string {
 // Where the tokens of free text start counting, so that none is given twice: each space has room for the rows of the
 // largest clinic.
 const (
-	spaceNotes    = 0           // appointments' notes
-	spaceReasons  = 100_000_000 // free reasons for cancelling
-	spaceDetails  = 200_000_000 // details of invoices
-	spaceRemarks  = 300_000_000 // notes on claims
-	spacePolicies = 400_000_000 // policy numbers
-	spaceCases    = 410_000_000 // insurers' case numbers of policies
-	spacePlans    = 420_000_000 // names of policies
-	spaceAsides   = 430_000_000 // notes on policies
-	spaceRecords  = 440_000_000 // notes on patients' records
-	spaceFindings = 450_000_000 // diagnoses
-	spaceClerks   = 100_000_000 // adjusters on claims, among otherNames
-	spaceAgents   = 200_000_000 // adjusters on policies, among otherNames
+	spaceNotes       = 0           // appointments' notes
+	spaceReasons     = 100_000_000 // free reasons for cancelling
+	spaceDetails     = 200_000_000 // details of invoices
+	spaceRemarks     = 300_000_000 // notes on claims
+	spacePolicies    = 400_000_000 // policy numbers
+	spaceCases       = 410_000_000 // insurers' case numbers of policies
+	spacePlans       = 420_000_000 // names of policies
+	spaceAsides      = 430_000_000 // notes on policies
+	spaceRecords     = 440_000_000 // notes on patients' records
+	spaceFindings    = 450_000_000 // diagnoses
+	spacePayments    = 460_000_000 // notes on payments
+	spaceCheques     = 500_000_000 // numbers of cheques
+	spaceAdjustments = 540_000_000 // reasons of adjustments
+	spaceClerks      = 100_000_000 // adjusters on claims, among otherNames
+	spaceAgents      = 200_000_000 // adjusters on policies, among otherNames
 )

@@ -9,10 +9,10 @@ func (l *life) settle(place int32, on day) {
 		return
 	}
 	if !l.chance(oddsNotCollected) {
-		p.collected += owed
+		w.receive(place, owed, on)
 		if l.chance(0.03) {
-			// Paid too much: the rest stands on the account as a credit.
-			p.collected += int64(l.between(4, 60)) * 100
+			// Paid too much, and the desk put all of it on this invoice: it owes the patient.
+			w.receive(place, int64(l.between(4, 60))*100, on)
 		}
 		return
 	}
@@ -26,14 +26,14 @@ func (l *life) settle(place int32, on day) {
 		later = on + l.days(31, 130)
 	case x < 0.60:
 		if later <= w.today {
-			p.collected += owed * int64(l.between(20, 70)) / 100 // part of it, and no more
+			w.receive(place, owed*int64(l.between(20, 70))/100, later) // part of it, and no more
 		}
 		return
 	default:
 		return
 	}
 	if later <= w.today {
-		p.collected += owed
+		w.receive(place, owed, later)
 		w.slips[slip].repaired = true
 	}
 }

@@ -36,10 +36,12 @@ type person struct {
 	payer string // another person who pays the bills, or empty
 	cover cover
 	// joins is the day of the first wish for a visit; known were patients before the history began.
-	joins   day
-	known   bool
-	twice   bool // comes twice on some days
-	insurer [2]int8
+	joins day
+	known bool
+	// discharged is the day on which care was declared finished, never where it was not.
+	discharged day
+	twice      bool // comes twice on some days
+	insurer    [2]int8
 	// policies are the places of this person's policies in books, none where there is none.
 	policies [2]int32
 }
@@ -80,6 +82,7 @@ func (w *world) newPeople() {
 		}
 		p.cover = order[i]
 		p.joins = joins[i]
+		p.discharged = never
 		if shareOf(known, i) < 0.2 {
 			p.known = true
 			p.joins = w.from + decks.days(0, 20)

@@ -36,7 +36,11 @@ type record map[string]Cell
 // records are the rows of a whole report, bookings ahead included.
 func records(t testing.TB, c *Clinic, report string) []record {
 	t.Helper()
-	table, err := c.Table(report, c.Dials().From, c.Horizon())
+	to := c.Horizon()
+	if AsOf(report) {
+		to = c.ReportDate()
+	}
+	table, err := c.Table(report, c.Dials().From, to)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type saleLine struct {
 	number            string
 	issued            day
 	total, collected  int64
+	adjusted          int64 // taken off without money
 	subtotal, taxPart int64
 }
 
@@ -57,7 +58,7 @@ func (w *world) listSales(byPurchase []int32, first, last day, extra bool, yield
 				text(w.premises.places[inv.place]), onDay(inv.service), onDay(line.issued), text(who.guid), text(who.name()),
 				text(line.item), text(w.premises.staff[inv.staff].name), text(w.payerText(p, who)), text(line.number),
 				text(line.category), text(w.detailText(i, p)), spelled(lineStatus(line), inv.number), cents(line.subtotal),
-				cents(line.taxPart), cents(line.total), cents(line.collected), cents(line.total-line.collected),
+				cents(line.taxPart), cents(line.total), cents(line.collected), cents(line.balance()),
 			)
 			if extra {
 				row = append(row, text(w.tokens.email(int(inv.person))))
@@ -78,19 +79,19 @@ func (w *world) linesOf(lines []saleLine, p *part) []saleLine {
 		if p.reversedPaid {
 			paid = before
 		}
-		lines = w.version(lines, p, w.invoiceNumber(p, p.reversed), p.issuedBefore, before, paid, 1)
+		lines = w.version(lines, p, w.invoiceNumber(p, p.reversed), p.issuedBefore, before, paid, 0, 1)
 		undone := w.invoiceNumber(p, p.reversed+1) + "X"
-		lines = w.version(lines, p, undone, p.takenBack, before, paid, -1)
+		lines = w.version(lines, p, undone, p.takenBack, before, paid, 0, -1)
 	}
 	if p.gone {
 		return lines
 	}
-	return w.version(lines, p, w.invoiceNumber(p, p.sequence), p.issued, p.total, p.collected, 1)
+	return w.version(lines, p, w.invoiceNumber(p, p.sequence), p.issued, p.total, p.collected, p.adjusted, 1)
 }
 
 // version adds the lines of one version of a part: the visit's, and the product's if one was sold beside it. Money
-// collected pays the visit first.
-func (w *world) version(lines []saleLine, p *part, number string, issued day, total, collected, sign int64) []saleLine {
+// collected pays the visit first, and what was taken off is what is open first.
+func (w *world) version(lines []saleLine, p *part, number string, issued day, total, collected, adjusted, sign int64) []saleLine {
 	inv := &w.invoices[p.invoice]
 	beside := int64(0)
 	if p.product != none {
@@ -104,10 +105,17 @@ func (w *world) version(lines []saleLine, p *part, number string, issued day, to
 		}
 		collected -= paidHere
 		item, category, taxed := w.soldAs(inv)
+		offHere := adjusted
+		if beside != 0 {
+			offHere = min(adjusted, main-paidHere)
+		}
+		adjusted -= offHere
 		lines = append(lines, w.line(item, category, number, issued, sign*main, sign*paidHere, taxed))
+		lines[len(lines)-1].adjusted = offHere
 	}
 	if beside != 0 {
 		lines = append(lines, w.line(products[p.product].name, "Products", number, issued, sign*beside, sign*collected, true))
+		lines[len(lines)-1].adjusted = adjusted
 	}
 	return lines
 }
@@ -140,8 +148,10 @@ func (w *world) line(item, category, number string, issued day, total, collected
 	return l
 }
 
+func (l *saleLine) balance() int64 { return l.total - l.collected - l.adjusted }
+
 func lineStatus(l *saleLine) string {
-	switch balance := l.total - l.collected; {
+	switch balance := l.balance(); {
 	case l.total == 0:
 		return "no_charge"
 	case l.total < 0, balance <= 0:

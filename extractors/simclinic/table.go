@@ -15,10 +15,26 @@ const (
 	Claims       = "claims"
 	Policies     = "insurance_policies"
 	Hours        = "shift"
+	Transactions = "transactions"
+	Applied      = "applied_unapplied_payments"
+	Adjustments  = "adjustments"
+	WriteOffs    = "write_off"
+	Credits      = "credit"
+	Receivables  = "accounts_receivable"
+	Unscheduled  = "unscheduled_patients"
 )
 
 // Reports lists every report that a clinic offers, in the order in which Export writes them.
-func Reports() []string { return []string{Appointments, Sales, Claims, Policies, Hours} }
+func Reports() []string {
+	return []string{
+		Appointments, Sales, Claims, Policies, Hours, Transactions, Applied, Adjustments, WriteOffs, Credits, Receivables, Unscheduled,
+	}
+}
+
+// AsOf says that a report shows how things stand at the end of a range's last day, whatever its first.
+func AsOf(report string) bool {
+	return report == Credits || report == Receivables || report == Unscheduled
+}
 
 // CellKind says how a Cell is to be read and printed.
 type CellKind uint8
@@ -55,7 +71,9 @@ type Table struct {
 	// Report is one of Reports.
 	Report string
 	// From and To are the range that was asked for, both ends included: service days for appointments, purchase days
-	// for sales, service days for claims, worked days for shift. Policies are as of the report date whatever the range.
+	// for sales, service days for claims, worked days for shift, payment days for transactions and applied payments, days of
+	// the adjustment for adjustments and write-offs. Credits, receivables and unscheduled patients are as of To. Policies are
+	// as of the report date whatever the range.
 	From, To civil.Date
 	Headers  []string
 	Rows     [][]Cell
@@ -112,6 +130,30 @@ func (c *Clinic) listing(report string, from, to civil.Date) (listing, error) {
 	case Hours:
 		l.headers = withExtra(hoursHeaders, extra, "Utilisation")
 		l.each = func(yield func([]Cell) error) error { return w.listHours(c.byStart, first, last, extra, yield) }
+	case Transactions:
+		l.headers = withExtra(transactionHeaders, extra, "Card Number")
+		l.each = func(yield func([]Cell) error) error { return w.listTransactions(first, last, extra, yield) }
+	case Applied:
+		l.headers = withExtra(appliedHeaders, extra, "Patient Phone")
+		l.each = func(yield func([]Cell) error) error { return w.listApplied(first, last, extra, yield) }
+	case Adjustments, WriteOffs:
+		headers := adjustmentHeaders
+		if report == WriteOffs {
+			headers = writeOffHeaders
+		}
+		l.headers = withExtra(headers, extra, "Patient E-mail")
+		l.each = func(yield func([]Cell) error) error {
+			return w.listAdjustments(first, last, report == WriteOffs, extra, yield)
+		}
+	case Credits:
+		l.headers = withExtra(creditHeaders, extra, "Patient E-mail")
+		l.each = func(yield func([]Cell) error) error { return w.listCredits(last, extra, yield) }
+	case Receivables:
+		l.headers = withExtra(receivableHeaders, extra, "Months")
+		l.each = func(yield func([]Cell) error) error { return w.listReceivables(last, extra, yield) }
+	case Unscheduled:
+		l.headers = withExtra(unscheduledHeaders, extra, "Address")
+		l.each = func(yield func([]Cell) error) error { return w.listUnscheduled(last, extra, yield) }
 	default:
 		return l, fmt.Errorf("report %q is not known: ask for one of %v", report, Reports())
 	}

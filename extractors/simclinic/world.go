@@ -47,6 +47,7 @@ func newWorld(d Dials) (*world, error) {
 	}
 	w.holdClasses()
 	w.fillIdleTime()
+	w.keepMoney()
 	w.numberInvoices()
 	w.numberAppointments()
 	w.numberClaims()

@@ -17,6 +17,8 @@ const (
 	Business Sensitivity = "business"
 	// Pseudonym is a keyed pseudonym of a person, payer or policy.
 	Pseudonym Sensitivity = "pseudonym"
+	// Identity says who a person is. Such columns are stored only while the clinic has chosen so.
+	Identity Sensitivity = "identity"
 	// Forbidden is never read past the parser; such columns exist in the contract only to say so.
 	Forbidden Sensitivity = "forbidden"
 )
@@ -69,8 +71,25 @@ const (
 	InvoiceLines = "invoice_lines"
 	Claims       = "claims"
 	Policies     = "policies"
+	// Shifts are hours by the day, ShiftPeriods the totals of longer periods. They are two tables because a complete report
+	// of a day knows nothing of the month around it; the model staging.shifts makes one of them.
 	Shifts       = "shifts"
+	ShiftPeriods = "shift_periods"
 	Insurers     = "insurers"
+
+	Payments        = "payments"
+	AppliedPayments = "applied_payments"
+	// Adjustments and WriteOffs come from two reports and have equal columns. They are two tables because a complete report
+	// of one knows nothing of the other; the model staging.adjustments makes one of them.
+	Adjustments        = "adjustments"
+	WriteOffs          = "write_offs"
+	Credits            = "credits"
+	AccountsReceivable = "accounts_receivable"
+
+	UnscheduledPatients = "unscheduled_patients"
+	PortalActivity      = "portal_activity"
+	AccessLedger        = "access_ledger"
+	Identities          = "identities"
 )
 
 // Undated is the partition of rows that belong to no month.

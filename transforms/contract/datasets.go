@@ -4,7 +4,11 @@ import "slices"
 
 // Datasets lists every dataset, in the order in which documentation shows them.
 func Datasets() []Dataset {
-	return []Dataset{appointments(), invoiceLines(), claims(), policies(), shifts(), insurers()}
+	return []Dataset{
+		appointments(), invoiceLines(), payments(), appliedPayments(), claims(), policies(), shifts(), shiftPeriods(),
+		adjustments(), writeOffs(), credits(), accountsReceivable(), unscheduledPatients(), portalActivity(), insurers(),
+		accessLedger(), identities(),
+	}
 }
 
 // Find gives the dataset of that name.
@@ -184,19 +188,37 @@ func policies() Dataset {
 
 func shifts() Dataset {
 	return Dataset{
-		Name:   Shifts,
-		Report: "shift",
-		Grain:  "the hours of one staff member over one pulled period, a calendar month as a rule",
-		Columns: []Column{
-			column("staff_member", typeText, "Name of the practitioner, or a pseudonym where clinic.yaml says so.", "Staff Name", "Staff Member").required(),
-			column("period_from", typeDay, "First day of the period, from the file's name or its `Date range:` row."),
-			column("period_to", typeDay, "Last day of the period."),
-			column("shift_minutes", typeBig, "Scheduled to work.", "Shift Total Hours").required().counting("minutes"),
-			column("break_minutes", typeBig, "Breaks within that.", "Break Total Hours").required().counting("minutes"),
-			column("booked_minutes", typeBig, "Booked with appointments.", "Appointment Total Hours").required().counting("minutes"),
-			column("booked_count", typeBig, "Appointments booked.", "Appointment Total Count").required().counting("appointments"),
-			observedOn(),
-		},
+		Name:    Shifts,
+		Report:  "shift",
+		Grain:   "the hours of one staff member on one day",
+		Columns: hours(),
+	}
+}
+
+func shiftPeriods() Dataset {
+	d := Dataset{
+		Name:  ShiftPeriods,
+		Grain: "the hours of one staff member over a period longer than a day, from an hours report of that period",
+	}
+	for _, c := range hours() {
+		// The hours report is read as one; how long its period is decides where a row belongs.
+		c.Headers, c.Required = nil, false
+		d.Columns = append(d.Columns, c)
+	}
+	return d
+}
+
+// hours are the columns of the hours report.
+func hours() []Column {
+	return []Column{
+		column("staff_member", typeText, "Name of the practitioner, or a pseudonym where clinic.yaml says so.", "Staff Name", "Staff Member").required(),
+		column("period_from", typeDay, "First day of the period, from the file's name or its `Date range:` row."),
+		column("period_to", typeDay, "Last day of the period."),
+		column("shift_minutes", typeBig, "Scheduled to work.", "Shift Total Hours").required().counting("minutes"),
+		column("break_minutes", typeBig, "Breaks within that.", "Break Total Hours").required().counting("minutes"),
+		column("booked_minutes", typeBig, "Booked with appointments.", "Appointment Total Hours").required().counting("minutes"),
+		column("booked_count", typeBig, "Appointments booked.", "Appointment Total Count").required().counting("appointments"),
+		observedOn(),
 	}
 }
 

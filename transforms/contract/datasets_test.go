@@ -15,7 +15,20 @@ var rowTypes = map[string]reflect.Type{
 	contract.Claims:       reflect.TypeFor[contract.Claim](),
 	contract.Policies:     reflect.TypeFor[contract.Policy](),
 	contract.Shifts:       reflect.TypeFor[contract.Shift](),
+	contract.ShiftPeriods: reflect.TypeFor[contract.Shift](),
 	contract.Insurers:     reflect.TypeFor[contract.Insurer](),
+
+	contract.Payments:           reflect.TypeFor[contract.Payment](),
+	contract.AppliedPayments:    reflect.TypeFor[contract.AppliedPayment](),
+	contract.Adjustments:        reflect.TypeFor[contract.Adjustment](),
+	contract.WriteOffs:          reflect.TypeFor[contract.Adjustment](),
+	contract.Credits:            reflect.TypeFor[contract.Credit](),
+	contract.AccountsReceivable: reflect.TypeFor[contract.Receivable](),
+
+	contract.UnscheduledPatients: reflect.TypeFor[contract.UnscheduledPatient](),
+	contract.PortalActivity:      reflect.TypeFor[contract.Activity](),
+	contract.AccessLedger:        reflect.TypeFor[contract.Access](),
+	contract.Identities:          reflect.TypeFor[contract.Identified](),
 }
 
 // sqlType is what Parquet readers call a field with that tag.
@@ -110,6 +123,14 @@ func TestNamesAndFreeTextAreForbidden(t *testing.T) {
 		contract.InvoiceLines: {"Patient", "Details"},
 		contract.Claims:       {"Patient", "Adjuster", "Notes"},
 		contract.Policies:     {"Patient", "Name", "Adjuster", "Notes"},
+
+		contract.Payments:            {"Patient", "Reference", "Notes"},
+		contract.AppliedPayments:     {"Patient", "Notes"},
+		contract.Adjustments:         {"Patient", "Reason", "Notes"},
+		contract.WriteOffs:           {"Patient", "Reason", "Notes"},
+		contract.Credits:             {"Patient", "Notes"},
+		contract.UnscheduledPatients: {"Patient", "Phone", "E-mail", "Notes"},
+		contract.PortalActivity:      {"Patient"},
 	}
 	for name, headers := range refused {
 		d, ok := contract.Find(name)
@@ -130,7 +151,11 @@ func TestNamesAndFreeTextAreForbidden(t *testing.T) {
 	}
 	for _, d := range contract.Datasets() {
 		for _, c := range d.Columns {
-			if (c.Name == "patient" || strings.HasSuffix(c.Name, "payer_id") || c.Name == "policy_id" || c.Name == "claim_id") &&
+			if identity := c.Sensitivity == contract.Identity; identity != (c.Name == "first_name" || c.Name == "patient_guid") ||
+				identity && (d.Name != contract.Identities || len(c.Headers) > 0) {
+				t.Errorf("%s.%s is %s", d.Name, c.Name, c.Sensitivity)
+			}
+			if (c.Name == "patient" || c.Name == "account" || strings.HasSuffix(c.Name, "payer_id") || c.Name == "policy_id" || c.Name == "claim_id") &&
 				c.Sensitivity != contract.Pseudonym {
 				t.Errorf("%s.%s is %s, must be a pseudonym", d.Name, c.Name, c.Sensitivity)
 			}

@@ -30,6 +30,8 @@ const (
 	Policy  Kind = "policy"
 	Claim   Kind = "claim"
 	Staff   Kind = "staff"
+	// Payment is a payment that the portal did not number.
+	Payment Kind = "payment"
 )
 
 // The purposes for which keys are derived. They are part of every pseudonym and object name for ever.

@@ -91,6 +91,29 @@ func PositiveID(cell []byte) (int64, Reason) {
 	return id, ""
 }
 
+// Reference reads the portal's own number of a transaction: letters, digits and dashes with at least one digit, so that no name
+// passes for one. The result shares the cell's memory.
+func Reference(cell []byte) ([]byte, Reason) {
+	text := bytes.TrimPrefix(bytes.TrimSpace(cell), []byte("#"))
+	if len(text) == 0 {
+		return nil, Missing
+	}
+	digit := false
+	for i, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			digit = true
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c == '-' && i > 0:
+		default:
+			return nil, BadID
+		}
+	}
+	if !digit || len(text) > maxInvoice {
+		return nil, BadID
+	}
+	return text, ""
+}
+
 // maxIdentifier is the longest identifier of a person, policy or claim.
 const maxIdentifier = 80
 

@@ -52,7 +52,7 @@ func withNames(values []string, aliases map[string]string) map[string]string {
 }
 
 func oneOf(known map[string]string, cell []byte, otherwise Reason) (string, Reason) {
-	var buffer [24]byte
+	var buffer [32]byte
 	key := slug(buffer[:0], cell)
 	if len(key) == 0 {
 		return "", Missing

@@ -24,7 +24,20 @@ var (
 	Claims       = mustTable[contract.Claim](contract.Claims, "service_date", "claim_id")
 	Policies     = mustTable[contract.Policy](contract.Policies, "", "patient", "payer_id", "policy_id")
 	Shifts       = mustTable[contract.Shift](contract.Shifts, "period_from", "staff_member", "period_from", "period_to")
+	ShiftPeriods = mustTable[contract.Shift](contract.ShiftPeriods, "period_from", "staff_member", "period_from", "period_to")
 	Insurers     = mustTable[contract.Insurer](contract.Insurers, "", "payer_id")
+
+	Payments           = mustTable[contract.Payment](contract.Payments, "received_on", "payment_id")
+	AppliedPayments    = mustTable[contract.AppliedPayment](contract.AppliedPayments, "received_on", "payment_id")
+	Adjustments        = mustTable[contract.Adjustment](contract.Adjustments, "adjusted_on", "invoice_number", "kind", "adjusted_on", "ordinal")
+	WriteOffs          = mustTable[contract.Adjustment](contract.WriteOffs, "adjusted_on", "invoice_number", "kind", "adjusted_on", "ordinal")
+	Credits            = mustTable[contract.Credit](contract.Credits, "as_of", "as_of", "account")
+	AccountsReceivable = mustTable[contract.Receivable](contract.AccountsReceivable, "period_from", "period_from")
+
+	UnscheduledPatients = mustTable[contract.UnscheduledPatient](contract.UnscheduledPatients, "", "patient", "discipline")
+	PortalActivity      = mustTable[contract.Activity](contract.PortalActivity, "occurred_on", "at", "action", "subject", "ordinal")
+	AccessLedger        = mustTable[contract.Access](contract.AccessLedger, "occurred_on", "run_id", "line")
+	Identities          = mustTable[contract.Identified](contract.Identities, "", "patient")
 )
 
 // observedColumn is the column every stored row has: the report date of the row's form. It is no part of a row's content.

@@ -18,6 +18,17 @@ func TestTablesNameTheColumnsThatIdentifyARow(t *testing.T) {
 	identified(t, lake.Policies, "patient", "payer_id", "policy_id")
 	identified(t, lake.Shifts, "staff_member", "period_from", "period_to")
 	identified(t, lake.Insurers, "payer_id")
+	identified(t, lake.ShiftPeriods, "staff_member", "period_from", "period_to")
+	identified(t, lake.Payments, "payment_id", "received_on")
+	identified(t, lake.AppliedPayments, "payment_id", "received_on")
+	identified(t, lake.Adjustments, "invoice_number", "kind", "adjusted_on", "ordinal")
+	identified(t, lake.WriteOffs, "invoice_number", "kind", "adjusted_on", "ordinal")
+	identified(t, lake.Credits, "as_of", "account")
+	identified(t, lake.AccountsReceivable, "period_from")
+	identified(t, lake.UnscheduledPatients, "patient", "discipline")
+	identified(t, lake.PortalActivity, "at", "occurred_on", "action", "subject", "ordinal")
+	identified(t, lake.AccessLedger, "run_id", "line", "occurred_on")
+	identified(t, lake.Identities, "patient")
 }
 
 func identified[T contract.Row](t *testing.T, table lake.Table[T], want ...string) {

@@ -73,8 +73,8 @@ func buildOf(t *testing.T, in Inputs) *Result {
 
 func TestMartsOfTheRandomClinic(t *testing.T) {
 	result := buildOf(t, newRandomClinic(t, 2, 150).inputs(t, 2, nil))
-	want := []string{"cohort_retention", "episode_status", "falloff_by_days", "falloff_by_visit", "leak_ledger", "patient_status",
-		"receivables_aging", "visits_by_week"}
+	want := []string{"adjustments_by_month", "cohort_retention", "episode_status", "falloff_by_days", "falloff_by_visit", "leak_ledger", "patient_status",
+		"receivables_aging", "staff_hours", "visits_by_week"}
 	var names []string
 	for _, m := range result.Marts {
 		names = append(names, m.Name)

@@ -26,6 +26,7 @@ func ExampleBuild() {
 		fmt.Println(mart.Name, mart.Rows, "by", mart.Key)
 	}
 	// Output:
+	// adjustments_by_month 0 by [month_from kind payer_kind currency]
 	// cohort_retention 0 by [discipline cohort_month month_index]
 	// episode_status 0 by [patient discipline]
 	// falloff_by_days 0 by [definition discipline cohort_month time]
@@ -33,5 +34,6 @@ func ExampleBuild() {
 	// leak_ledger 0 by [category source_id]
 	// patient_status 0 by [patient]
 	// receivables_aging 0 by [basis side payer is_waiting currency bucket]
+	// staff_hours 0 by [staff_member period_from period_to]
 	// visits_by_week 0 by [week_from state discipline location staff_member]
 }

@@ -22,7 +22,16 @@ func datasetRows() map[string]reflect.Type {
 		contract.Claims:       reflect.TypeFor[contract.Claim](),
 		contract.Policies:     reflect.TypeFor[contract.Policy](),
 		contract.Shifts:       reflect.TypeFor[contract.Shift](),
+		contract.ShiftPeriods: reflect.TypeFor[contract.Shift](),
 		contract.Insurers:     reflect.TypeFor[contract.Insurer](),
+
+		contract.Payments:            reflect.TypeFor[contract.Payment](),
+		contract.AppliedPayments:     reflect.TypeFor[contract.AppliedPayment](),
+		contract.Adjustments:         reflect.TypeFor[contract.Adjustment](),
+		contract.WriteOffs:           reflect.TypeFor[contract.Adjustment](),
+		contract.Credits:             reflect.TypeFor[contract.Credit](),
+		contract.AccountsReceivable:  reflect.TypeFor[contract.Receivable](),
+		contract.UnscheduledPatients: reflect.TypeFor[contract.UnscheduledPatient](),
 	}
 }
 

@@ -22,6 +22,10 @@ type randomClinic struct {
 	asOf         civil.Date
 	Settings     settings.Clinic
 	Appointments []contract.Appointment
+	Shifts       []contract.Shift
+	Periods      []contract.Shift
+	Adjustments  []contract.Adjustment
+	WriteOffs    []contract.Adjustment
 	Lines        []contract.InvoiceLine
 	Claims       []contract.Claim
 	Policies     []contract.Policy
@@ -60,7 +64,47 @@ func newRandomClinic(t *testing.T, seed uint64, patients int) *randomClinic {
 	for i := range 3 {
 		c.Insurers = append(c.Insurers, contract.Insurer{PayerID: payer(i), Name: fmt.Sprintf("Insurer %d", i), ObservedOn: contract.DayOf(c.asOf)})
 	}
+	c.addHours()
+	c.addAdjustments()
 	return c
+}
+
+// addHours gives months to some staff, days to all, some of them within a month.
+func (c *randomClinic) addHours() {
+	for i := range 3 {
+		staff := fmt.Sprintf("Staff %d", i)
+		for back := range 90 {
+			day := contract.DayOf(c.asOf.AddDays(3 - back))
+			if c.chance(60) {
+				c.Shifts = append(c.Shifts, contract.Shift{StaffMember: staff, PeriodFrom: day, PeriodTo: day, ShiftMinutes: 480,
+					BreakMinutes: 30, BookedMinutes: int64(c.random.IntN(480)), BookedCount: 7, ObservedOn: contract.DayOf(c.asOf)})
+			}
+		}
+		from := c.asOf.AddDays(-60)
+		c.Periods = append(c.Periods, contract.Shift{StaffMember: staff, PeriodFrom: contract.DayOf(from), PeriodTo: contract.DayOf(from.AddDays(29)),
+			ShiftMinutes: 9600, BookedMinutes: int64(c.random.IntN(9600)), ObservedOn: contract.DayOf(c.asOf)})
+	}
+}
+
+// addAdjustments takes something off some invoices; some write-offs are in both reports.
+func (c *randomClinic) addAdjustments() {
+	kinds := contract.AdjustmentKinds()
+	seen := map[string]bool{}
+	for _, l := range c.Lines {
+		if seen[l.InvoiceNumber] || !c.chance(10) {
+			continue
+		}
+		seen[l.InvoiceNumber] = true
+		a := contract.Adjustment{InvoiceNumber: l.InvoiceNumber, Kind: kinds[c.random.IntN(len(kinds))], AdjustedOn: l.PurchaseDate + int32(c.random.IntN(100)),
+			Patient: l.Patient, PayerKind: l.PayerKind, PayerID: l.PayerID, AmountCents: int64(c.random.IntN(5000)), Currency: "CAD", ObservedOn: contract.DayOf(c.asOf)}
+		if a.Kind == contract.WriteOff {
+			c.WriteOffs = append(c.WriteOffs, a)
+			if c.chance(50) {
+				continue
+			}
+		}
+		c.Adjustments = append(c.Adjustments, a)
+	}
 }
 
 func payer(i int) string { return fmt.Sprintf("i1_%d", i) }
@@ -220,6 +264,10 @@ func (c *randomClinic) inputs(t *testing.T, parts int, shuffle *rand.Rand) Input
 			contract.Claims:       writeParts(t, dir, contract.Claims, c.Claims, parts, shuffle),
 			contract.Policies:     writeParts(t, dir, contract.Policies, c.Policies, parts, shuffle),
 			contract.Insurers:     writeParts(t, dir, contract.Insurers, c.Insurers, parts, shuffle),
+			contract.Shifts:       writeParts(t, dir, contract.Shifts, c.Shifts, parts, shuffle),
+			contract.ShiftPeriods: writeParts(t, dir, contract.ShiftPeriods, c.Periods, parts, shuffle),
+			contract.Adjustments:  writeParts(t, dir, contract.Adjustments, c.Adjustments, parts, shuffle),
+			contract.WriteOffs:    writeParts(t, dir, contract.WriteOffs, c.WriteOffs, parts, shuffle),
 		},
 	}
 }

@@ -139,6 +139,10 @@ func givenFiles(t *testing.T, in Inputs, given map[string]string) map[string][]s
 			writeRows(t, path, convert(g, (*givenRow).policy))
 		case contract.Insurers:
 			writeRows(t, path, convert(g, (*givenRow).insurer))
+		case contract.Shifts, contract.ShiftPeriods:
+			writeRows(t, path, convert(g, (*givenRow).shift))
+		case contract.Adjustments, contract.WriteOffs:
+			writeRows(t, path, convert(g, (*givenRow).adjustment))
 		default:
 			t.Fatalf("a test cannot give %s", dataset)
 		}
@@ -391,4 +395,37 @@ func (g *givenRow) policy() contract.Policy {
 
 func (g *givenRow) insurer() contract.Insurer {
 	return contract.Insurer{PayerID: g.text("payer_id", "sun"), Name: g.text("name", "Sun Life"), ObservedOn: g.asOf}
+}
+
+func (g *givenRow) shift() contract.Shift {
+	from := g.optionalDay("period_from")
+	if from == nil {
+		g.t.Fatal("hours need period_from")
+	}
+	minutes := func(column string) int64 { return unitCents(g.t, g.text(column, "0.00")) * 60 / 100 }
+	return contract.Shift{
+		StaffMember:   g.text("staff_member", "Kim"),
+		PeriodFrom:    *from,
+		PeriodTo:      g.day("period_to", *from),
+		ShiftMinutes:  minutes("shift"),
+		BreakMinutes:  minutes("break"),
+		BookedMinutes: minutes("booked"),
+		BookedCount:   g.number("booked_count", 0),
+		ObservedOn:    g.asOf,
+	}
+}
+
+func (g *givenRow) adjustment() contract.Adjustment {
+	return contract.Adjustment{
+		InvoiceNumber: g.text("invoice_number", "1-P01"),
+		Kind:          g.text("kind", contract.WriteOff),
+		AdjustedOn:    g.day("adjusted_on", g.asOf),
+		Ordinal:       int32(g.number("ordinal", 0)),
+		PurchaseDate:  g.optionalDay("purchase_date"),
+		Patient:       g.text("patient", "ann"),
+		PayerKind:     contract.Person,
+		AmountCents:   unitCents(g.t, g.text("amount", "0.00")),
+		Currency:      "CAD",
+		ObservedOn:    g.asOf,
+	}
 }

@@ -61,6 +61,7 @@ type boot struct {
 type bootReport struct {
 	Slug  string `json:"slug"`
 	Title string `json:"title"`
+	AsOf  bool   `json:"as_of,omitempty"`
 }
 
 func (p *Portal) bootFor(s session, account Account) boot {
@@ -73,7 +74,7 @@ func (p *Portal) bootFor(s session, account Account) boot {
 	}
 	for _, screen := range reportScreens {
 		if account.may(screen.needs) {
-			known.Reports = append(known.Reports, bootReport{screen.slug, screen.title})
+			known.Reports = append(known.Reports, bootReport{screen.slug, screen.title, screen.asOf})
 		}
 	}
 	return known

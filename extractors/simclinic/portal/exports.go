@@ -138,7 +138,11 @@ func (p *Portal) startExport(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, refusedInput("A report can be exported to Excel or CSV."))
 		return
 	}
-	filters := p.filtersOf(s.username)
+	filters := screen.over(p.filtersOf(s.username))
+	if why := screen.tooLong(filters); why != "" {
+		p.refuse(w, r, refusedInput(why))
+		return
+	}
 	fault := p.faults.nextExport()
 	asked := filters
 	if fault == ExportOtherRange {
@@ -150,6 +154,9 @@ func (p *Portal) startExport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	table := found.table
+	if form.Report == activityReport {
+		table = p.results.shownLog(asked, func() simclinic.Table { return table })
+	}
 	if fault == ExportEmpty {
 		table.Rows = nil
 	}

@@ -14,18 +14,44 @@ import (
 type report struct {
 	slug, title string
 	needs       capability
+	// asOf says that the screen asks for a day and no range; maxDays is the longest range it takes, 0 for any.
+	asOf    bool
+	maxDays int
+}
+
+// over is what a report is computed for when somebody's filters are these.
+func (r report) over(filters Filters) Filters {
+	if r.asOf {
+		filters.From = filters.To
+	}
+	return filters
+}
+
+// tooLong says what a person is told of a range that the report does not take, empty where it does.
+func (r report) tooLong(filters Filters) string {
+	if days := filters.To.DaysSince(filters.From) + 1; r.maxDays > 0 && days > r.maxDays {
+		return fmt.Sprintf("This report takes at most %d days at a time. Please choose a shorter range.", r.maxDays)
+	}
+	return ""
 }
 
 // activityReport is built from the portal's own log, every other report from the clinic.
 const activityReport = "activity"
 
 var reportScreens = []report{
-	{simclinic.Appointments, "Appointments", seeAppointmentReports},
-	{simclinic.Hours, "Hours scheduled and booked", seeAppointmentReports},
-	{simclinic.Sales, "Sales", seeBilling},
-	{simclinic.Claims, "Claim submissions", seeBilling},
-	{simclinic.Policies, "Insurance policies", seeBilling},
-	{activityReport, "Activity log", seeActivity},
+	{slug: simclinic.Appointments, title: "Appointments", needs: seeAppointmentReports},
+	{slug: simclinic.Unscheduled, title: "Unscheduled patients", needs: seeAppointmentReports, asOf: true},
+	{slug: simclinic.Hours, title: "Hours scheduled and booked", needs: seeAppointmentReports},
+	{slug: simclinic.Sales, title: "Sales", needs: seeBilling},
+	{slug: simclinic.Transactions, title: "Transactions", needs: seeBilling, maxDays: 31},
+	{slug: simclinic.Applied, title: "Applied and unapplied payments", needs: seeBilling},
+	{slug: simclinic.Adjustments, title: "Adjustments", needs: seeBilling},
+	{slug: simclinic.WriteOffs, title: "Write-offs", needs: seeBilling},
+	{slug: simclinic.Receivables, title: "Accounts receivable", needs: seeBilling, asOf: true},
+	{slug: simclinic.Credits, title: "Credits", needs: seeBilling, asOf: true},
+	{slug: simclinic.Claims, title: "Claim submissions", needs: seeBilling},
+	{slug: simclinic.Policies, title: "Insurance policies", needs: seeBilling},
+	{slug: activityReport, title: "Activity log", needs: seeActivity},
 }
 
 func findReport(slug string) (report, bool) {
@@ -56,6 +82,9 @@ const maxResults = 12
 type results struct {
 	mu    sync.Mutex
 	known map[resultKey]result
+
+	// logs are the activity logs as people were shown them: by the time one is exported it is longer.
+	logs map[Filters]simclinic.Table
 
 	// clinicMu is apart, so that other pages need not wait for a report that is being computed.
 	clinicMu sync.Mutex
@@ -105,6 +134,26 @@ func (c *results) forgetOldest() {
 		}
 	}
 	delete(c.known, oldest)
+}
+
+// showLog remembers the activity log as it is shown; shownLog is what was shown last, or the log as it is now.
+func (c *results) showLog(filters Filters, table simclinic.Table) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.logs == nil || len(c.logs) >= maxResults {
+		c.logs = map[Filters]simclinic.Table{}
+	}
+	c.logs[filters] = table
+}
+
+func (c *results) shownLog(filters Filters, now func() simclinic.Table) simclinic.Table {
+	c.mu.Lock()
+	table, ok := c.logs[filters]
+	c.mu.Unlock()
+	if !ok {
+		return now()
+	}
+	return table
 }
 
 // resultFor computes or recalls a report for an account's filters.
@@ -158,11 +207,18 @@ func (p *Portal) runReport(w http.ResponseWriter, r *http.Request, slug string) 
 			return
 		}
 	}
-	filters := p.filtersOf(s.username)
+	filters := screen.over(p.filtersOf(s.username))
+	if why := screen.tooLong(filters); why != "" {
+		p.refuse(w, r, refusedInput(why))
+		return
+	}
 	found, cached, err := p.resultFor(slug, filters, r.URL.Query().Get("fresh") == "1")
 	if err != nil {
 		p.refuse(w, r, refusedReport)
 		return
+	}
+	if slug == activityReport {
+		p.results.showLog(filters, found.table)
 	}
 	size, total := p.options.PageSize, len(found.table.Rows)
 	pages := max(1, (total+size-1)/size)

@@ -1,4 +1,4 @@
-// The date range picker: a button that shows what the server applied, and a panel with two fields, shortcuts and a month
+// The date range picker, which for a report as of a day has the day alone: a button that shows what the server applied, and a panel with two fields, shortcuts and a month
 // to click in. What is typed there counts only once it is applied.
 const iso = (year, month, day) => new Date(Date.UTC(year, month, day)).toISOString().slice(0, 10);
 
@@ -10,7 +10,7 @@ const parts = (text) => {
 const monthNames = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October',
   'November', 'December'];
 
-const rangePicker = () => {
+const rangePicker = (asOf) => {
   const from = h('input', {type: 'text', name: 'from', inputmode: 'numeric', autocomplete: 'off', placeholder: 'YYYY-MM-DD'});
   const to = h('input', {type: 'text', name: 'to', inputmode: 'numeric', autocomplete: 'off', placeholder: 'YYYY-MM-DD'});
   const button = h('button', {type: 'button', class: 'range', 'data-role': 'range'});
@@ -42,7 +42,8 @@ const rangePicker = () => {
         Array.from({length: lead}, () => h('span', {})), days));
   };
   const pick = (text) => {
-    if (next === 'from') { from.value = text; to.value = text; next = 'to'; }
+    if (asOf) { from.value = text; to.value = text; }
+    else if (next === 'from') { from.value = text; to.value = text; next = 'to'; }
     else if (text < from.value) { to.value = from.value; from.value = text; next = 'from'; }
     else { to.value = text; next = 'from'; }
     draw();
@@ -55,7 +56,7 @@ const rangePicker = () => {
     draw();
   };
   const panel = h('div', {class: 'panel', 'data-role': 'range-panel'},
-    h('div', {class: 'fields'}, h('label', {}, 'From', from), h('label', {}, 'To', to)),
+    h('div', {class: 'fields'}, ...(asOf ? [h('label', {}, 'As of', to)] : [h('label', {}, 'From', from), h('label', {}, 'To', to)])),
     h('div', {class: 'shortcuts'},
       h('button', {type: 'button', onclick: () => monthOf(0)}, 'Whole month'),
       h('button', {type: 'button', onclick: () => monthOf(-1)}, 'Month before')),
@@ -66,11 +67,11 @@ const rangePicker = () => {
   return {
     element: h('span', {class: 'menu'}, button, panel),
     close,
-    read: () => ({from: from.value.trim(), to: to.value.trim()}),
+    read: () => ({from: (asOf ? to : from).value.trim(), to: to.value.trim()}),
     applied: (filters) => {
       from.value = filters.from;
       to.value = filters.to;
-      button.textContent = `${filters.from} – ${filters.to}`;
+      button.textContent = asOf ? `As of ${filters.to}` : `${filters.from} – ${filters.to}`;
       shown = parts(filters.to).slice(0, 2);
       next = 'from';
       draw();

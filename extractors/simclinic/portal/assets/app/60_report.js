@@ -65,7 +65,7 @@ const reportScreen = (slug) => {
   document.title = known.title;
   const messages = h('div', {class: 'messages'});
   const say = (text) => messages.replaceChildren(alertText(text));
-  const range = rangePicker();
+  const range = rangePicker(known.as_of);
   const place = choice('location', 'Location', 'All locations');
   const staff = choice('staff', 'Staff', 'All staff');
   const outcome = h('div', {class: 'outcome'});
