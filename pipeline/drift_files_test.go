@@ -41,7 +41,7 @@ func TestFileMutations(t *testing.T) {
 	window := extractors.Window{From: civil.Date{Year: 2025, Month: 7, Day: 1}, To: civil.Date{Year: 2025, Month: 12, Day: 31}}
 	var tally tally
 	tried := 0
-	for _, report := range simclinic.Reports() {
+	for _, report := range []string{simclinic.Appointments, simclinic.Sales, simclinic.Claims, simclinic.Policies, simclinic.Hours} {
 		table, err := clinic.Table(report, window.From, window.To)
 		if err != nil {
 			t.Fatal(err)

@@ -81,7 +81,8 @@ func nameOf(entry any) string {
 // mergeLists puts the entries of a list in the place of those of the same name; all that share it go. Entries of new
 // names come last. A list of plain values is taken as it is.
 func mergeLists(base, over []any) []any {
-	if slices.ContainsFunc(over, func(entry any) bool { return nameOf(entry) == "" }) {
+	plain := func(entry any) bool { return nameOf(entry) == "" }
+	if slices.ContainsFunc(over, plain) || slices.ContainsFunc(base, plain) {
 		return over
 	}
 	var out []any

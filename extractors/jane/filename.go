@@ -9,10 +9,10 @@ import (
 	"github.com/falloff-analytics/falloff/extractors"
 )
 
-// checkName compares the name under which the portal offers a file with the report that was asked for, and with the
+// checkFileName compares the name under which the portal offers a file with the report that was asked for, and with the
 // clinic of the files before it. Names that cannot be read are a change of the portal's; names of something else are a
 // wrong file.
-func (r *run) checkName(name, report string) error {
+func (r *run) checkFileName(name, report string) error {
 	pattern, err := r.profile.fileName(report)
 	if err != nil {
 		return err
