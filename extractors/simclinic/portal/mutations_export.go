@@ -38,20 +38,20 @@ func exportMutations() []Mutation {
 }
 
 func downloadMutations() []Mutation {
-	typed := func(class, name, contentType string) Mutation {
-		return inFile(class, name, func(a *answer) { a.header.Set("Content-Type", contentType) })
+	typed := func(name, contentType string) Mutation {
+		return inFile("media type", name, func(a *answer) { a.header.Set("Content-Type", contentType) })
 	}
-	named := func(name, old, new string) Mutation {
+	named := func(name, old, now string) Mutation {
 		return inFile("renamed", name, func(a *answer) {
-			a.header.Set("Content-Disposition", strings.ReplaceAll(a.header.Get("Content-Disposition"), old, new))
+			a.header.Set("Content-Disposition", strings.ReplaceAll(a.header.Get("Content-Disposition"), old, now))
 		})
 	}
 	return []Mutation{
-		typed("media type", "file as JSON", "application/json"),
-		typed("media type", "file as a page", "text/html"),
-		typed("media type", "file as PDF", "application/pdf"),
-		typed("media type", "file as an Excel sheet that it is not", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-		typed("media type", "file as bytes", "application/octet-stream").harmless(),
+		typed("file as JSON", "application/json"),
+		typed("file as a page", "text/html"),
+		typed("file as PDF", "application/pdf"),
+		typed("file as an Excel sheet that it is not", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+		typed("file as bytes", "application/octet-stream").harmless(),
 		inFile("media type", "a page in place of the file", func(a *answer) { a.body = []byte("<!doctype html><title>Sign in</title>") }),
 		inFile("media type", "JSON in place of the file", func(a *answer) { a.body = []byte(`{"rows":[]}`) }),
 		inFile("zipped", "file zipped", func(a *answer) {

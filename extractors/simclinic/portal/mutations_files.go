@@ -158,8 +158,8 @@ func layoutMutations() []FileMutation {
 	body := func(class, name string, harmless bool, change func([]byte) []byte) FileMutation {
 		return FileMutation{Name: name, Class: class, Harmless: harmless, Body: change}
 	}
-	replace := func(old, new string) func([]byte) []byte {
-		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(new)) }
+	replace := func(old, now string) func([]byte) []byte {
+		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(now)) }
 	}
 	lines := func(change func([][]byte) [][]byte) func([]byte) []byte {
 		return func(b []byte) []byte {

@@ -105,8 +105,8 @@ func countMutations() []Mutation {
 }
 
 func tableMutations() []Mutation {
-	header := func(class, name, old, new string) Mutation {
-		return inScript(class, name, "headers.map((header) => h('th', {scope: 'col'}, header))", "headers.map((header) => h('th', {scope: 'col'}, header === '"+old+"' ? '"+new+"' : header))")
+	header := func(class, name, old, now string) Mutation {
+		return inScript(class, name, "headers.map((header) => h('th', {scope: 'col'}, header))", "headers.map((header) => h('th', {scope: 'col'}, header === '"+old+"' ? '"+now+"' : header))")
 	}
 	cells := func(class, name, js string) Mutation {
 		return inScript(class, name, "headers.map((header) => h('th', {scope: 'col'}, header))", js)
@@ -140,7 +140,7 @@ func (m Mutation) and(other Mutation) Mutation {
 }
 
 func routeMutations() []Mutation {
-	moved := func(name, old, new string) Mutation { return inScript("route", name, old, new) }
+	moved := func(name, old, now string) Mutation { return inScript("route", name, old, now) }
 	return []Mutation{
 		moved("reports at another route", `/^reports\/([a-z_]+)$/`, `/^insights\/([a-z_]+)$/`),
 		moved("claims at another route", `/^billing\/claims\/search$/`, `/^billing\/submissions$/`).reading("claims"),

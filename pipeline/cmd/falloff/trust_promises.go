@@ -35,8 +35,8 @@ var promises = []promise{
 }
 
 func (s *statement) promises() {
-	s.paragraph("## What is promised, and what shows it")
-	s.paragraph("`go test ./... -run <name>` runs a test. `falloff simclinic serve` is a portal to try the commands on.")
+	s.paragraphf("## What is promised, and what shows it")
+	s.paragraphf("`go test ./... -run <name>` runs a test. `falloff simclinic serve` is a portal to try the commands on.")
 	s.head("promise", "in words", "see it with", "tested by")
 	for _, p := range promises {
 		text := p.text
