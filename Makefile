@@ -75,6 +75,10 @@ long: setup-test ## the long suites in full (CI runs a seeded sample of each), e
 	FALLOFF_LONG=1 go test -timeout 120m ./...
 	.ci/fuzz 60s
 
+.PHONY: docs
+docs: ## generate docs/trust.md from the program's own lists
+	go run ./pipeline/cmd/falloff trust --write docs/trust.md
+
 .PHONY: setup-demo
 setup-demo:
 	@infra/setup/install.sh compiler browser

@@ -55,6 +55,9 @@ type Batch struct {
 	Quarantine []Quarantined `json:"quarantine,omitempty"`
 	// Dropped are the headers that the contract does not know, with the filled cells under each.
 	Dropped []Dropped `json:"dropped,omitempty"`
+	// Lacking are the headers of columns that the contract knows, does not require, and that the file does not have:
+	// nothing is known of them in its rows.
+	Lacking []string `json:"lacking,omitempty"`
 	// ForbiddenCells counts the filled cells under forbidden headers. None of them was read.
 	ForbiddenCells int `json:"forbidden_cells"`
 	// Remarks counts what was noticed and is no error.

@@ -61,9 +61,13 @@ func bigReport(report string, n int) [][]string {
 		d := day()
 		switch report {
 		case "appointments":
+			cancelled := ""
+			if i%4 == 2 {
+				cancelled = d.AddDate(0, 0, -1).Format(stamp)
+			}
 			rows = append(rows, []string{fmt.Sprint(i + 1), "Harbour Street", d.Format(stamp), d.Add(45 * time.Minute).Format(stamp), guid(),
 				fmt.Sprint(i % 5000), "Firstname", "", "Lastname", "Physiotherapy Treatment", "Robin Vale", []string{"arrived", "No Show", "cancelled", "booked"}[i%4],
-				"false", "signed", d.AddDate(0, 0, -14).UTC().Format("2006-01-02 15:04:05 UTC"), d.Format(stamp), "yes", "", "", "some notes, with a comma", "none"})
+				"false", "signed", d.AddDate(0, 0, -14).UTC().Format("2006-01-02 15:04:05 UTC"), d.Format(stamp), "yes", cancelled, "", "some notes, with a comma", "none"})
 		case "sales":
 			side := []string{"P01", "C01"}[i%2]
 			rows = append(rows, []string{"Harbour Street", d.Format("2006-01-02"), d.Format("Jan 2, 2006"), guid(), "Firstname Lastname", "Physiotherapy Treatment",

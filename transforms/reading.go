@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/identity"
 	"github.com/falloff-analytics/falloff/transforms/normalise"
 	"github.com/falloff-analytics/falloff/transforms/tabular"
@@ -254,6 +255,11 @@ func (r *reading) onPeriod(from, to int32) {
 func (r *reading) headers() {
 	for _, c := range r.columns.forbidden {
 		r.batch.ForbiddenCells += r.table.Skipped(c)
+	}
+	for _, c := range r.layout.Columns {
+		if len(c.Headers) > 0 && c.Sensitivity != contract.Forbidden && c.Name != taxColumn && r.column(c.Name) == nowhere {
+			r.batch.Lacking = append(r.batch.Lacking, c.Headers[0])
+		}
 	}
 	for _, c := range r.columns.dropped {
 		header := strings.ToValidUTF8(strings.Join(strings.Fields(r.table.Header[c]), " "), "?")

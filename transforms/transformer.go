@@ -137,6 +137,14 @@ func (t *Transformer) Read(ctx context.Context, report extractors.Report) (*Batc
 		return nil, err
 	}
 	r.finish(report)
+	if repeated := r.batch.Remarks[RepeatedRow]; repeated > 0 && report.Complete && report.StatedRows >= 0 {
+		// The number of rows is right and yet a row is missing: another one stands in its place.
+		return nil, &extractors.Failure{Cause: extractors.ExportIncomplete, Doing: "reading " + report.Name,
+			Err: fmt.Errorf("%d of its %d rows are there twice", repeated, r.batch.Rows), Hint: "Export it again"}
+	}
+	if err := r.plausible(); err != nil {
+		return nil, err
+	}
 	return r.batch, nil
 }
 

@@ -17,13 +17,16 @@ const (
 	screenPassword = "password"
 	screenCode     = "second_factor"
 	screenAccount  = "account"
-	screenReport   = "report"
+	screenFilters  = "filters" // a report's screen before its result is there
+	screenReport   = "report"  // the same with its result
 	screenMenu     = "menu"
 	screenExport   = "export"
 )
 
 // contractScreens are the screens for which the profile must say what they look like, in the order of a visit.
-var contractScreens = []string{screenSignIn, screenPassword, screenCode, screenAccount, screenReport, screenMenu, screenExport}
+var contractScreens = []string{
+	screenSignIn, screenPassword, screenCode, screenAccount, screenFilters, screenReport, screenMenu, screenExport,
+}
 
 // A pageContract says what the portal's screens must look like to be used: what the profile names is there, once, and
 // is what it was when the profile was written. What it does not name may change.
@@ -33,6 +36,8 @@ type pageContract struct {
 	Languages []string `yaml:"languages"`
 	// Screens are the elements of each screen.
 	Screens map[string][]expectation `yaml:"screens"`
+	// FileName is how exported files are called: a pattern whose first group is the clinic, {report} the report's name.
+	FileName string `yaml:"file_name"`
 	// Reports say what tells one report's screen from another's, by the report's name.
 	Reports map[string]reportContract `yaml:"reports"`
 }
@@ -42,6 +47,10 @@ type reportContract struct {
 	Heading []string `yaml:"heading"`
 	// Headers are columns that its table must have, each once; it may have others. Case does not count.
 	Headers []string `yaml:"headers"`
+	// Without are elements that its screen does not have: one that is asked for as of a day has no first day.
+	Without []string `yaml:"without,omitempty"`
+	// File is what file names call the report, where that is not its name.
+	File string `yaml:"file,omitempty"`
 }
 
 // An expectation is what one element must be. Of the parts that are left out nothing is demanded.
@@ -91,6 +100,7 @@ func (e *expectation) title() string {
 func (p *Profile) checkContract() error {
 	c := &p.Contract
 	var errs []error
+	errs = append(errs, p.checkFileNames())
 	if len(c.Languages) == 0 {
 		errs = append(errs, errors.New("contract.languages must not be empty"))
 	}
@@ -245,7 +255,14 @@ func (p *Profile) contractOf(screen, report string) contractRequest {
 	c := p.Contract
 	about := c.Reports[report]
 	ask := contractRequest{Languages: c.Languages, Words: p.words(), Elements: []contractElement{}}
-	for _, e := range c.Screens[screen] {
+	elements := c.Screens[screen]
+	if screen == screenReport {
+		elements = slices.Concat(c.Screens[screenFilters], elements)
+	}
+	for _, e := range elements {
+		if slices.Contains(about.Without, e.Element) {
+			continue
+		}
 		want := contractElement{
 			Title: e.title(), Selector: e.Selector, Presence: e.Presence, Tag: e.Tag, Role: e.Role,
 			Text: e.Text, Matches: e.Matches, Label: e.Label, Attributes: e.Attributes, Value: e.Value, Enabled: e.Enabled,

@@ -27,6 +27,9 @@ func (r *run) export(ctx context.Context, e export, event Event) (extractors.Rep
 	if err != nil {
 		return extractors.Report{}, err
 	}
+	if err := r.checkFileName(file.Name, e.Name); err != nil {
+		return extractors.Report{}, err
+	}
 	if err := r.checkName(file.Name, e); err != nil {
 		return extractors.Report{}, err
 	}

@@ -34,7 +34,7 @@ var hints = map[extractors.Cause]string{
 	extractors.RateLimited:       "The portal asks to slow down. Run it again in a few minutes",
 	extractors.PortalMaintenance: "The portal is closed for maintenance. Run it again later",
 	extractors.PageChanged: "The portal's pages are not as the profile describes them. Nothing of this report was taken. Look for a newer " +
-		"version of falloff, or correct extractors/jane/profile.yaml",
+		"version of falloff; falloff profile check shows what differs, and profiles/<clinic>.yaml can say so",
 	extractors.ExportIncomplete: "Run it again; if it happens again, ask for a shorter range",
 	extractors.ExportStale:      "The portal keeps showing an old result. Run it again later",
 	extractors.Network:          "Check the address and the network: can a browser on this machine open the portal? Then run it again",

@@ -62,6 +62,13 @@ var telling = map[string][]string{
 	simclinic.Claims:       {"Claim Id", "Invoice #", "Patient Guid", "Insurer", "Folder"},
 	simclinic.Policies:     {"Patient Guid", "Policy #", "Status", "End Date"},
 	simclinic.Hours:        {"Staff Name", "Shift Total Hours", "Appointment Total Hours"},
+	simclinic.Transactions: {"Transaction #", "Patient Guid", "Payment Method", "Amount"},
+	simclinic.Applied:      {"Transaction #", "Applied Date", "Invoice #", "Applied Amount"},
+	simclinic.Adjustments:  {"Adjustment Date", "Adjustment Type", "Invoice #", "Adjustment Amount"},
+	simclinic.WriteOffs:    {"Write Off Date", "Invoice #", "Amount Written Off"},
+	simclinic.Credits:      {"Patient Guid", "Credit"},
+	simclinic.Receivables:  {"Opening A/R", "Closing A/R"},
+	simclinic.Unscheduled:  {"Patient Guid", "Discipline", "Last Visit"},
 }
 
 func (c clinic) Table(report string, from, to civil.Date) (simclinic.Table, error) {

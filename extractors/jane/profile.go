@@ -38,7 +38,7 @@ type Profile struct {
 	Words     []string            `yaml:"words"`
 	Contract  pageContract        `yaml:"contract"`
 
-	countText, previewPath, fileRange, rangeShown *regexp.Regexp
+	countText, previewPath, fileRange, anyFileName, rangeShown *regexp.Regexp
 	// tree is the profile as it was written, in which keys such as screen.apply are looked up.
 	tree map[string]any
 }

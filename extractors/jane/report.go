@@ -42,7 +42,7 @@ func (r *run) show(ctx context.Context, e export) (rows int, err error) {
 			return 0, err
 		}
 	}
-	if err := r.checkContract(ctx, r.main, screenReport, e.Name); err != nil {
+	if err := r.checkContract(ctx, r.main, screenFilters, e.Name); err != nil {
 		return 0, err
 	}
 	if err := r.after(ctx, s.Reset, ""); err != nil {

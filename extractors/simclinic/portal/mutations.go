@@ -51,11 +51,11 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 func (a *answer) isHTML() bool { return strings.HasPrefix(a.header.Get("Content-Type"), "text/html") }
 
 // replace puts one text in the place of another, everywhere, and reports whether it was there.
-func (a *answer) replace(old, new string) bool {
+func (a *answer) replace(old, now string) bool {
 	if !bytes.Contains(a.body, []byte(old)) {
 		return false
 	}
-	a.body = bytes.ReplaceAll(a.body, []byte(old), []byte(new))
+	a.body = bytes.ReplaceAll(a.body, []byte(old), []byte(now))
 	return true
 }
 
@@ -96,9 +96,9 @@ func Mutations() []Mutation {
 }
 
 // inScript changes the application's script.
-func inScript(class, name, old, new string) Mutation {
+func inScript(class, name, old, now string) Mutation {
 	return Mutation{Name: name, Class: class, texts: []string{old}, rewrite: func(r *http.Request, a *answer) bool {
-		return r.URL.Path == "/assets/app.js" && a.replace(old, new)
+		return r.URL.Path == "/assets/app.js" && a.replace(old, now)
 	}}
 }
 
@@ -126,16 +126,16 @@ func inPage(class, name, js string) Mutation {
 }
 
 // inAnswer changes the text of the answers to calls whose path starts with a prefix.
-func inAnswer(class, name, prefix, old, new string) Mutation {
+func inAnswer(class, name, prefix, old, now string) Mutation {
 	return Mutation{Name: name, Class: class, rewrite: func(r *http.Request, a *answer) bool {
-		return strings.HasPrefix(r.URL.Path, prefix) && a.replace(old, new)
+		return strings.HasPrefix(r.URL.Path, prefix) && a.replace(old, now)
 	}}
 }
 
 // inHTML changes every page that the server sends.
-func inHTML(class, name, old, new string) Mutation {
+func inHTML(class, name, old, now string) Mutation {
 	return Mutation{Name: name, Class: class, rewrite: func(_ *http.Request, a *answer) bool {
-		return a.isHTML() && a.replace(old, new)
+		return a.isHTML() && a.replace(old, now)
 	}}
 }
 

@@ -38,20 +38,20 @@ func exportMutations() []Mutation {
 }
 
 func downloadMutations() []Mutation {
-	typed := func(class, name, contentType string) Mutation {
-		return inFile(class, name, func(a *answer) { a.header.Set("Content-Type", contentType) })
+	typed := func(name, contentType string) Mutation {
+		return inFile("media type", name, func(a *answer) { a.header.Set("Content-Type", contentType) })
 	}
-	named := func(name, old, new string) Mutation {
+	named := func(name, old, now string) Mutation {
 		return inFile("renamed", name, func(a *answer) {
-			a.header.Set("Content-Disposition", strings.ReplaceAll(a.header.Get("Content-Disposition"), old, new))
+			a.header.Set("Content-Disposition", strings.ReplaceAll(a.header.Get("Content-Disposition"), old, now))
 		})
 	}
 	return []Mutation{
-		typed("media type", "file as JSON", "application/json"),
-		typed("media type", "file as a page", "text/html"),
-		typed("media type", "file as PDF", "application/pdf"),
-		typed("media type", "file as an Excel sheet that it is not", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-		typed("media type", "file as bytes", "application/octet-stream").harmless(),
+		typed("file as JSON", "application/json"),
+		typed("file as a page", "text/html"),
+		typed("file as PDF", "application/pdf"),
+		typed("file as an Excel sheet that it is not", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+		typed("file as bytes", "application/octet-stream").harmless(),
 		inFile("media type", "a page in place of the file", func(a *answer) { a.body = []byte("<!doctype html><title>Sign in</title>") }),
 		inFile("media type", "JSON in place of the file", func(a *answer) { a.body = []byte(`{"rows":[]}`) }),
 		inFile("zipped", "file zipped", func(a *answer) {
@@ -89,7 +89,7 @@ func frameMutations() []Mutation {
 		inPage("shadow DOM", "filters in a shadow tree", `all('form[data-role=filters]').forEach(e => { const host = document.createElement('div'); once(host); e.replaceWith(host); host.attachShadow({mode: 'open'}).append(e); })`),
 		inPage("iframe", "a second application in a frame", `if (once(document.body)) { const f = document.createElement('iframe'); f.srcdoc = '<h1>Sales</h1><span data-role="count">1 of 1</span>'; document.body.append(f); }`).harmless(),
 		inPage("overlay", "an overlay over everything", `if (once(document.body)) { const o = document.createElement('div'); o.style.cssText = 'position:fixed;inset:0;background:#fffc;z-index:9'; o.textContent = 'What is new'; document.body.append(o); }`).harmless(),
-		inPage("overlay", "a question before everything", `if (once(document.body)) { const o = document.createElement('dialog'); o.innerHTML = '<p role="alert">Your subscription ends soon</p><button>OK</button>'; document.body.append(o); o.showModal(); }`).harmless(),
+		inPage("overlay", "a question before everything", `if (once(document.body)) { const o = document.createElement('dialog'); o.innerHTML = '<p role="alert">Your subscription ends soon</p><button>OK</button>'; document.body.append(o); o.showModal(); }`),
 		inPage("overlay", "a form that stands in front of the filters", `all('form[data-role=filters]').forEach(e => { const copy = document.createElement('form'); once(copy); copy.dataset.role = 'filters'; copy.innerHTML = '<button data-role="apply">Apply</button>'; e.before(copy); })`),
 		inHTML("translated", "pages in German", `<html lang="en">`, `<html lang="de">`),
 		inHTML("translated", "pages in French Canadian", `<html lang="en">`, `<html lang="fr-CA">`),

@@ -38,14 +38,14 @@ func reportMutations() []Mutation {
 	return []Mutation{
 		inScript("swapped", "labels of the dates swapped", `h('label', {}, 'From', from), h('label', {}, 'To', to)`, `h('label', {}, 'To', from), h('label', {}, 'From', to)`),
 		inPage("swapped", "names of the dates swapped", swapNames),
-		inScript("swapped", "dates swapped when they are applied", `from: from.value.trim(), to: to.value.trim()`, `from: to.value.trim(), to: from.value.trim()`),
+		inScript("swapped", "dates swapped when they are applied", `read: () => ({`, `read: () => ({from: to.value.trim(), to: from.value.trim()}), unread: () => ({`),
 		inScript("reordered", "last date before the first", `h('label', {}, 'From', from), h('label', {}, 'To', to)`, `h('label', {}, 'To', to), h('label', {}, 'From', from)`),
 		inScript("translated", "dates asked for as DD.MM.YYYY", `placeholder: 'YYYY-MM-DD'`, `placeholder: 'TT.MM.JJJJ'`),
 		inScript("date form", "range shown as DD/MM/YYYY", "`${filters.from} – ${filters.to}`", "`${filters.from.split('-').reverse().join('/')} – ${filters.to.split('-').reverse().join('/')}`"),
 		inScript("date form", "range shown as MM/DD/YYYY", "`${filters.from} – ${filters.to}`", "[filters.from, filters.to].map((d) => d.slice(5).replace('-', '/') + '/' + d.slice(0, 4)).join(' – ')"),
 		inScript("date form", "range shown in words", "`${filters.from} – ${filters.to}`", "`${new Date(filters.from).toDateString()} – ${new Date(filters.to).toDateString()}`"),
 		inScript("renamed", "range with another dash", "`${filters.from} – ${filters.to}`", "`${filters.from} - ${filters.to}`"),
-		inScript("stale", "typed dates that are ignored", `from: from.value.trim(), to: to.value.trim()`, `from: '', to: ''`),
+		inScript("stale", "typed dates that are ignored", `read: () => ({`, `read: () => ({from: '', to: ''}), unread: () => ({`),
 		inScript("stale", "last date that is ignored", `to: to.value.trim()})`, `to: ''})`),
 		inScript("stale", "range shown as typed, applied another", `const set = await call('PUT', '/api/filters', filters);`, `const set = {...await call('PUT', '/api/filters', {...filters, from: ''}), from: filters.from || '2025-12-01', to: filters.to || '2025-12-31'};`),
 		inScript("stale", "reset that keeps the location", `apply({from: '', to: '', location: '', staff: ''})`, `apply({from: '', to: '', location: place.read(), staff: staff.read()})`),
@@ -105,8 +105,8 @@ func countMutations() []Mutation {
 }
 
 func tableMutations() []Mutation {
-	header := func(class, name, old, new string) Mutation {
-		return inScript(class, name, "headers.map((header) => h('th', {scope: 'col'}, header))", "headers.map((header) => h('th', {scope: 'col'}, header === '"+old+"' ? '"+new+"' : header))")
+	header := func(class, name, old, now string) Mutation {
+		return inScript(class, name, "headers.map((header) => h('th', {scope: 'col'}, header))", "headers.map((header) => h('th', {scope: 'col'}, header === '"+old+"' ? '"+now+"' : header))")
 	}
 	cells := func(class, name, js string) Mutation {
 		return inScript(class, name, "headers.map((header) => h('th', {scope: 'col'}, header))", js)
@@ -140,7 +140,7 @@ func (m Mutation) and(other Mutation) Mutation {
 }
 
 func routeMutations() []Mutation {
-	moved := func(name, old, new string) Mutation { return inScript("route", name, old, new) }
+	moved := func(name, old, now string) Mutation { return inScript("route", name, old, now) }
 	return []Mutation{
 		moved("reports at another route", `/^reports\/([a-z_]+)$/`, `/^insights\/([a-z_]+)$/`),
 		moved("claims at another route", `/^billing\/claims\/search$/`, `/^billing\/submissions$/`).reading("claims"),

@@ -2,18 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/extractors/jane"
-	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/agreement"
 	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
@@ -186,80 +183,4 @@ func (a *app) sign(ctx context.Context, k *keeping, s signing) error {
 	}
 	a.tellf("Recorded: %s, %s, accepts version %s of the agreement for clinic %s.", s.signer.Name, s.signer.Title, current, k.options.Clinic)
 	return nil
-}
-
-func (a *app) preflightCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "preflight --lake DIR --clinic NAME",
-		Short: "sign in once and check the account, without reading anything",
-		Args:  cobra.NoArgs,
-		Long: `Signs in once and looks, check by check, whether the account works, sees what is needed, and may do no more: an account that can
-open charts, manage shifts, or holds full access is refused. Nothing is exported.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
-			if err != nil {
-				return err
-			}
-			return a.preflight(ctx, k)
-		},
-	}
-	a.lakeFlags(cmd)
-	return cmd
-}
-
-// preflight signs in once and prints what it found.
-func (a *app) preflight(ctx context.Context, k *keeping) error {
-	signed, err := a.entry(ctx, k)
-	if err != nil {
-		return err
-	}
-	defer signed.credentials.Wipe()
-	site, err := pipeline.OpenSite(ctx, k.options)
-	if err != nil {
-		return err
-	}
-	a.tellKey(site)
-	zone := time.UTC
-	if clinic, err := site.Settings(ctx); err == nil {
-		if at, err := clinic.Zone(); err == nil {
-			zone = at
-		}
-	}
-	var checks jane.Checks
-	failed := site.Look(ctx, signed.credentials.ID, zone, func(ctx context.Context, w pipeline.Watch) error {
-		if err := k.record(ctx, audit.SignedIn, "portal", nil, audit.Fields{"outcome": "begun", "credentials": signed.credentials.ID}); err != nil {
-			return err
-		}
-		config := signed.config
-		config.Access, config.Budget, config.Pause = w.Access, w.Budget, w.Before
-		var err error
-		checks, err = jane.Preflight(ctx, config)
-		return err
-	})
-	if len(checks) == 0 {
-		return failed
-	}
-	wrong := 0
-	rows := make([][]any, 0, len(checks))
-	for _, c := range checks {
-		if c.Verdict != jane.Fits {
-			wrong++
-		}
-		rows = append(rows, []any{c.Name, string(c.Verdict), c.Found, c.Do})
-	}
-	if err := k.record(ctx, audit.PreflightRun, "portal", nil, audit.Fields{"outcome": outcomeWord(failed), "checks": len(checks), "failed": wrong}); err != nil && failed == nil {
-		failed = err
-	}
-	if a.json {
-		if err := json.NewEncoder(a.stdout).Encode(checks); err != nil {
-			return err
-		}
-		return failed
-	}
-	if err := printTable(a.stdout, []string{"check", "verdict", "found", "to do"}, rows); err != nil {
-		return err
-	}
-	return failed
 }

@@ -37,7 +37,7 @@ func (a *app) entry(ctx context.Context, k *keeping) (*signedEntry, error) {
 		return nil, &pipeline.KeyError{Err: err}
 	}
 	out := &signedEntry{credentials: credentials}
-	if out.profile, err = jane.DefaultProfile(); err != nil {
+	if out.profile, _, err = a.profileFor(k.options.Clinic, a.profilePath); err != nil {
 		return nil, err
 	}
 	state, err := a.browserState(ctx, k)

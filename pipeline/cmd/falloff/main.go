@@ -54,12 +54,14 @@ type app struct {
 	now            func() time.Time
 
 	configFile string
-	flags      config
-	file       config
-	json       bool
-	quiet      bool
-	unlocking  unlocking
-	actor      string
+	// profilePath is the file with what is different in the clinic's portal, empty for the usual place.
+	profilePath string
+	flags       config
+	file        config
+	json        bool
+	quiet       bool
+	unlocking   unlocking
+	actor       string
 }
 
 func (a *app) root() *cobra.Command {
@@ -104,7 +106,7 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.connectCommand(), a.preflightCommand(), a.runCommand(), a.pauseCommand(), a.resumeCommand(), a.reconcileCommand(),
 		a.identityModeCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
-		a.sqlCommand(), a.serveCommand(), a.credentialsCommand(), a.agreementCommand(), a.auditCommand(), a.simclinicCommand(),
+		a.sqlCommand(), a.serveCommand(), a.credentialsCommand(), a.agreementCommand(), a.auditCommand(), a.profileCommand(), a.trustCommand(), a.simclinicCommand(),
 		a.versionCommand())
 	explainArgs(root)
 	return root

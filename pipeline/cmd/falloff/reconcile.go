@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/falloff-analytics/falloff/extractors/jane"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/transforms/contract"
@@ -81,7 +80,7 @@ What has landed of the activity log is used; --fresh reads it anew first, which 
 
 // freshLog has the portal's activity log read, and nothing else.
 func (a *app) freshLog(ctx context.Context, k *keeping, site *pipeline.Site, plan pipeline.PlanOptions) error {
-	profile, err := jane.DefaultProfile()
+	profile, _, err := a.profileFor(k.options.Clinic, a.profilePath)
 	if err != nil {
 		return err
 	}

@@ -268,12 +268,13 @@ signs in. Reports are exported as CSV, which is read several times faster than X
 	flags.IntVar(&trailing, "trailing", pipeline.TrailingDays, "how many `days` are read again every time")
 	flags.IntVar(&budget, "budget", pipeline.DefaultBudget, "how many `requests` a day the portal is asked at most; -1 for any number")
 	flags.BoolVar(&dry, "dry-run", false, "print what would be exported, and why; sign in to nothing")
+	a.profileFlag(cmd)
 	return cmd
 }
 
 // printPlan prints what a run would export.
 func (a *app) printPlan(ctx context.Context, site *pipeline.Site, options pipeline.PlanOptions) error {
-	profile, err := jane.DefaultProfile()
+	profile, _, err := a.profileFor(firstOf(a.flags.Clinic, a.file.Clinic), a.profilePath)
 	if err != nil {
 		return err
 	}

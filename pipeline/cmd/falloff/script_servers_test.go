@@ -29,10 +29,10 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1, "portal start|stop|unplug|deactivate|maintenance|truncate|requests")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
-		s.start(ts)
+		s.start(ts, args[1:]...)
 		return
 	}
 	if s.staff == nil {
@@ -68,14 +68,26 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // start opens the portal of a clinic so small that a run takes seconds.
-func (s *stage) start(ts *testscript.TestScript) {
+func (s *stage) start(ts *testscript.TestScript, mutation ...string) {
 	dials := simclinic.DefaultDials()
 	dials.Seed, dials.Patients = 5, 50
 	dials.From = civil.Date{Year: 2025, Month: time.October, Day: 1}
 	var err error
 	s.clinic, err = simclinic.New(dials)
 	ts.Check(err)
-	s.staff, err = portal.New(s.clinic, portal.Options{ExportDelay: portal.DelayRange{Min: time.Millisecond, Max: 5 * time.Millisecond}})
+	var wrap func(http.Handler) http.Handler
+	for _, m := range portal.Mutations() {
+		if len(mutation) > 0 && m.Name == mutation[0] {
+			wrap = func(next http.Handler) http.Handler {
+				handler, _ := m.Wrap(next)
+				return handler
+			}
+		}
+	}
+	if len(mutation) > 0 && wrap == nil {
+		ts.Fatalf("no such mutation: %s", mutation[0])
+	}
+	s.staff, err = portal.New(s.clinic, portal.Options{Wrap: wrap, ExportDelay: portal.DelayRange{Min: time.Millisecond, Max: 5 * time.Millisecond}})
 	ts.Check(err)
 	url, stop, err := s.staff.Start(context.Background())
 	ts.Check(err)

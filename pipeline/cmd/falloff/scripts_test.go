@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 //	garbage FILE MB              makes a file of random bytes
 //	planted FILE [SEED PATIENTS FROM]  writes the identities of the simulated clinic that the portal shows, or that is
 //	                             exported with these dials, to a file
-//	portal start                 a simulated portal; sets PORTAL and USERNAME, makes password.txt and clinic.yaml
+//	portal start [MUTATION]      a simulated portal, with a change of its pages; sets PORTAL and USERNAME, makes
+//	                             password.txt and clinic.yaml
 //	portal stop|unplug|deactivate|maintenance|truncate   makes it fail
 //	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
