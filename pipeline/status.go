@@ -67,6 +67,12 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 		Clinic: string(s.Clinic.ID()), Lake: s.Clinic.Store().String(), Commit: head.Number, CommittedAt: head.CreatedAt.UTC(),
 		AsOf: head.AsOf, Datasets: landed, Quarantine: head.Quarantine,
 	}
+	if current, err := s.Vault.Credentials(ctx, out.Clinic); err == nil {
+		if hold.Rejected != nil && hold.Rejected.Credentials != current.ID {
+			hold.Rejected = nil // a person has given others since
+		}
+		current.Wipe()
+	}
 	out.State, out.Todo = hold.State()
 	out.Last, out.Mode = hold.Last, s.Mode()
 	if lease.Holder != "" && lease.Until.After(s.clock()) {
