@@ -23,7 +23,10 @@ func verdicts(checks jane.Checks) string {
 }
 
 const (
-	noReports     = "report appointments: not reached, report sales: not reached, report claims: not reached, report insurance_policies: not reached, report shift: not reached"
+	noBilling     = "report sales: missing, report claims: missing, report insurance_policies: missing, " +
+		"report transactions: missing, report applied_unapplied_payments: missing, report adjustments: missing, report write_off: missing, report credit: missing, report accounts_receivable: missing"
+	noReports     = "report appointments: not reached, report sales: not reached, report claims: not reached, report insurance_policies: not reached, report shift: not reached, " +
+		"report transactions: not reached, report applied_unapplied_payments: not reached, report adjustments: not reached, report write_off: not reached, report credit: not reached, report accounts_receivable: not reached, report unscheduled_patients: not reached, report activity: not reached"
 	noAccess      = "Access level: not reached, Active: not reached, Access Charts: not reached, Manage Shifts: not reached, Access Billing: not reached"
 	noNavigation  = "Patients and their contact data: not reached, Charts: not reached, Shift management: not reached"
 	nothingBeyond = noAccess + ", " + noNavigation + ", " + noReports
@@ -53,11 +56,11 @@ func TestPreflight(t *testing.T) {
 		{"shifts", clerk(billing, portal.Toggles{Billing: true, ManageShifts: true}), nil, extractors.PermissionExcessive,
 			"Manage Shifts: excess, Shift management: excess", "switch Manage Shifts off"},
 		{"no billing", clerk(billing, portal.Toggles{}), nil, extractors.PermissionMissing,
-			"Access Billing: missing, report sales: missing, report claims: missing, report insurance_policies: missing", "switch Access Billing on"},
+			"Access Billing: missing, " + noBilling, "switch Access Billing on"},
 		{"full access", clerk(portal.FullAccess, fitting), nil, extractors.PermissionExcessive,
 			"Access level: excess, Patients and their contact data: excess", "set the access level to Administrative / All Billing"},
 		{"front desk", clerk(portal.FrontDesk, fitting), nil, extractors.PermissionMissing,
-			"Access level: missing, Patients and their contact data: excess, report sales: missing, report claims: missing, report insurance_policies: missing",
+			"Access level: missing, Patients and their contact data: excess, " + noBilling + ", report activity: missing",
 			"set the access level to Administrative / All Billing"},
 		{"wrong password", nil, func(c *jane.Config) { c.Account = jane.NewCredentials("clerk", "wrong-horse") }, extractors.WrongPassword,
 			"sign-in: failed, second factor: not reached, " + nothingBeyond, "Sign in to the portal by hand"},
