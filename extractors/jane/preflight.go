@@ -185,7 +185,7 @@ func (f *preflight) signIn(ctx context.Context) error {
 	switch {
 	case r.codeAsked:
 		f.note(checkCode, Fits, "answered", "")
-	case r.cfg.Account.reveal().codes != "":
+	case r.cfg.Account.reveal().codes.secret != "":
 		f.note(checkCode, Fits, "not asked for: the portal knows this browser, or asks this account for none", "")
 	default:
 		f.note(checkCode, Fits, "the account has none", "")

@@ -35,8 +35,8 @@ func (r *run) secondFactor(ctx context.Context) error {
 			return f
 		}
 	}
-	secret := r.cfg.Account.reveal().codes
-	if secret == "" {
+	app := r.cfg.Account.reveal().codes
+	if app.secret == "" {
 		return fail(extractors.SecondFactorRequired, "", nil)
 	}
 	if until := r.portal.remembered().CodesAfter; r.cfg.Clock().Before(until) {
@@ -48,21 +48,21 @@ func (r *run) secondFactor(ctx context.Context) error {
 	if err := r.trustThisBrowser(ctx); err != nil {
 		return err
 	}
-	step, err := r.unusedStep(ctx)
+	step, err := r.unusedStep(ctx, app)
 	if err != nil {
 		return err
 	}
-	verdict, err := r.sendCode(ctx, secret, step)
+	verdict, err := r.sendCode(ctx, app, step)
 	switch {
 	case err != nil:
 		return err
 	case verdict == codeUsed:
 		// Somebody else has used it, or an earlier run that could not note it down.
-		if step, err = r.unusedStep(ctx); err != nil {
+		if step, err = r.unusedStep(ctx, app); err != nil {
 			return err
 		}
 	case verdict == codeRefused:
-		neighbour, why := r.neighbour(step)
+		neighbour, why := r.neighbour(app, step)
 		if neighbour == step {
 			return fail(extractors.SecondFactorRejected, "", why)
 		}
@@ -70,7 +70,7 @@ func (r *run) secondFactor(ctx context.Context) error {
 	default:
 		return nil
 	}
-	verdict, err = r.sendCode(ctx, secret, step)
+	verdict, err = r.sendCode(ctx, app, step)
 	switch {
 	case err != nil:
 		return err
@@ -92,9 +92,9 @@ func (r *run) trustThisBrowser(ctx context.Context) error {
 }
 
 // unusedStep is the present time step, or, if its code was sent already, the next one, waited for.
-func (r *run) unusedStep(ctx context.Context) (int64, error) {
+func (r *run) unusedStep(ctx context.Context, app authenticator) (int64, error) {
 	used := r.portal.remembered().UsedStep
-	for step := stepAt(r.cfg.Clock()); ; step = stepAt(r.cfg.Clock()) {
+	for step := app.stepAt(r.cfg.Clock()); ; step = app.stepAt(r.cfg.Clock()) {
 		if step > used {
 			return step, nil
 		}
@@ -102,7 +102,7 @@ func (r *run) unusedStep(ctx context.Context) (int64, error) {
 		if step < used-1 {
 			return 0, fail(extractors.SecondFactorRejected, "", errors.New("this machine's clock was set back: its code would be an old one"))
 		}
-		next := time.Unix((used+1)*int64(codeStep/time.Second), 0)
+		next := app.begins(used + 1)
 		if err := r.cfg.Wait(ctx, next.Sub(r.cfg.Clock())); err != nil {
 			return 0, err
 		}
@@ -111,12 +111,12 @@ func (r *run) unusedStep(ctx context.Context) (int64, error) {
 
 // neighbour is the step beside one that was refused, on the side where the portal's clock is; the same step if the portal's
 // clock does not differ, with what a person should know.
-func (r *run) neighbour(step int64) (int64, error) {
+func (r *run) neighbour(app authenticator, step int64) (int64, error) {
 	ahead, known := r.answers.skew()
 	if !known {
 		return step, errors.New("the code was refused")
 	}
-	theirs := stepAt(r.cfg.Clock().Add(ahead))
+	theirs := app.stepAt(r.cfg.Clock().Add(ahead))
 	switch {
 	case theirs > step:
 		return step + 1, nil
@@ -136,9 +136,9 @@ const (
 )
 
 // sendCode sends the code of a step, and notes beforehand that it was sent.
-func (r *run) sendCode(ctx context.Context, secret string, step int64) (codeVerdict, error) {
+func (r *run) sendCode(ctx context.Context, app authenticator, step int64) (codeVerdict, error) {
 	factor := r.profile.SecondFactor
-	code, err := codeAt(secret, step)
+	code, err := app.code(step)
 	if err != nil {
 		return codeRefused, fail(extractors.SecondFactorRejected, "", err)
 	}
