@@ -84,9 +84,9 @@ func (r *run) inspectReport(ctx context.Context, e export) error {
 	if err := r.settle(ctx, before, ""); err != nil && !errors.As(err, &drift) {
 		return err
 	}
-	now, err := r.state(ctx)
-	if err != nil && !errors.Is(err, errMoved) {
-		return err
+	now, asking := r.state(ctx)
+	if asking != nil && !errors.Is(asking, errMoved) {
+		return asking
 	}
 	which := screenReport
 	if now.tooLong { // the remembered range is longer than the report takes: there is no result to look at
@@ -99,7 +99,8 @@ func (r *run) inspectReport(ctx context.Context, e export) error {
 		r.inspect([]Finding{{Screen: screenName(screenReport, e.Name), Element: "its result", Verdict: Missing, Expected: drift.expected, Found: "none"}})
 		return nil
 	}
-	if err = r.main.click(ctx, r.profile.Screen.Menu); err == nil {
+	err := r.main.click(ctx, r.profile.Screen.Menu)
+	if err == nil {
 		return r.checkContract(ctx, r.main, screenMenu, e.Name)
 	}
 	if errors.As(err, &drift) { // the menu's own finding says so
