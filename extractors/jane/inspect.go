@@ -80,9 +80,10 @@ func (r *run) inspectReport(ctx context.Context, e export) error {
 	if err := r.main.follow(ctx, e.Route); err != nil {
 		return err
 	}
-	var drift *unmet
-	if err := r.settle(ctx, before, ""); err != nil && !errors.As(err, &drift) {
-		return err
+	settling := r.settle(ctx, before, "")
+	drift, drifted := errors.AsType[*unmet](settling)
+	if settling != nil && !drifted {
+		return settling
 	}
 	now, asking := r.state(ctx)
 	if asking != nil && !errors.Is(asking, errMoved) {
@@ -95,7 +96,7 @@ func (r *run) inspectReport(ctx context.Context, e export) error {
 	if err := r.checkContract(ctx, r.main, which, e.Name); err != nil {
 		return err
 	}
-	if drift != nil {
+	if drifted { // it is told as a finding
 		r.inspect([]Finding{{Screen: screenName(screenReport, e.Name), Element: "its result", Verdict: Missing, Expected: drift.expected, Found: "none"}})
 		return nil
 	}
@@ -103,7 +104,7 @@ func (r *run) inspectReport(ctx context.Context, e export) error {
 	if err == nil {
 		return r.checkContract(ctx, r.main, screenMenu, e.Name)
 	}
-	if errors.As(err, &drift) { // the menu's own finding says so
+	if _, told := errors.AsType[*unmet](err); told { // the menu's own finding says so
 		err = nil
 	}
 	return err
