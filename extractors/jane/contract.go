@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The screens of the contract, as the profile's section `contract` names them.
@@ -304,7 +305,11 @@ func (p *Profile) words() []string {
 func (r *run) checkContract(ctx context.Context, s *screen, which, report string) error {
 	ask := r.profile.contractOf(which, report)
 	var last []Finding
-	err := s.until(ctx, r.timeouts.Element,
+	limit := r.timeouts.Element
+	if r.inspect != nil && report != "" { // the screen has settled, and what differs will not come round
+		limit = min(limit, 3*time.Second)
+	}
+	err := s.until(ctx, limit,
 		func() string { return inWords(which, report, last) },
 		func(ctx context.Context) (bool, error) {
 			answer, err := s.ask(ctx, contractScript, ask)

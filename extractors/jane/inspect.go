@@ -66,13 +66,14 @@ func (r *run) inspectReport(ctx context.Context, e report) error {
 	if err := r.main.follow(ctx, e.Route); err != nil {
 		return err
 	}
-	var drift *unmet
-	if err := r.settle(ctx, before, ""); err != nil && !errors.As(err, &drift) {
-		return err
+	settling := r.settle(ctx, before, "")
+	drift, drifted := errors.AsType[*unmet](settling)
+	if settling != nil && !drifted {
+		return settling
 	}
-	now, err := r.state(ctx)
-	if err != nil && !errors.Is(err, errMoved) {
-		return err
+	now, asking := r.state(ctx)
+	if asking != nil && !errors.Is(asking, errMoved) {
+		return asking
 	}
 	which := screenReport
 	if now.tooLong { // the remembered range is longer than the report takes: there is no result to look at
@@ -81,16 +82,16 @@ func (r *run) inspectReport(ctx context.Context, e report) error {
 	if err := r.checkContract(ctx, r.main, which, e.Name); err != nil {
 		return err
 	}
-	if drift != nil {
+	if drifted { // it is told as a finding
 		r.inspect([]Finding{{Screen: screenName(screenReport, e.Name), Element: "its result", Verdict: Missing, Expected: drift.expected, Found: "none"}})
 		return nil
 	}
-	err = r.main.click(ctx, r.profile.Screen.Menu)
-	switch {
-	case err == nil:
+	err := r.main.click(ctx, r.profile.Screen.Menu)
+	if err == nil {
 		return r.checkContract(ctx, r.main, screenMenu, e.Name)
-	case errors.As(err, &drift):
-		return nil //nolint:nilerr // the menu's own finding says so
+	}
+	if _, told := errors.AsType[*unmet](err); told { // the menu's own finding says so
+		err = nil
 	}
 	return err
 }
