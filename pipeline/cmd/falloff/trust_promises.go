@@ -12,26 +12,96 @@ type promise struct {
 
 // promises are those that concern access. A test looks that every test and command named here exists.
 var promises = []promise{
-	{"C1", "One dedicated staff account with the billing level; a run proves first that it works and may do no more.",
-		[]string{"falloff run"}, []string{"TestAccess", "TestReadsEveryReport"}, ""},
-	{"C2", "Read-only: only listed requests leave, everything else is stopped before and counted.",
-		[]string{"falloff run", "falloff trust"}, []string{"TestHostilePages", "TestProxyAlone", "TestReadsEveryReport"}, ""},
-	{"C3", "No secret in a settings file, a process list, a log or an error.", []string{"falloff run --password-file"}, []string{"TestCredentialsPrintAsRedacted"}, ""},
-	{"C4", "When the account is switched off the run stops and nothing half-lands.", []string{"falloff run"}, []string{"TestScripts/run"}, ""},
-	{"C5", "Every request is counted by purpose, those refused by name.", []string{"falloff run"}, []string{"TestReadsEveryReport"}, ""},
-	{"C6", "No API key, webhook or application is needed from the clinic.", []string{"falloff run"}, []string{"TestScripts/run"}, ""},
-	{"C7", "What is read is what this page lists.", []string{"falloff trust"}, []string{"TestTrustStatementIsFresh", "TestReadSimulatedExports"}, ""},
-	{"C8", "Notes, contact data, diagnoses, card data, photos and documents are never kept, stored or sent.",
-		[]string{"falloff trust"}, []string{"TestScripts/run", "TestReadSimulatedExports"}, "planted names, numbers and notes are searched for in every byte that is written"},
-	{"C14", "Pause and resume at any moment.", nil, nil, ""},
-	{"C18", "This page is generated from the program's own lists.", []string{"falloff trust"}, []string{"TestTrustStatementIsFresh"}, ""},
-	{"J1", "A wrong address gets an error that says what to type.", []string{"falloff run"}, []string{"TestParseAddress"}, ""},
-	{"J4", "An account that can open charts, or holds full access, is refused.", []string{"falloff run"}, []string{"TestAccess"}, ""},
-	{"J6", "The portal's own activity report is compared with what we did.", nil, nil, ""},
-	{"J9", "Access is reported by person.", nil, nil, ""},
-	{"K7", "The portal's second factor is answered.", nil, nil, ""},
-	{"K11", "A sign-in to a real portal starts only after the agreement was accepted.", []string{"falloff run"}, []string{"TestScripts/run_refusals"}, ""},
-	{"K14", "Logs and errors carry no identity and no credential.", []string{"falloff run"}, []string{"TestScripts/run", "TestCredentialsPrintAsRedacted"}, ""},
+	{
+		"C1", "One dedicated staff account with the billing level: connected by one command, which proves that it works and may do no more.",
+		[]string{"falloff connect", "falloff preflight"},
+		[]string{"TestPreflight", "TestAccess", "TestScripts/connect", "TestScripts/preflight"}, "",
+	},
+	{
+		"C2", "Read-only: only listed requests leave, by two walls that judge apart; everything else is stopped before and counted, and a write that was tried ends the run with an alarm.",
+		[]string{"falloff run", "falloff trust"},
+		[]string{"TestHostilePages", "TestTricksWork", "TestNothingIsSmuggled", "TestProxyAlone", "TestHTTPSPortal", "TestRefusedWritesEndTheSession", "TestScripts/refused_write"}, "hostile pages are tried against both walls, and against each alone",
+	},
+	{
+		"C3", "Credentials lie in an AES-256 vault; no secret in a settings file, a process list, a log or an error; a changed password is one command.",
+		[]string{"falloff credentials set", "falloff credentials rotate", "falloff credentials forget"},
+		[]string{"TestCredentials", "TestVaultCannotBePrinted", "TestCredentialsPrintAsRedacted", "TestSecretsCannotBePrinted", "TestScripts/credentials", "TestScripts/unlock"}, "AWS KMS was tried against a server of ours that speaks its protocol",
+	},
+	{
+		"C4", "When the clinic switches the account off the run stops within one request, nothing half-lands, and nothing tries again.",
+		[]string{"falloff run", "falloff status"},
+		[]string{"TestRejectedCredentialsAreNotTriedAgain", "TestScripts/run", "TestScripts/run_portal_fails"}, "",
+	},
+	{
+		"C5", "Every screen opened and report run is a line of the access ledger, and is held against the portal's own log.",
+		[]string{"falloff reconcile"},
+		[]string{"TestAccessLedger", "TestScripts/reconcile"}, "what the portal's real log looks like is not known",
+	},
+	{
+		"C6", "No API key, webhook or application is needed from the clinic.",
+		[]string{"falloff connect"},
+		[]string{"TestScripts/run"}, "",
+	},
+	{
+		"C7", "What is read is what this page lists.",
+		[]string{"falloff trust"},
+		[]string{"TestTrustStatementIsFresh", "TestTrustStatementLeavesNothingOut", "TestReadSimulatedExports"}, "",
+	},
+	{
+		"C8", "Notes, contact data, diagnoses, card data, photos and documents are never kept, stored or sent.",
+		[]string{"falloff trust"},
+		[]string{"TestScripts/run", "TestNobodyIsLeftOnADisk", "TestBrowsingLeavesNoTrace", "TestSnapshotsHoldNobody", "TestReadSimulatedExports"}, "planted names, numbers and notes are searched for in every byte that is written",
+	},
+	{
+		"C11", "Only pseudonyms, unless the clinic chooses recovery mode; leaving that mode erases the names.",
+		[]string{"falloff identity-mode"},
+		[]string{"TestIdentitiesKeyIsDestroyed", "TestNamesAndActivityLandOnlyWhenAskedFor", "TestScripts/identity_mode"}, "",
+	},
+	{
+		"C14", "Pause and resume at any moment, from any machine.",
+		[]string{"falloff pause", "falloff resume"},
+		[]string{"TestScripts/pause_resume"}, "",
+	},
+	{
+		"C18", "This page is generated from the program's own lists.",
+		[]string{"falloff trust"},
+		[]string{"TestTrustStatementIsFresh"}, "",
+	},
+	{
+		"J1", "A wrong address gets an error that says what to type.",
+		[]string{"falloff connect"},
+		[]string{"TestParseAddress", "TestScripts/run_refusals"}, "",
+	},
+	{
+		"J4", "An account that can open charts, manage shifts, see patients or holds full access is refused, with the switches to turn off.",
+		[]string{"falloff preflight"},
+		[]string{"TestPreflight", "TestScripts/preflight"}, "",
+	},
+	{
+		"J6", "The portal's activity report is read, of our account alone; our own log has the same filters.",
+		[]string{"falloff reconcile", "falloff audit search"},
+		[]string{"TestScripts/reconcile", "TestLog"}, "",
+	},
+	{
+		"J9", "Our own log names persons; names that people share are refused.",
+		[]string{"falloff audit search"},
+		[]string{"TestLog", "TestRefusals"}, "",
+	},
+	{
+		"K7", "The portal's second factor is answered from the vault.",
+		[]string{"falloff credentials set"},
+		[]string{"TestSecondFactor", "TestACodeIsUsedOnce", "TestScripts/preflight"}, "",
+	},
+	{
+		"K11", "A sign-in starts only after the current agreement was accepted; who did, and to what text, is kept unchangeable.",
+		[]string{"falloff agreement show", "falloff connect"},
+		[]string{"TestAcceptance", "TestNothingOverwritesAnAcceptance", "TestScripts/run_refusals", "TestScripts/agreement"}, "",
+	},
+	{
+		"K14", "Logs and errors carry no identity and no credential.",
+		[]string{"falloff run"},
+		[]string{"TestScripts/run", "TestScripts/credentials", "TestCredentialsPrintAsRedacted"}, "",
+	},
 }
 
 func (s *statement) promises() {
