@@ -154,7 +154,7 @@ func TestRekey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if done.Version != version || done.Pseudonyms < 50 || done.Rows[contract.Appointments] < 100 || done.Rows[contract.Shifts] == 0 {
+		if done.Version != version || done.Pseudonyms < 50 || done.Rows[contract.Appointments] < 100 || done.Rows[contract.ShiftPeriods] == 0 || done.Rows[contract.Payments] == 0 {
 			t.Errorf("%+v", done)
 		}
 		if _, err := earlier.Ingest(ctx, s.reports, pipeline.IngestOptions{Source: "test", Settings: &s.typed}); !errors.Is(err, lake.ErrOtherKeys) {
