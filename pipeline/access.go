@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +102,7 @@ func (l *accessLedger) rows() []contract.Access {
 		a := line.Access
 		on := contract.DayOf(civil.DateOf(a.At.In(l.zone)))
 		rows[i] = contract.Access{
-			RunID: line.Run, Line: line.Line, At: a.At.UnixMicro(), OccurredOn: on, Action: strings.ReplaceAll(a.Action, " ", "_"), Subject: a.Subject,
+			RunID: line.Run, Line: line.Line, At: a.At.UnixMicro(), OccurredOn: on, Action: a.Action, Subject: a.Subject,
 			Route: a.Route, Outcome: a.Outcome, ObservedOn: on,
 		}
 		if !a.Window.IsZero() {
