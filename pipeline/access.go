@@ -132,6 +132,19 @@ func (l *accessLedger) land(ctx context.Context, tx *lake.Tx) error {
 	return err
 }
 
+// logTaken is when the run had the portal show its activity log last, zero if it did not.
+func (l *accessLedger) logTaken() (at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		a := line.Access
+		if a.Action == contract.Ran && a.Subject == contract.ActivityReport && a.Outcome == extractors.AccessDone && a.At.After(at) {
+			at = a.At
+		}
+	}
+	return at
+}
+
 // commit lands the lines alone, after a run that brought nothing, and says how many.
 func (l *accessLedger) commit(ctx context.Context, held *tenure) (int, error) {
 	l.mu.Lock()

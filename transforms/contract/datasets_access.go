@@ -23,7 +23,7 @@ func unscheduledPatients() Dataset {
 func portalActivity() Dataset {
 	return Dataset{
 		Name:   PortalActivity,
-		Report: "activity",
+		Report: ActivityReport,
 		Grain:  "one line of the portal's activity log about our own account; lines about others are counted and not read",
 		Columns: []Column{
 			column("at", typeClock, "When, UTC.", "Time").required(),

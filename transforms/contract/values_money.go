@@ -47,6 +47,9 @@ const (
 	OtherAction = "other"
 )
 
+// ActivityReport is the activity log as a report: what was done to read it is in it too.
+const ActivityReport = "activity"
+
 // Subjects of the activity log that are no report (column subject of portal_activity and access_ledger). Reports go by their
 // slugs. Signing in and out, being refused and being asked for a code have none.
 const (
