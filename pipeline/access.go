@@ -139,7 +139,7 @@ func (l *accessLedger) logTaken() (at time.Time) {
 	for _, line := range l.lines {
 		a := line.Access
 		if a.Action == contract.Ran && a.Subject == contract.ActivityReport && a.Outcome == extractors.AccessDone && a.At.After(at) {
-			at = a.At
+			at = a.At.Truncate(time.Microsecond) // as lines are kept
 		}
 	}
 	return at

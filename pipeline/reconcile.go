@@ -190,7 +190,7 @@ func (r *Reconciled) Alarm() error {
 		return nil
 	}
 	return &AlarmError{fmt.Sprintf("the portal's log has %s of our account that we did not make: somebody else uses it. Change its password in the portal and with falloff credentials set, and ask who signed in",
-		counted(len(r.OnlyTheirs), "entry"))}
+		counted(len(r.OnlyTheirs), "line"))}
 }
 
 // AlarmError says that something happened that nobody should go on after without a person looking.

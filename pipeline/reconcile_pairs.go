@@ -121,7 +121,7 @@ func clockDifference(ours, theirs []AccessedThing) time.Duration {
 		seen := map[time.Duration]bool{}
 		first, _ := slices.BinarySearchFunc(ours, t.At.Add(-farthest), func(o AccessedThing, from time.Time) int { return o.At.Compare(from) })
 		for i := first; i < len(ours) && !ours[i].At.After(t.At.Add(farthest)); i++ {
-			if d := t.At.Sub(ours[i].At).Round(grain); alike(ours[i], t) && !seen[d] {
+			if d := t.At.Truncate(grain).Sub(ours[i].At.Truncate(grain)); alike(ours[i], t) && !seen[d] {
 				seen[d] = true
 				votes[d]++
 			}
