@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +102,7 @@ func (l *accessLedger) rows() []contract.Access {
 		a := line.Access
 		on := contract.DayOf(civil.DateOf(a.At.In(l.zone)))
 		rows[i] = contract.Access{
-			RunID: line.Run, Line: line.Line, At: a.At.UnixMicro(), OccurredOn: on, Action: strings.ReplaceAll(a.Action, " ", "_"), Subject: a.Subject,
+			RunID: line.Run, Line: line.Line, At: a.At.UnixMicro(), OccurredOn: on, Action: a.Action, Subject: a.Subject,
 			Route: a.Route, Outcome: a.Outcome, ObservedOn: on,
 		}
 		if !a.Window.IsZero() {
@@ -131,6 +130,19 @@ func (l *accessLedger) land(ctx context.Context, tx *lake.Tx) error {
 	}
 	_, err := lake.Upsert(ctx, tx, lake.AccessLedger, lake.Batch[contract.Access]{Rows: rows})
 	return err
+}
+
+// logTaken is when the run had the portal show its activity log last, zero if it did not.
+func (l *accessLedger) logTaken() (at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		a := line.Access
+		if a.Action == contract.Ran && a.Subject == contract.ActivityReport && a.Outcome == extractors.AccessDone && a.At.After(at) {
+			at = a.At.Truncate(time.Microsecond) // as lines are kept
+		}
+	}
+	return at
 }
 
 // commit lands the lines alone, after a run that brought nothing, and says how many.

@@ -1,6 +1,14 @@
 package pipeline
 
+import "time"
+
 // What tests outside of the package need to see of its inside.
+
+// AsProcess makes a site that of another process, on a machine where those before it have ended.
+func AsProcess(s *Site, pid int) *Site {
+	s.asTenant = &tenant{host: "a", pid: pid, machine: "a", now: time.Now, gone: func(earlier int) bool { return earlier < pid }}
+	return s
+}
 
 // OpenSiteOn opens a clinic in a store that is at hand.
 var OpenSiteOn = openSite

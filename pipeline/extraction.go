@@ -527,6 +527,11 @@ func (x *extraction) land(ctx context.Context) error {
 		if err := x.ledger.land(ctx, tx); err != nil {
 			return err
 		}
+		if taken := x.ledger.logTaken(); !taken.IsZero() {
+			if err := tx.SetSource(activitySource, activityCheckpoint{TakenAt: taken}); err != nil {
+				return err
+			}
+		}
 		return tx.SetSource(portalSource, portalCheckpoint{Run: x.run.Run, Day: x.run.Day, Orders: len(x.parts)})
 	})
 	if err != nil {

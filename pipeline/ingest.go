@@ -74,6 +74,9 @@ type landing struct {
 // Ingest reads every report of the source and lands them in one commit: all, or nothing of them.
 func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOptions) (*Ingested, error) {
 	progress := o.Progress.orSilent()
+	if o.Identities && !s.recovery {
+		return nil, refused("", errors.New("first names are stored in recovery mode only, where they have a key of their own: see falloff identity-mode"))
+	}
 	clinic, stored, err := s.clinicSettings(ctx, o.Settings)
 	if err != nil {
 		return nil, err

@@ -125,6 +125,16 @@ func TestNamesAndActivityLandOnlyWhenAskedFor(t *testing.T) {
 	})
 	for _, names := range []bool{false, true} {
 		site := testSite(t, "modes")
+		if names {
+			store := site.Clinic.Store()
+			if _, err := site.EnterRecovery(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if site, err = pipeline.OpenSiteOn(t.Context(), store, pipeline.SiteOptions{Clinic: "modes", Vault: site.Vault}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		in, err := site.Ingest(t.Context(), reports, pipeline.IngestOptions{Source: "test", Settings: &typed, Account: "falloff", Identities: names})
 		if err != nil {
 			t.Fatal(err)

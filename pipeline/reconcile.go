@@ -1,8 +1,8 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +25,9 @@ type Reconciled struct {
 	OnlyOurs        []AccessedThing `json:"only_ours"`
 	// OnlyTheirs were not done by us: somebody else uses our account.
 	OnlyTheirs []AccessedThing `json:"only_theirs"`
+	// Open counts lines of ours that need not be in the portal's log: they were made after it was taken, as the rest of the
+	// visit that took it is, or no answer came to them.
+	Open int `json:"open"`
 }
 
 // AccessedThing is one line of either log.
@@ -33,10 +36,33 @@ type AccessedThing struct {
 	Action  string             `json:"action"`
 	Subject string             `json:"subject,omitempty"`
 	Window  *extractors.Window `json:"window,omitempty"`
+	// unanswered is a line of ours to which no answer came: the portal may have done it or not.
+	unanswered bool
 }
 
-// sameMoment is how far apart, beyond the clocks' difference, two lines about one thing may be.
-const sameMoment = 2 * time.Minute
+// sameMoment is how far apart, beyond the clocks' difference, two lines about one thing may be; farthest is the greatest
+// difference of clocks that is looked for.
+const (
+	sameMoment = 2 * time.Minute
+	farthest   = time.Hour
+)
+
+// activitySource is the checkpoint that says when the activity log was taken that landed last.
+const activitySource = "portal_activity"
+
+type activityCheckpoint struct {
+	TakenAt time.Time `json:"taken_at"`
+}
+
+// reconciling are both logs, and which of their lines count.
+type reconciling struct {
+	ours, theirs []AccessedThing
+	// from and until bound the days, by the portal's clock. Lines beyond them are there for what the two clocks date
+	// differently.
+	from, until time.Time
+	// taken is when the portal's log was taken, by our clock; zero where that is not known.
+	taken time.Time
+}
 
 // Reconcile matches both logs over some days, both ends included, as they have landed.
 func (s *Site) Reconcile(ctx context.Context, w extractors.Window) (*Reconciled, error) {
@@ -48,40 +74,55 @@ func (s *Site) Reconcile(ctx context.Context, w extractors.Window) (*Reconciled,
 	if !covered {
 		return nil, refused("reconciling "+w.String(), errors.New("the portal's activity log has not been read for all of these days: let falloff run read it, or give --fresh"))
 	}
-	snapshot := s.Clinic.Snapshot(head)
-	in := func(day int32) bool { return w.Contains(contract.DateOf(day)) }
-	var ours, theirs []AccessedThing
-	for row, err := range lake.Rows(ctx, snapshot, lake.AccessLedger) {
-		if err != nil {
-			return nil, storage("reading the access ledger", err)
-		}
-		// What was refused is in the portal's log under its own name, and only where it was a sign-in.
-		action := row.Action
-		if row.Outcome == extractors.AccessRefused {
-			if action != contract.SignedIn {
-				continue
-			}
-			action = contract.Refused
-		}
-		if in(row.OccurredOn) && loggedByPortal(action) {
-			ours = append(ours, thing(row.At, action, row.Subject, row.RangeFrom, row.RangeTo))
-		}
+	clinic, err := s.settings(ctx, s.Clinic.Snapshot(head))
+	if err != nil {
+		return nil, err
 	}
-	for row, err := range lake.Rows(ctx, snapshot, lake.PortalActivity) {
-		if err != nil {
-			return nil, storage("reading the portal's activity log", err)
-		}
-		if in(row.OccurredOn) {
-			theirs = append(theirs, thing(row.At, row.Action, row.Subject, row.RangeFrom, row.RangeTo))
-		}
+	zone, err := clinic.Zone()
+	if err != nil {
+		return nil, err
 	}
-	out := matchAccess(ours, theirs)
+	r := reconciling{from: w.From.In(zone), until: w.To.AddDays(1).In(zone)}
+	if noted := head.Sources[activitySource]; noted != nil {
+		var c activityCheckpoint
+		if err := json.Unmarshal(noted, &c); err != nil {
+			return nil, storage("reading when the activity log was taken", err)
+		}
+		r.taken = c.TakenAt
+	}
+	if err := s.readLogs(ctx, s.Clinic.Snapshot(head), &r); err != nil {
+		return nil, err
+	}
+	out := r.match()
 	out.From, out.To = w.From, w.To
 	return out, nil
 }
 
-// loggedByPortal says of an action of ours whether the portal's log has a word for it.
-func loggedByPortal(action string) bool { return slices.Contains(contract.Actions(), action) }
+// readLogs reads what either log has of the days and a little around them.
+func (s *Site) readLogs(ctx context.Context, snapshot *lake.Snapshot, r *reconciling) error {
+	first, last := r.from.Add(-farthest-sameMoment).UnixMicro(), r.until.Add(farthest+sameMoment).UnixMicro()
+	for row, err := range lake.Rows(ctx, snapshot, lake.AccessLedger) {
+		if err != nil {
+			return storage("reading the access ledger", err)
+		}
+		// Of what it refuses the portal notes sign-ins alone.
+		if row.At < first || row.At > last || row.Outcome == extractors.AccessRefused && row.Action != contract.Refused {
+			continue
+		}
+		ours := thing(row.At, row.Action, row.Subject, row.RangeFrom, row.RangeTo)
+		ours.unanswered = row.Outcome == extractors.AccessUnanswered
+		r.ours = append(r.ours, ours)
+	}
+	for row, err := range lake.Rows(ctx, snapshot, lake.PortalActivity) {
+		if err != nil {
+			return storage("reading the portal's activity log", err)
+		}
+		if row.At >= first && row.At <= last {
+			r.theirs = append(r.theirs, thing(row.At, row.Action, row.Subject, row.RangeFrom, row.RangeTo))
+		}
+	}
+	return nil
+}
 
 func thing(at int64, action, subject string, from, to *int32) AccessedThing {
 	t := AccessedThing{At: time.UnixMicro(at).UTC(), Action: action, Subject: subject}
@@ -91,73 +132,56 @@ func thing(at int64, action, subject string, from, to *int32) AccessedThing {
 	return t
 }
 
-// alike says whether two lines can be about one thing, apart from when. A range counts where both logs tell it.
-func alike(a, b AccessedThing) bool {
-	return a.Action == b.Action && a.Subject == b.Subject && (a.Window == nil || b.Window == nil || *a.Window == *b.Window)
+// alike says whether a line of ours and one of theirs can be about one thing, apart from when. A range counts where both
+// logs tell it, and how a sign-in ended where we were told.
+func alike(ours, theirs AccessedThing) bool {
+	return attempt(ours, theirs.Action) && ours.Subject == theirs.Subject &&
+		(ours.Window == nil || theirs.Window == nil || *ours.Window == *theirs.Window)
 }
 
-// matchAccess matches two logs: lines that are alike, in order, at the same moment by clocks that differ.
-func matchAccess(ours, theirs []AccessedThing) *Reconciled {
+func attempt(ours AccessedThing, action string) bool {
+	return ours.Action == action ||
+		ours.unanswered && ours.Action == contract.SignedIn && (action == contract.Refused || action == contract.CodeAsked)
+}
+
+// match matches the logs, and says of the lines that are left whether they count.
+func (r *reconciling) match() *Reconciled {
 	byTime := func(a, b AccessedThing) int { return a.At.Compare(b.At) }
-	slices.SortStableFunc(ours, byTime)
-	slices.SortStableFunc(theirs, byTime)
-	out := &Reconciled{ClockDifference: clockDifference(ours, theirs), OnlyOurs: []AccessedThing{}, OnlyTheirs: []AccessedThing{}}
-	taken := make([]bool, len(ours))
-	for _, t := range theirs {
-		at := t.At.Add(-out.ClockDifference)
-		first, _ := slices.BinarySearchFunc(ours, at.Add(-sameMoment), func(o AccessedThing, from time.Time) int { return o.At.Compare(from) })
-		found := -1
-		for i := first; i < len(ours) && !ours[i].At.After(at.Add(sameMoment)); i++ {
-			if !taken[i] && alike(ours[i], t) {
-				found = i
-				break
-			}
-		}
-		if found < 0 {
-			out.OnlyTheirs = append(out.OnlyTheirs, t)
-			continue
-		}
-		taken[found] = true
-		out.Matched++
+	slices.SortStableFunc(r.ours, byTime)
+	slices.SortStableFunc(r.theirs, byTime)
+	out := &Reconciled{ClockDifference: clockDifference(r.ours, r.theirs), OnlyOurs: []AccessedThing{}, OnlyTheirs: []AccessedThing{}}
+	pairs := pairing{ours: r.ours, theirs: r.theirs, later: out.ClockDifference, partner: make([]int, len(r.theirs)), taken: make([]bool, len(r.ours))}
+	for i := range pairs.partner {
+		pairs.partner[i] = -1
 	}
-	for i, o := range ours {
-		if !taken[i] {
+	// What says the same in every respect first; then what one of the logs says less about.
+	pairs.pair(func(a AccessedThing) string { return fmt.Sprint(a.Action, "|", a.Subject, "|", a.Window) })
+	pairs.pair(func(a AccessedThing) string {
+		if attempt(AccessedThing{Action: contract.SignedIn, unanswered: true}, a.Action) {
+			return contract.SignedIn
+		}
+		return a.Action + "|" + a.Subject
+	})
+	inside := func(at time.Time) bool { return !at.Before(r.from) && at.Before(r.until) }
+	for i, t := range r.theirs {
+		switch {
+		case !inside(t.At):
+		case pairs.partner[i] >= 0:
+			out.Matched++
+		default:
+			out.OnlyTheirs = append(out.OnlyTheirs, t)
+		}
+	}
+	for i, o := range r.ours {
+		switch {
+		case pairs.taken[i] || !inside(o.At.Add(out.ClockDifference)):
+		case o.unanswered || !r.taken.IsZero() && !o.At.Before(r.taken):
+			out.Open++
+		default:
 			out.OnlyOurs = append(out.OnlyOurs, o)
 		}
 	}
 	return out
-}
-
-// clockDifference estimates how much later the portal's clock is: the difference under which most lines meet. Each line
-// votes for the differences to those that are alike within an hour.
-func clockDifference(ours, theirs []AccessedThing) time.Duration {
-	const farthest, grain = time.Hour, time.Second
-	votes := map[time.Duration]int{}
-	for _, t := range theirs {
-		seen := map[time.Duration]bool{}
-		first, _ := slices.BinarySearchFunc(ours, t.At.Add(-farthest), func(o AccessedThing, from time.Time) int { return o.At.Compare(from) })
-		for i := first; i < len(ours) && !ours[i].At.After(t.At.Add(farthest)); i++ {
-			if d := t.At.Sub(ours[i].At).Round(grain); alike(ours[i], t) && !seen[d] {
-				seen[d] = true
-				votes[d]++
-			}
-		}
-	}
-	type candidate struct {
-		d     time.Duration
-		votes int
-	}
-	var all []candidate
-	for d := range votes {
-		// Answers take a moment, differently long each time: neighbours count for each other.
-		all = append(all, candidate{d, votes[d-grain] + 2*votes[d] + votes[d+grain]})
-	}
-	if len(all) == 0 {
-		return 0
-	}
-	return slices.MinFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.votes, a.votes), cmp.Compare(a.d.Abs(), b.d.Abs()), cmp.Compare(a.d, b.d))
-	}).d
 }
 
 // Alarm is the failure that entries only in the portal's log are, nil where there are none.
@@ -166,7 +190,7 @@ func (r *Reconciled) Alarm() error {
 		return nil
 	}
 	return &AlarmError{fmt.Sprintf("the portal's log has %s of our account that we did not make: somebody else uses it. Change its password in the portal and with falloff credentials set, and ask who signed in",
-		counted(len(r.OnlyTheirs), "entry"))}
+		counted(len(r.OnlyTheirs), "line"))}
 }
 
 // AlarmError says that something happened that nobody should go on after without a person looking.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
+	"github.com/falloff-analytics/falloff/transforms"
+	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/identity"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -18,6 +21,7 @@ var pseudonymKinds = map[string]identity.Kind{
 	"policy_id":    identity.Policy,
 	"claim_id":     identity.Claim,
 	"staff_member": identity.Staff,
+	"account":      identity.Staff, // of the portal's activity log; that of a credit is its payer's
 }
 
 // Rekeyed says what a rekey did.
@@ -83,7 +87,11 @@ func (s *Site) Rekey(ctx context.Context, progress Progress) (*Rekeyed, error) {
 	if err := s.Vault.Confirm(ctx, id, keys.Version); err != nil {
 		return nil, keyed(err)
 	}
-	clinic, err := lake.Open(s.Clinic.Store(), s.Clinic.ID(), lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Now: s.now})
+	sealed, err := identitiesSealer(ctx, s.Vault, id)
+	if err != nil {
+		return nil, err
+	}
+	clinic, err := lake.Open(s.Clinic.Store(), s.Clinic.ID(), lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: s.now})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +114,45 @@ func (s *successor) changes() lake.TextChanges {
 	for column, kind := range pseudonymKinds {
 		out.Columns[column] = func(text string) (string, error) { return s.after(kind, text) }
 	}
+	out.ByRow = map[string]func(any, string) (string, error){"account": s.account, "payment_id": s.paymentID}
 	return out
+}
+
+// account is whose the column account is: in a credit its payer's, in the activity log that of the portal's account.
+func (s *successor) account(row any, text string) (string, error) {
+	credit, ok := row.(contract.Credit)
+	switch {
+	case !ok:
+		return s.after(pseudonymKinds["account"], text)
+	case credit.PayerKind == contract.Person:
+		return s.after(identity.Patient, text)
+	default:
+		return s.after(identity.Payer, text)
+	}
+}
+
+// paymentID leaves the portal's own numbers, and makes anew the one that stands for a payment without a number.
+func (s *successor) paymentID(row any, text string) (string, error) {
+	payment, ok := row.(contract.Payment)
+	_, nth, made := strings.Cut(text, ".")
+	if !ok || !made || identity.VersionOf(strings.TrimSuffix(text, "."+nth)) == 0 {
+		return text, noPseudonym("payment_id", text)
+	}
+	for _, of := range []struct {
+		column *string
+		kind   identity.Kind
+		into   **string
+	}{{payment.PayerID, identity.Payer, &payment.PayerID}, {payment.Patient, identity.Patient, &payment.Patient}} {
+		if of.column == nil {
+			continue
+		}
+		next, err := s.after(of.kind, *of.column)
+		if err != nil {
+			return "", err
+		}
+		*of.into = &next
+	}
+	return transforms.UnnumberedPayment(s.keys, payment) + "." + nth, nil
 }
 
 // noPseudonym refuses a pseudonym in a column of which nobody has said whose they are: it would be left as it is.

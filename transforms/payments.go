@@ -109,16 +109,22 @@ func (r *reading) optionalPatient(column int) *string {
 	return r.patient(column, guid)
 }
 
+// UnnumberedPayment is what begins the id of a payment that the portal did not number: a pseudonym of what it says. Ids of
+// equal ones go on with a point and a number that counts them from 0.
+func UnnumberedPayment(keys identity.Keys, p contract.Payment) string {
+	return keys.Pseudonym(identity.Payment, strings.Join([]string{
+		strconv.Itoa(int(p.ReceivedOn)), p.Kind, p.Method, p.PayerKind, orEmpty(p.PayerID), orEmpty(p.Patient), orEmpty(p.AppliedTo),
+		strconv.FormatInt(p.AmountCents, 10),
+	}, "|"))
+}
+
 // orderPayments sorts the payments, and gives those without a number one of their content. Of equal ones without a number
 // all are kept: two people may pay the same on a day.
 func (r *reading) orderPayments() {
 	rows := r.batch.Payments
 	for i := range rows {
 		if p := &rows[i]; p.PaymentID == "" {
-			p.PaymentID = r.t.keys.Pseudonym(identity.Payment, strings.Join([]string{
-				strconv.Itoa(int(p.ReceivedOn)), p.Kind, p.Method, p.PayerKind, orEmpty(p.PayerID), orEmpty(p.Patient), orEmpty(p.AppliedTo),
-				strconv.FormatInt(p.AmountCents, 10),
-			}, "|")) + "."
+			p.PaymentID = UnnumberedPayment(r.t.keys, *p) + "."
 		}
 	}
 	byID := func(a, b contract.Payment) int { return strings.Compare(a.PaymentID, b.PaymentID) }

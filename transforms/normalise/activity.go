@@ -17,7 +17,8 @@ type Activity struct {
 
 // actionWords begin a line, the longer before the shorter.
 var actionWords = []struct{ words, action string }{
-	{"signed in", contract.SignedIn}, {"signed out", contract.SignedOut}, {"refused", contract.Refused}, {"opened", contract.Opened},
+	{"signed in", contract.SignedIn}, {"asked for a code", contract.CodeAsked}, {"refused sign-in", contract.Refused},
+	{"signed out", contract.SignedOut}, {"refused", contract.Refused}, {"opened", contract.Opened},
 	{"ran report", contract.Ran}, {"ran", contract.Ran}, {"exported", contract.Exported}, {"previewed", contract.Previewed},
 	{"downloaded", contract.Downloaded}, {"recorded payment", contract.Recorded}, {"recorded", contract.Recorded},
 }
@@ -46,7 +47,7 @@ func withReports(names map[string]string) map[string]string {
 var (
 	pageOf      = regexp.MustCompile(`^page \d+ of `)
 	rangeOf     = regexp.MustCompile(` for (\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)(?: |$)`)
-	namedAsFile = regexp.MustCompile(`^[^ ]*_(\d{4})(\d\d)(\d\d)_(\d{4})(\d\d)(\d\d)\.[a-z]+$`)
+	namedAsFile = regexp.MustCompile(`^([^ ]*)_(\d{4})(\d\d)(\d\d)_(\d{4})(\d\d)(\d\d)\.[a-z]+$`)
 )
 
 // ActivityPhrase reads a line of the activity log: `Ran report Sales for 2026-09-01 to 2026-09-30 at North`. A subject that
@@ -59,12 +60,12 @@ func ActivityPhrase(cell []byte) (Activity, Reason) {
 	a := Activity{Action: contract.OtherAction, Subject: contract.OtherSubject}
 	rest := line
 	for _, known := range actionWords {
-		if after, ok := strings.CutPrefix(line, known.words); ok && (after == "" || after[0] == ' ') {
+		if after, ok := strings.CutPrefix(line, known.words); ok && (after == "" || after[0] == ' ' || after[0] == ',') {
 			a.Action, rest = known.action, strings.TrimSpace(after)
 			break
 		}
 	}
-	if rest == "" {
+	if rest == "" || rest[0] == ',' { // `Refused sign-in, wrong password`: why does not matter
 		a.Subject = ""
 		return a, ""
 	}
@@ -72,7 +73,7 @@ func ActivityPhrase(cell []byte) (Activity, Reason) {
 		a.From, a.To = m[1], m[2]
 	}
 	if m := namedAsFile.FindStringSubmatch(rest); m != nil {
-		a.From, a.To = m[1]+"-"+m[2]+"-"+m[3], m[4]+"-"+m[5]+"-"+m[6]
+		a.From, a.To = m[2]+"-"+m[3]+"-"+m[4], m[5]+"-"+m[6]+"-"+m[7]
 	}
 	a.Subject = subjectOf(pageOf.ReplaceAllString(rest, ""))
 	return a, ""
@@ -87,11 +88,13 @@ func subjectOf(text string) string {
 			best, found = words, subject
 		}
 	}
-	if best != "" || !namedAsFile.MatchString(text) {
+	file := namedAsFile.FindStringSubmatch(text)
+	if best != "" || file == nil {
 		return found
 	}
+	// The clinic, the report, the range: the report is the longest name that the rest ends with.
 	for words, subject := range subjects {
-		if len(words) > len(best) && strings.Contains(text, "_"+words+"_") {
+		if len(words) > len(best) && strings.HasSuffix(file[1], "_"+words) {
 			best, found = words, subject
 		}
 	}

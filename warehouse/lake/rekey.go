@@ -45,6 +45,9 @@ type AnyTable interface {
 type TextChanges struct {
 	// Columns gives, by column, what to put in the place of a text. Empty and missing texts are passed over.
 	Columns map[string]func(text string) (string, error)
+	// ByRow is for columns whose texts mean different things from row to row, and goes before Columns. The row is a value of
+	// its dataset's type, as it was.
+	ByRow map[string]func(row any, text string) (string, error)
 	// Others looks at every text of every other column, and refuses one that should have been changed.
 	Others func(column, text string) error
 	// KeyVersion is the version of the keys that all pseudonyms are of afterwards.
@@ -60,7 +63,10 @@ type Rewritten struct {
 
 // Tables are the tables of all datasets of the contract.
 func Tables() []AnyTable {
-	return []AnyTable{Appointments, InvoiceLines, Claims, Policies, Shifts, Insurers}
+	return []AnyTable{
+		Appointments, InvoiceLines, Claims, Policies, Shifts, ShiftPeriods, Insurers, Payments, AppliedPayments, Adjustments, WriteOffs,
+		Credits, AccountsReceivable, UnscheduledPatients, PortalActivity, AccessLedger, Identities,
+	}
 }
 
 // RewriteTexts changes texts of every row of every dataset, by column. Columns that a dataset lacks are passed over in it. Rows
@@ -113,7 +119,10 @@ func (t Table[T]) rewrite(ctx context.Context, tx *Tx, changes TextChanges) (Rew
 		return Rewritten{}, err
 	}
 	out := Rewritten{Rows: rows.Load()}
-	keyed := slices.ContainsFunc(t.light, func(i int) bool { return changes.Columns[t.columns[i].name] != nil })
+	keyed := slices.ContainsFunc(t.light, func(i int) bool {
+		name := t.columns[i].name
+		return changes.Columns[name] != nil || changes.ByRow[name] != nil
+	})
 	if keyed && was.Removed != nil {
 		out.Forgotten, next.Removed = was.Removed.Rows, nil
 	}
@@ -139,7 +148,8 @@ func (t Table[T]) rewriteObject(ctx context.Context, tx *Tx, o Object, changes T
 	if after := len(keysOf(rows)); after != before {
 		return Object{}, fmt.Errorf("object %s had %d different rows, and would have %d", o.Path, before, after)
 	}
-	body, err := t.encode(rows)
+	rows = inOrder(rows, nil) // a key that holds a changed text has another place
+	body, err := t.encodeSorted(rows)
 	if err != nil {
 		return Object{}, err
 	}
@@ -164,6 +174,7 @@ func (t Table[T]) rewriteObject(ctx context.Context, tx *Tx, o Object, changes T
 
 // changeTexts changes the texts of one row.
 func (t Table[T]) changeTexts(row reflect.Value, changes TextChanges) error {
+	before := row.Interface() // a copy
 	for _, c := range t.columns {
 		if c.kind != reflect.String {
 			continue
@@ -177,6 +188,9 @@ func (t Table[T]) changeTexts(row reflect.Value, changes TextChanges) error {
 		}
 		was := cell.String()
 		change := changes.Columns[c.name]
+		if byRow := changes.ByRow[c.name]; byRow != nil {
+			change = func(text string) (string, error) { return byRow(before, text) }
+		}
 		switch {
 		case was == "":
 		case change == nil:

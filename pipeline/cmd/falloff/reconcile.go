@@ -22,7 +22,8 @@ func (a *app) reconcileCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		Long: `Matches the access ledger, which lists everything that falloff did in the portal, line by line with the portal's own activity
 log about our account over the same days: matched, only ours, only theirs. The two clocks may differ; by how much is estimated.
-A line only in the portal's log was not made by us: somebody else uses the account, and the exit code is 4.
+A line only in the portal's log was not made by us: somebody else uses the account, and the exit code is 4. Lines of ours that
+cannot be in its log yet, because they were made after it was taken, or that no answer came to, are counted as open.
 
 What has landed of the activity log is used; --fresh reads it anew first, which signs in.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -116,7 +117,7 @@ func (a *app) printReconciled(r *pipeline.Reconciled) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s to %s: %d matched, %d only ours, %d only theirs. The portal's clock is %s ahead of ours.\n",
-		r.From, r.To, r.Matched, len(r.OnlyOurs), len(r.OnlyTheirs), r.ClockDifference.Round(time.Second))
+	_, err := fmt.Fprintf(a.stdout, "%s to %s: %d matched, %d only ours, %d only theirs, %d open. The portal's clock is %s ahead of ours.\n",
+		r.From, r.To, r.Matched, len(r.OnlyOurs), len(r.OnlyTheirs), r.Open, r.ClockDifference.Round(time.Second))
 	return err
 }

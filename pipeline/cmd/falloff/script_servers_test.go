@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,7 +32,7 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|requests")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|intrude|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.start(ts, args[1:]...)
@@ -57,6 +60,8 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 		s.staff.SetAccess(clerk, portal.AdministrativeAllBilling, portal.DefaultClerk().Toggles)
 	case "codes":
 		s.staff.SetSecondFactor(clerk, portal.SecondFactor{Method: portal.ByApp, Secret: strings.TrimSpace(ts.ReadFile("codes.txt"))})
+	case "intrude":
+		s.intrude(ts)
 	case "requests":
 		for _, r := range s.staff.Requests() {
 			_, _ = fmt.Fprintf(ts.Stdout(), "%+v\n", r)
@@ -66,6 +71,42 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("unknown: portal %s", args[0])
 	}
 }
+
+// intrude signs in with the clerk's account as somebody else who has its password, and opens the schedule; and a colleague
+// with an account of their own looks at it too.
+func (s *stage) intrude(ts *testscript.TestScript) {
+	clerk := portal.DefaultClerk()
+	token := regexp.MustCompile(`"csrf": ?"([A-Z0-9]+)"`)
+	for _, who := range []portal.Account{clerk, colleague} {
+		jar, err := cookiejar.New(nil)
+		ts.Check(err)
+		client := &http.Client{Jar: jar, Timeout: 20 * time.Second}
+		csrf := ""
+		for _, call := range []struct{ method, path, body string }{
+			{http.MethodGet, "/admin", ""},
+			{http.MethodPost, "/api/session", fmt.Sprintf(`{"username":%q,"password":%q}`, who.Username, who.Password)},
+			{http.MethodGet, "/api/schedule", ""},
+		} {
+			request, err := http.NewRequestWithContext(context.Background(), call.method, ts.Getenv("PORTAL")+call.path, strings.NewReader(call.body))
+			ts.Check(err)
+			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set("X-CSRF-Token", csrf)
+			answer, err := client.Do(request)
+			ts.Check(err)
+			text, err := io.ReadAll(answer.Body)
+			ts.Check(errors.Join(err, answer.Body.Close()))
+			if answer.StatusCode != http.StatusOK {
+				ts.Fatalf("%s %s: %d %s", call.method, call.path, answer.StatusCode, text)
+			}
+			if found := token.FindSubmatch(text); found != nil {
+				csrf = string(found[1])
+			}
+		}
+	}
+}
+
+// colleague is somebody else who works with the portal. Nothing of what they do is ours to keep.
+var colleague = portal.Account{Username: "wilhelmina.desk", Password: "a-colleague's-own-one", Level: portal.FrontDesk}
 
 // start opens the portal of a clinic so small that a run takes seconds.
 func (s *stage) start(ts *testscript.TestScript, mutation ...string) {
@@ -87,7 +128,9 @@ func (s *stage) start(ts *testscript.TestScript, mutation ...string) {
 	if len(mutation) > 0 && wrap == nil {
 		ts.Fatalf("no such mutation: %s", mutation[0])
 	}
-	s.staff, err = portal.New(s.clinic, portal.Options{Wrap: wrap, ExportDelay: portal.DelayRange{Min: time.Millisecond, Max: 5 * time.Millisecond}})
+	s.staff, err = portal.New(s.clinic, portal.Options{
+		Wrap: wrap, Accounts: []portal.Account{portal.DefaultClerk(), colleague}, ExportDelay: portal.DelayRange{Min: time.Millisecond, Max: 5 * time.Millisecond},
+	})
 	ts.Check(err)
 	url, stop, err := s.staff.Start(context.Background())
 	ts.Check(err)
@@ -99,6 +142,7 @@ func (s *stage) start(ts *testscript.TestScript, mutation ...string) {
 	clerk := portal.DefaultClerk()
 	ts.Setenv("PORTAL", url)
 	ts.Setenv("USERNAME", clerk.Username)
+	ts.Setenv("TODAY", civil.DateOf(time.Now().In(s.clinic.Zone())).String())
 	ts.Check(os.WriteFile(ts.MkAbs("password.txt"), []byte(clerk.Password+"\n"), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("credentials.txt"), []byte(clerk.Username+"\n"+clerk.Password+"\n\n"), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("clinic.yaml"), s.clinic.SettingsYAML(), 0o600))

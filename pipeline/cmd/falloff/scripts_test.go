@@ -36,9 +36,10 @@ func TestMain(m *testing.M) {
 //	garbage FILE MB              makes a file of random bytes
 //	planted FILE [SEED PATIENTS FROM]  writes the identities of the simulated clinic that the portal shows, or that is
 //	                             exported with these dials, to a file
-//	portal start [MUTATION]      a simulated portal, with a change of its pages; sets PORTAL and USERNAME, makes
+//	portal start [MUTATION]      a simulated portal, with a change of its pages; sets PORTAL, USERNAME and TODAY, makes
 //	                             password.txt and clinic.yaml
 //	portal stop|unplug|deactivate|maintenance|truncate   makes it fail
+//	portal intrude               somebody else signs in with our account and opens the schedule, and a colleague with their own
 //	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
 //	await FILE TEXT              waits until a program in the background has written the text
