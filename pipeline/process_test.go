@@ -96,6 +96,7 @@ func (e errand) extract(ctx context.Context) (*pipeline.Extracted, error) {
 		return nil, err
 	}
 	clerk := portal.DefaultClerk()
+	browser.Sweep(e.Scratch) // as falloff run does it
 	return site.Extract(ctx, pipeline.ExtractOptions{
 		Portal: realPortal{url: e.Portal, scratch: e.Scratch}, Credentials: e.Credentials, Account: secret.FromText(clerk.Username),
 		Settings: &typed, Seal: seal, Budget: -1, Plan: pipeline.PlanOptions{Day: e.Day, Trailing: e.Trailing, Ahead: 20, Only: e.Only},
