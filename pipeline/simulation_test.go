@@ -461,7 +461,7 @@ func TestSimulation(t *testing.T) {
 		// simulation has a process of its own.
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSimulation$", "-test.v", //nolint:gosec // this test itself
 			fmt.Sprintf("-seed=%d", *oneSeed), fmt.Sprintf("-simulations=%d", *runs))
-		cmd.Env = append(os.Environ(), "FALLOFF_SIMULATION=1")
+		cmd.Env = append(os.Environ(), "FALLOFF_SIMULATION=1", "GOGC=400")
 		out, err := cmd.CombinedOutput()
 		t.Logf("%s", out)
 		if err != nil {
@@ -471,7 +471,7 @@ func TestSimulation(t *testing.T) {
 	}
 	n := *runs
 	if n == 0 {
-		n = 300
+		n = 200
 		if os.Getenv("FALLOFF_LONG") != "" {
 			n = 40_000
 		}
