@@ -30,7 +30,7 @@ type trouble struct {
 type troubleKind int
 
 const (
-	nothing troubleKind = iota
+	_ troubleKind = iota // nothing
 	// killed: nothing that the process does from here on has any effect.
 	killed
 	// failing: this one step fails.

@@ -25,11 +25,11 @@ func (s *simulation) leftAlone(cause extractors.Cause) {
 	for _, host := range []string{"a", "b"} {
 		_, _, err := s.process(host, trouble{})
 		if failure := new(extractors.Failure); !errors.As(err, &failure) || failure.Cause != cause {
-			s.fail("after %s another process ended with %v", cause, err)
+			s.failf("after %s another process ended with %v", cause, err)
 		}
 	}
 	if now := s.visited(); now != before {
-		s.fail("after %s something was done in the portal: %+v", cause, s.portal.log[before:])
+		s.failf("after %s something was done in the portal: %+v", cause, s.portal.log[before:])
 	}
 }
 
@@ -40,7 +40,7 @@ func (s *simulation) givesOthers() {
 	s.portal.mu.Lock()
 	s.portal.password = s.credentials
 	s.portal.mu.Unlock()
-	s.say("a person gives other credentials")
+	s.sayf("a person gives other credentials")
 }
 
 // refused has the clinic change the password. One process tries the old one, or two if the first was killed before it could note
@@ -59,7 +59,7 @@ func (s *simulation) refused(host string, at int) error {
 		_, _, err = s.process(host, trouble{})
 	}
 	if n := s.portal.refused[s.credentials]; n > tries {
-		s.fail("a wrong password was tried %d times", n)
+		s.failf("a wrong password was tried %d times", n)
 	}
 	if failure := new(extractors.Failure); errors.As(err, &failure) && failure.Cause == extractors.WrongPassword {
 		s.leftAlone(extractors.WrongPassword)
@@ -84,7 +84,7 @@ func (s *simulation) deactivated(host string) error {
 	}
 	s.discarded = s.portal.served
 	for name, err := range s.store.List(context.Background(), "clinic=simulated/staging/", "") {
-		s.fail("kept although the access has ended: %s %v", name, err)
+		s.failf("kept although the access has ended: %s %v", name, err)
 	}
 	s.leftAlone(extractors.AccountDeactivated)
 	s.givesOthers()
@@ -96,12 +96,12 @@ func (s *simulation) overspent(host string) error {
 	site := s.site(&machine{}, "checker")
 	spent, _, err := recordOf[budgetRecord](site, budgetRegister, "").read(context.Background())
 	if err != nil {
-		s.fail("%v", err)
+		s.failf("%v", err)
 		return err
 	}
 	zone, err := s.typed.Zone()
 	if err != nil {
-		s.fail("%v", err)
+		s.failf("%v", err)
 		return err
 	}
 	reports := s.r.IntN(6)
@@ -114,7 +114,7 @@ func (s *simulation) overspent(host string) error {
 	failure := new(extractors.Failure)
 	if errors.As(err, &failure) && failure.Cause == extractors.RateLimited {
 		if now := s.portal.served; now > before+reports {
-			s.fail("%d reports were read, and the budget is for %d", now-before, reports)
+			s.failf("%d reports were read, and the budget is for %d", now-before, reports)
 		}
 		s.leftAlone(extractors.RateLimited)
 		time.Sleep(24 * time.Hour)
@@ -129,7 +129,7 @@ func (s *simulation) closeHistory(worldSeed uint64) {
 	s.closing = true
 	s.begin(simNights, worldSeed)
 	if _, _, err := s.process("a", trouble{}); err != nil {
-		s.fail("reading all again: %v", err)
+		s.failf("reading all again: %v", err)
 		return
 	}
 	ours := &nights{simulation: s, clinic: s.site(&machine{}, "checker")}
