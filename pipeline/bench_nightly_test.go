@@ -73,9 +73,10 @@ func BenchmarkNightly(b *testing.B) {
 	}
 	noting := &notingPortal{realPortal: realPortal{url: url, scratch: scratch}}
 	night := func() {
-		_, err := site.Extract(b.Context(), pipeline.ExtractOptions{
+		out, err := site.Extract(b.Context(), pipeline.ExtractOptions{
 			Portal: noting, Credentials: "bench", Account: secret.FromText(portal.DefaultClerk().Username), Settings: &typed, Seal: seal, Budget: -1,
-			Plan: pipeline.PlanOptions{Day: clinic.ReportDate()},
+			Plan:     pipeline.PlanOptions{Day: clinic.ReportDate()},
+			Progress: func(s pipeline.Step) { _, _ = fmt.Fprintf(os.Stderr, "%s %+v\n", time.Now().Format(time.TimeOnly), s) },
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -83,29 +84,23 @@ func BenchmarkNightly(b *testing.B) {
 		if _, err := site.Build(b.Context(), pipeline.BuildOptions{}); err != nil {
 			b.Fatal(err)
 		}
+		b.Logf("%d exports, commit %d", out.Orders, out.Commit)
 	}
-	night() // the first one has the hours of a whole month to read
-
 	b.ResetTimer()
 	var falloff, bare time.Duration
-	spent := cpuSeconds()
-	var used float64
 	for range b.N {
 		began := time.Now()
 		night()
 		falloff += time.Since(began)
-		used += cpuSeconds() - spent
 		began = time.Now()
 		fetchBarely(b, url, noting.ordered)
 		bare += time.Since(began)
-		spent = cpuSeconds()
 	}
 	n := float64(b.N)
 	b.ReportMetric(float64(len(noting.ordered)), "exports")
 	b.ReportMetric(falloff.Seconds()/n, "s/night")
 	b.ReportMetric(bare.Seconds()/n, "s/bare-client")
 	b.ReportMetric((falloff-bare).Seconds()/n, "s-beyond-it")
-	b.ReportMetric(used/n, "cpu-s/night-without-Chromium")
 }
 
 // notingPortal notes what was ordered.

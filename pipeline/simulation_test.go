@@ -471,7 +471,7 @@ func TestSimulation(t *testing.T) {
 	}
 	n := *runs
 	if n == 0 {
-		n = 200
+		n = 260
 		if os.Getenv("FALLOFF_LONG") != "" {
 			n = 40_000
 		}
