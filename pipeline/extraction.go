@@ -252,6 +252,10 @@ func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool,
 			// What a run staged that was discarded goes too, where such a process has kept it since.
 			return false, storage("clearing up", x.site.Clinic.Unstage(ctx, found.Run))
 		}
+		// What is missing may have landed in the meantime, by a run that has taken over from this one.
+		if err := x.tenure.check(ctx); err != nil {
+			return false, err
+		}
 		fallthrough
 	default:
 		x.out.Discarded = why

@@ -30,7 +30,7 @@ type trouble struct {
 type troubleKind int
 
 const (
-	nothing troubleKind = iota
+	_ troubleKind = iota // nothing
 	// killed: nothing that the process does from here on has any effect.
 	killed
 	// failing: this one step fails.
@@ -162,6 +162,9 @@ type simPortal struct {
 	failAt  int
 	failing extractors.Cause
 	served  int
+	// next, if set, is what the portal shows from the report with the number changeAt of the night on.
+	next     *world
+	changeAt int
 	// onServe, if set, is called when a report is asked for.
 	onServe func(served int)
 }
@@ -266,6 +269,9 @@ func (s *simSource) export(ctx context.Context, o extractors.Order) (report extr
 	var failure error
 	err = s.act(func() extractors.Access {
 		s.served++
+		if s.next != nil && s.served >= s.changeAt {
+			s.world, s.next = s.next, nil
+		}
 		if s.onServe != nil {
 			s.onServe(s.served)
 		}

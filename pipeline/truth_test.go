@@ -18,7 +18,7 @@ import (
 )
 
 // exported is a simulated clinic's reports as a person would have exported them.
-func exported(t *testing.T, clinic *simclinic.Clinic, format string) handed {
+func exported(t testing.TB, clinic *simclinic.Clinic, format string) handed {
 	t.Helper()
 	var out handed
 	from, to := clinic.Dials().From, clinic.ReportDate()

@@ -113,6 +113,15 @@ func removeAll(dir string) (err error) {
 	return err
 }
 
+// Sweep removes what dead sessions left in the directory where sessions make their own, as Config.ScratchParent names it, and
+// says how many there were. Every session begins with it; a program that needs no session this time calls it by itself.
+func Sweep(parent string) (swept int) {
+	if parent == "" {
+		parent = defaultParent()
+	}
+	return sweep(parent)
+}
+
 // sweep removes the directories of sessions whose process has died without doing it.
 func sweep(parent string) (swept int) {
 	locks, err := filepath.Glob(filepath.Join(parent, scratchPrefix+"*"+lockSuffix))

@@ -79,6 +79,10 @@ func (a *app) extract(ctx context.Context, j journey, progress pipeline.Progress
 	if err := j.kept.record(ctx, audit.RunStarted, "run", nil, audit.Fields{"to": j.plan.Day.String()}); err != nil {
 		return out, err
 	}
+	// A run that was cut short when it had read everything is finished without a browser, which would have done this.
+	if swept := browser.Sweep(signed.config.Browser.ScratchParent); swept > 0 {
+		a.tellf("Removed what %d dead browser session(s) had left behind.", swept)
+	}
 	portal := &orders{config: signed.config, profile: signed.profile}
 	// Files are read as they come out of the portal, so reading has no time of its own to show.
 	shown := func(s pipeline.Step) {
