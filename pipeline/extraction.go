@@ -27,6 +27,9 @@ type Portal interface {
 type Watch struct {
 	// ObservedOn is the day whose end the reports show.
 	ObservedOn civil.Date
+	// Check looks into a report before it is given. A *extractors.Failure of the cause export_incomplete means that it is not
+	// whole, and may be exported again; every other error ends the run.
+	Check func(ctx context.Context, report extractors.Report) error
 	// Before is called before each report is asked for, and returns when it may be. Its error ends the run.
 	Before func(ctx context.Context) error
 	// Budget is told, before each report and at the end, how many requests were sent since it was told last.
@@ -42,6 +45,8 @@ type ExtractOptions struct {
 	Credentials string
 	// Account is the account's name: of the portal's activity log, its lines alone are read.
 	Account secret.Bytes
+	// Begun, if set, is called once it is clear which run this is, before anything is asked for. Its error ends the run.
+	Begun func(ctx context.Context, run string) error
 	// SigningIn, if set, is called before a sign-in. Its error keeps it from being made.
 	SigningIn func(ctx context.Context) error
 	// Settings is the clinic's clinic.yaml; nil takes the one in the lake.
@@ -112,6 +117,8 @@ type extraction struct {
 	staging staging
 	// parts are the reports that are read, in the plan's order.
 	parts []part
+	// checked is the report that was looked into last.
+	checked checkedReport
 	// begun says that a sign-in was begun, taken that the portal let us in.
 	begun, taken bool
 	out          *Extracted
@@ -200,6 +207,11 @@ func (x *extraction) conduct(ctx context.Context) error {
 	landed, err := x.resumeOrBegin(ctx, hold)
 	if err != nil {
 		return err
+	}
+	if x.o.Begun != nil {
+		if err := x.o.Begun(ctx, x.out.Run); err != nil {
+			return err
+		}
 	}
 	if !landed {
 		if err := x.bring(ctx); err != nil {

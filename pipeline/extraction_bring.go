@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/falloff-analytics/falloff/extractors"
+	"github.com/falloff-analytics/falloff/transforms"
+	"github.com/falloff-analytics/falloff/transforms/tabular"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
@@ -19,7 +21,7 @@ func (x *extraction) bring(ctx context.Context) (err error) {
 		return err
 	}
 	source, err := x.o.Portal.Visit(orders, Watch{
-		ObservedOn: x.run.Day, Before: x.before, Access: x.ledger.note,
+		ObservedOn: x.run.Day, Before: x.before, Check: x.check, Access: x.ledger.note,
 		Budget: func(requests int) error { return x.budget.spend(ctx, requests) },
 	})
 	if err != nil {
@@ -72,6 +74,49 @@ func (x *extraction) before(ctx context.Context) error {
 	return x.tenure.check(ctx)
 }
 
+// A checkedReport is a report that was looked into, and what was read of it.
+type checkedReport struct {
+	order string
+	batch *transforms.Batch
+}
+
+// check reads a report that the portal has just given, and says of one that is not whole that it may be exported again.
+// What was read is kept: it is what take uses.
+func (x *extraction) check(ctx context.Context, report extractors.Report) error {
+	x.checked = checkedReport{}
+	batch, err := x.transformer.Read(ctx, report)
+	var broken *tabular.Error
+	var failure *extractors.Failure
+	switch {
+	case err == nil:
+		x.checked = checkedReport{order: report.Order, batch: batch}
+		return nil
+	case errors.As(err, &failure) && failure.Cause == extractors.ExportIncomplete:
+		return incomplete(report, failure.Err)
+	case errors.As(err, &broken) && broken.Broken:
+		return incomplete(report, broken)
+	default:
+		return sourceFailed(ctx, err)
+	}
+}
+
+func incomplete(report extractors.Report, why error) error {
+	return &extractors.Failure{
+		Cause: extractors.ExportIncomplete, Doing: "reading " + report.Name, Err: why,
+		Hint: "Run it again; if it comes back, ask for a shorter range",
+	}
+}
+
+// read gives what was read of a report when it was checked. A source that checks nothing has it read here.
+func (x *extraction) read(ctx context.Context, report extractors.Report) (*transforms.Batch, error) {
+	checked := x.checked
+	x.checked = checkedReport{}
+	if checked.batch != nil && checked.order == report.Order {
+		return checked.batch, nil
+	}
+	return x.transformer.Read(ctx, report)
+}
+
 // take reads a report and has it staged while the portal is at rest.
 func (x *extraction) take(ctx context.Context, order extractors.Order, report extractors.Report) error {
 	if !x.taken {
@@ -81,7 +126,7 @@ func (x *extraction) take(ctx context.Context, order extractors.Order, report ex
 		}
 		x.taken = true
 	}
-	batch, err := x.transformer.Read(ctx, report)
+	batch, err := x.read(ctx, report)
 	if err != nil {
 		return sourceFailed(ctx, err)
 	}
