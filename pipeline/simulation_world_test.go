@@ -173,7 +173,13 @@ func (w *world) report(o extractors.Order, observedOn civil.Date) extractors.Rep
 		rows = [][]string{{"Claim Id", "Invoice #", "Patient Guid", "Insurer", "Service Date", "Folder", "Submitted Date", "Response Date"}}
 		for _, v := range w.invoices {
 			if v.folder != "" && o.Window.Contains(v.day) {
-				rows = append(rows, []string{"9" + v.number[:4] + v.number[len(v.number)-1:], v.number, guid(v.who), "Blue Shield", v.day.String(), v.folder, v.day.String(), ""})
+				answered := ""
+				if v.folder == "Approved" {
+					answered = v.day.String()
+				}
+				rows = append(rows, []string{
+					"9" + v.number[:4] + v.number[len(v.number)-1:], v.number, guid(v.who), "Blue Shield", v.day.String(), v.folder, v.day.String(), answered,
+				})
 			}
 		}
 	case "insurance_policies":
