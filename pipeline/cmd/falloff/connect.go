@@ -101,6 +101,9 @@ func (a *app) askAddress(ctx context.Context, k *keeping) error {
 		}
 		address, err := jane.ParseAddress(url)
 		if err == nil {
+			if address != strings.TrimSpace(url) {
+				a.tellf("The portal's address is %s.", address)
+			}
 			a.flags.PortalURL = address
 			return nil
 		}

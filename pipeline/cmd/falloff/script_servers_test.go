@@ -29,7 +29,7 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|requests")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|miscount|write|downloaded|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.start(ts, args[1:]...)
@@ -51,6 +51,13 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "truncate":
 		// A file that is not whole is exported once more.
 		s.staff.FaultExports(portal.ExportTruncated, portal.ExportTruncated)
+	case "miscount":
+		// A screen that counts fewer rows than there are: only who reads the file notices.
+		s.staff.MiscountReports(2, -1)
+	case "write":
+		s.staff.TryWrites(1)
+	case "downloaded":
+		s.downloaded(ts)
 	case "charts":
 		s.staff.SetAccess(clerk, portal.AdministrativeAllBilling, portal.Toggles{Billing: true, Charts: true})
 	case "clerk":
@@ -65,6 +72,18 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("unknown: portal %s", args[0])
 	}
+}
+
+// downloaded waits until somebody has got a file.
+func (s *stage) downloaded(ts *testscript.TestScript) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for _, r := range s.staff.Requests() {
+			if strings.HasSuffix(r.Path, ".csv") && r.Status == http.StatusOK {
+				return
+			}
+		}
+	}
+	ts.Fatalf("nobody gets a file")
 }
 
 // start opens the portal of a clinic so small that a run takes seconds.
