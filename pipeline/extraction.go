@@ -185,7 +185,7 @@ func (x *extraction) prepare(ctx context.Context) error {
 	sum := sha256.New()
 	sum.Write([]byte(x.site.Keys.Check()))
 	sum.Write(body)
-	fmt.Fprintln(sum, x.site.recovery)
+	_, _ = fmt.Fprintln(sum, x.site.recovery)
 	x.reading, x.settings = hex.EncodeToString(sum.Sum(nil)[:16]), stored
 	x.record = recordOf[extractionRecord](x.site, extractionRegister, "keeping how far the run has come")
 	if x.ledger, err = newAccessLedger(x.site, zone, x.o.Plan.Day); err != nil {

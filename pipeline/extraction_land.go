@@ -42,8 +42,7 @@ func (x *extraction) land(ctx context.Context) error {
 		return tx.SetSource(portalSource, portalCheckpoint{Run: x.run.Run, Day: x.run.Day, Orders: len(x.parts)})
 	})
 	if err != nil {
-		var busy *BusyError
-		if errors.As(err, &busy) {
+		if _, busy := errors.AsType[*BusyError](err); busy {
 			return err
 		}
 		return storage("landing the reports", err)
@@ -74,8 +73,7 @@ func (x *extraction) close(ctx context.Context, ended error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
 	_ = x.staging.wait()
-	var lost *BusyError
-	if errors.As(ended, &lost) {
+	if _, lost := errors.AsType[*BusyError](ended); lost {
 		// The state is another's now. If that one has finished the run, what we kept of it since is nobody's.
 		now, _, err := x.record.read(ctx)
 		head, headErr := x.site.Clinic.Head(ctx)

@@ -30,7 +30,7 @@ type trouble struct {
 type troubleKind int
 
 const (
-	nothing troubleKind = iota
+	_ troubleKind = iota // nothing
 	// killed: nothing that the process does from here on has any effect.
 	killed
 	// failing: this one step fails.
@@ -81,12 +81,6 @@ func (m *machine) step() (effect bool, err error) {
 		time.Sleep(wait)
 	}
 	return true, nil
-}
-
-func (m *machine) killed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.dead
 }
 
 // simStore is the lake as a machine reaches it.

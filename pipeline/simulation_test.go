@@ -73,13 +73,13 @@ func newSimulation(t testing.TB, seed, worldSeed uint64) *simulation {
 	}
 }
 
-func (s *simulation) say(format string, args ...any) {
+func (s *simulation) sayf(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said = append(s.said, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }
 
-func (s *simulation) fail(format string, args ...any) {
+func (s *simulation) failf(format string, args ...any) {
 	s.t.Helper()
 	s.t.Errorf(format, args...)
 }
@@ -113,9 +113,9 @@ func (s *simulation) process(host string, tr trouble, credentials string) (*Extr
 	s.gone[site.asTenant.pid] = true
 	s.ran++
 	s.mu.Unlock()
-	s.say("%s %+v: %d orders, %d resumed, discarded %q, %d steps: %v", host, tr, out.Orders, out.Resumed, out.Discarded, m.steps, err)
+	s.sayf("%s %+v: %d orders, %d resumed, discarded %q, %d steps: %v", host, tr, out.Orders, out.Resumed, out.Discarded, m.steps, err)
 	if out.Discarded != "" {
-		s.fail("a run was discarded: %s", out.Discarded)
+		s.failf("a run was discarded: %s", out.Discarded)
 	}
 	return out, m, err
 }
@@ -171,7 +171,7 @@ func newReference(t *testing.T, worldSeed uint64) reference {
 func (s *simulation) night(steps int) {
 	for attempt := 0; ; attempt++ {
 		if attempt > 40 {
-			s.fail("no run came to an end")
+			s.failf("no run came to an end")
 			return
 		}
 		kind := s.r.IntN(9)
@@ -215,14 +215,14 @@ func (s *simulation) night(steps int) {
 		case errors.As(err, &busy):
 			time.Sleep(20 * time.Second)
 		case errors.As(err, &refusal):
-			s.fail("good data was refused: %v", err)
+			s.failf("good data was refused: %v", err)
 			return
 		}
 		if failure := new(extractors.Failure); errors.As(err, &failure) && failure.Cause == extractors.WrongPassword {
 			// A process died while it signed in for the first time: a person looks, and gives the password again.
-			s.say("a person gives the password again")
+			s.sayf("a person gives the password again")
 			if err := s.site(&machine{}, "a").proven(context.Background(), "right"); err != nil {
-				s.fail("%v", err)
+				s.failf("%v", err)
 			}
 		}
 	}
@@ -238,7 +238,7 @@ func (s *simulation) paused(host string) error {
 	s.portal.mu.Lock()
 	s.portal.onServe = func(served int) {
 		if !asked.IsZero() && time.Since(asked) > 2*holdPoll {
-			s.fail("a report began %v after the pause", time.Since(asked))
+			s.failf("a report began %v after the pause", time.Since(asked))
 		}
 		if served == at {
 			asked = time.Now()
@@ -253,7 +253,7 @@ func (s *simulation) paused(host string) error {
 		select {
 		case <-asking:
 			if changed, err := other.Pause(ctx, "somebody", ""); err != nil || !changed {
-				s.fail("pausing: %v", err)
+				s.failf("pausing: %v", err)
 			}
 		case <-finished:
 		}
@@ -268,15 +268,15 @@ func (s *simulation) paused(host string) error {
 	var failure *extractors.Failure
 	if !asked.IsZero() && err != nil {
 		if !errors.As(err, &failure) || failure.Cause != extractors.Paused {
-			s.fail("a paused run ended with %v", err)
+			s.failf("a paused run ended with %v", err)
 		}
 		before := s.portal.served
 		if _, _, again := s.process(host, trouble{}, "right"); !errors.As(again, &failure) || failure.Cause != extractors.Paused || s.portal.served != before {
-			s.fail("a paused clinic was extracted: %v", again)
+			s.failf("a paused clinic was extracted: %v", again)
 		}
 	}
 	if _, resuming := other.Resume(ctx); resuming != nil {
-		s.fail("resuming: %v", resuming)
+		s.failf("resuming: %v", resuming)
 	}
 	return err
 }
@@ -324,47 +324,47 @@ func (s *simulation) check(night int, ref reference) {
 	site := s.site(&machine{}, "checker")
 	head, err := site.Clinic.Head(ctx)
 	if err != nil {
-		s.fail("%v", err)
+		s.failf("%v", err)
 		return
 	}
 	// The same plain bytes as of an undisturbed run: objects are named by a keyed hash of them.
 	want, got := describeData(ref.commits[night]), describeData(head)
 	if want != got {
-		s.fail("night %d: the lake differs from that of an undisturbed run:\n%s\nwant\n%s", night, got, want)
+		s.failf("night %d: the lake differs from that of an undisturbed run:\n%s\nwant\n%s", night, got, want)
 	}
 	// At most one report is read twice for each interruption, and none is lost.
 	if repeats := s.portal.served - ref.served[night]; repeats < 0 || repeats > s.interrupted {
-		s.fail("night %d: %d reports were read, %d in an undisturbed run, with %d interruptions", night, s.portal.served, ref.served[night], s.interrupted)
+		s.failf("night %d: %d reports were read, %d in an undisturbed run, with %d interruptions", night, s.portal.served, ref.served[night], s.interrupted)
 	}
 	// Nothing is left behind.
 	for name, err := range s.store.List(ctx, "clinic=simulated/staging/", "") {
-		s.fail("night %d: left behind: %s %v", night, name, err)
+		s.failf("night %d: left behind: %s %v", night, name, err)
 	}
 	if run, _, err := recordOf[extractionRecord](site, extractionRegister, "").read(ctx); err != nil || !landedRun(head.Sources[portalSource], run.Run) {
-		s.fail("night %d: a run is still in progress: %+v %v", night, run, err)
+		s.failf("night %d: a run is still in progress: %+v %v", night, run, err)
 	}
 	// Data becomes visible once a night, whole.
 	landed := 0
 	for n := int64(1); n <= head.Number; n++ {
 		commit, err := site.Clinic.At(ctx, n)
 		if err != nil {
-			s.fail("%v", err)
+			s.failf("%v", err)
 			return
 		}
 		if commit.Kind == lake.Ingest {
 			landed++
 			if want, got := describeData(ref.commits[landed-1]), describeData(commit); want != got {
-				s.fail("night %d: commit %d shows half of a run", night, n)
+				s.failf("night %d: commit %d shows half of a run", night, n)
 			}
 		} else if n > 1 {
 			before, err := site.Clinic.At(ctx, n-1)
 			if err != nil || describeData(before) != describeData(commit) {
-				s.fail("night %d: commit %d, of a failed run, changes data (%v)", night, n, err)
+				s.failf("night %d: commit %d, of a failed run, changes data (%v)", night, n, err)
 			}
 		}
 	}
 	if landed != night+1 {
-		s.fail("night %d: %d commits of data", night, landed)
+		s.failf("night %d: %d commits of data", night, landed)
 	}
 	s.checkLedger(ctx, site, head)
 }
@@ -375,7 +375,7 @@ func (s *simulation) checkLedger(ctx context.Context, site *Site, head *lake.Com
 	lines := map[string]bool{}
 	for row, err := range lake.Rows(ctx, site.Clinic.Snapshot(head), lake.AccessLedger) {
 		if err != nil {
-			s.fail("%v", err)
+			s.failf("%v", err)
 			return
 		}
 		lines[row.Subject] = true
@@ -386,17 +386,17 @@ func (s *simulation) checkLedger(ctx context.Context, site *Site, head *lake.Com
 		if !lines[key] {
 			missing++
 			if l.told {
-				s.say("not in the ledger: %s", key)
+				s.sayf("not in the ledger: %s", key)
 			}
 		}
 		delete(lines, key)
 	}
 	for key := range lines {
-		s.fail("the ledger has a line that the portal has not: %q", key)
+		s.failf("the ledger has a line that the portal has not: %q", key)
 	}
 	// A report makes two lines, signing in and out one each: what was done since the last staged report.
 	if missing > 4*s.allInterrupted {
-		s.fail("%d lines are missing from the ledger after %d interruptions", missing, s.allInterrupted)
+		s.failf("%d lines are missing from the ledger after %d interruptions", missing, s.allInterrupted)
 	}
 }
 
@@ -430,7 +430,7 @@ func TestSimulation(t *testing.T) {
 	if os.Getenv("FALLOFF_SIMULATION") == "" {
 		// Libraries pool what they made in a bubble of simulated time, and nothing outside of it may use that: so the
 		// simulation has a process of its own.
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSimulation$", "-test.v", //nolint:gosec // this test itself
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSimulation$", "-test.v",
 			fmt.Sprintf("-seed=%d", *oneSeed), fmt.Sprintf("-simulations=%d", *runs))
 		cmd.Env = append(os.Environ(), "FALLOFF_SIMULATION=1")
 		out, err := cmd.CombinedOutput()

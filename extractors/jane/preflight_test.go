@@ -23,9 +23,9 @@ func verdicts(checks jane.Checks) string {
 }
 
 const (
-	noBilling     = "report sales: missing, report claims: missing, report insurance_policies: missing, " +
+	noBilling = "report sales: missing, report claims: missing, report insurance_policies: missing, " +
 		"report transactions: missing, report applied_unapplied_payments: missing, report adjustments: missing, report write_off: missing, report credit: missing, report accounts_receivable: missing"
-	noReports     = "report appointments: not reached, report sales: not reached, report claims: not reached, report insurance_policies: not reached, report shift: not reached, " +
+	noReports = "report appointments: not reached, report sales: not reached, report claims: not reached, report insurance_policies: not reached, report shift: not reached, " +
 		"report transactions: not reached, report applied_unapplied_payments: not reached, report adjustments: not reached, report write_off: not reached, report credit: not reached, report accounts_receivable: not reached, report unscheduled_patients: not reached, report activity: not reached"
 	noAccess      = "Access level: not reached, Active: not reached, Access Charts: not reached, Manage Shifts: not reached, Access Billing: not reached"
 	noNavigation  = "Patients and their contact data: not reached, Charts: not reached, Shift management: not reached"

@@ -29,7 +29,7 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|miscount|write|downloaded|requests")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|write|downloaded|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.start(ts, args[1:]...)
@@ -51,9 +51,6 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "truncate":
 		// A file that is not whole is exported once more.
 		s.staff.FaultExports(portal.ExportTruncated, portal.ExportTruncated)
-	case "miscount":
-		// A screen that counts fewer rows than there are: only who reads the file notices.
-		s.staff.MiscountReports(2, -1)
 	case "write":
 		s.staff.TryWrites(1)
 	case "downloaded":

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 //	                             exported with these dials, to a file
 //	portal start [MUTATION]      a simulated portal, with a change of its pages; sets PORTAL and USERNAME, makes
 //	                             password.txt and clinic.yaml
-//	portal stop|unplug|deactivate|maintenance|truncate|miscount|write   makes it fail
+//	portal stop|unplug|deactivate|maintenance|truncate|write   makes it fail
 //	portal downloaded            waits until somebody has got a file out of it
 //	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
