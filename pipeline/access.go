@@ -172,8 +172,7 @@ func (l *accessLedger) commit(ctx context.Context, held *tenure) (int, error) {
 		}
 		return nil
 	})
-	var busy *BusyError
-	if errors.As(err, &busy) {
+	if _, busy := errors.AsType[*BusyError](err); busy {
 		return 0, err
 	}
 	return n, storage("landing the access ledger", err)

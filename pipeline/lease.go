@@ -98,7 +98,7 @@ func (s *Site) take(ctx context.Context, t tenant, lost context.CancelCauseFunc)
 		if err != nil {
 			return nil, err
 		}
-		if held.Holder != "" && !(t.machine != "" && held.Machine == t.machine && held.PID != t.pid && t.gone(held.PID)) {
+		if held.Holder != "" && (t.machine == "" || held.Machine != t.machine || held.PID == t.pid || !t.gone(held.PID)) {
 			if err := outlived(ctx, rec, held, version, t.now()); err != nil {
 				return nil, err
 			}

@@ -38,7 +38,7 @@ func (s *Site) Look(ctx context.Context, credentials string, zone *time.Location
 		}
 		x.begun = true
 		err = do(ctx, Watch{
-			ObservedOn: today, Access: x.ledger.note, Before: func(ctx context.Context) error { return context.Cause(ctx) },
+			ObservedOn: today, Access: x.ledger.note, Before: context.Cause,
 			Budget: func(requests int) error { return spent.spend(ctx, requests) },
 		})
 		if err == nil || permitted(err) {

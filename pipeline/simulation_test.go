@@ -112,10 +112,15 @@ func (s *simulation) site(m *machine, host string) *Site {
 
 // process runs an extraction on a machine with that trouble, from start to end.
 func (s *simulation) process(host string, tr trouble) (*Extracted, *machine, error) {
+	return s.processAs(host, tr, s.credentials)
+}
+
+// processAs is process with credentials of its own.
+func (s *simulation) processAs(host string, tr trouble, credentials string) (*Extracted, *machine, error) {
 	m := &machine{trouble: tr}
 	site := s.site(m, host)
 	out, err := site.Extract(context.Background(), ExtractOptions{
-		Portal: client{s.portal, m, s.credentials}, Credentials: s.credentials, Settings: &s.typed, Seal: plainCipher{}, Budget: s.budget,
+		Portal: client{s.portal, m, credentials}, Credentials: credentials, Settings: &s.typed, Seal: plainCipher{}, Budget: s.budget,
 		Plan: PlanOptions{Day: s.portal.day, Trailing: 40, Ahead: 30, From: s.from()},
 	})
 	s.mu.Lock()

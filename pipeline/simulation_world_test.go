@@ -177,7 +177,9 @@ func (w *world) report(o extractors.Order, observedOn civil.Date) extractors.Rep
 				if v.folder == "Approved" {
 					answered = v.day.String()
 				}
-				rows = append(rows, []string{"9" + v.number[:4] + v.number[len(v.number)-1:], v.number, guid(v.who), "Blue Shield", v.day.String(), v.folder, v.day.String(), answered})
+				rows = append(rows, []string{
+					"9" + v.number[:4] + v.number[len(v.number)-1:], v.number, guid(v.who), "Blue Shield", v.day.String(), v.folder, v.day.String(), answered,
+				})
 			}
 		}
 	case "insurance_policies":

@@ -38,6 +38,12 @@ type Entry struct {
 	Count     int
 }
 
+// RefusedWrite reports whether it was a request to the portal that could have changed something there, was stopped, and is
+// not tolerated.
+func (e Entry) RefusedWrite() bool {
+	return !e.Allowed && !e.Tolerated && e.Host == portalHost && writes(e.Method)
+}
+
 // A Ledger counts the requests of a session, allowed and refused. It is safe for concurrent use.
 //
 // What the browser wall allows is counted there once. The proxy counts only what it refuses: requests that
@@ -96,7 +102,7 @@ func (l *Ledger) Refused() int { return l.sum(func(e Entry) bool { return !e.All
 // RefusedWrites is the number of requests to the portal that could have changed something there and were stopped, those
 // aside that are tolerated.
 func (l *Ledger) RefusedWrites() int {
-	return l.sum(func(e Entry) bool { return !e.Allowed && !e.Tolerated && e.Host == portalHost && writes(e.Method) })
+	return l.sum(Entry.RefusedWrite)
 }
 
 func (l *Ledger) sum(counts func(Entry) bool) int {

@@ -71,7 +71,7 @@ func (c *course) mayBegin(ctx context.Context, order extractors.Order, pause boo
 	if err := c.cfg.Pause(ctx); err != nil {
 		return named("pausing before "+order.ID(), err)
 	}
-	if err := c.cfg.Politeness.quiet(c.cfg.Clock()); err != nil {
+	if err := c.cfg.Politeness.Quiet(c.cfg.Clock()); err != nil {
 		return err
 	}
 	return named("counting requests before "+order.ID(), c.cfg.Budget(c.sent()))
@@ -94,7 +94,7 @@ func (c *course) export(ctx context.Context, order extractors.Order) (extractors
 		}
 		report, err := c.visit.Export(ctx, order)
 		if err == nil {
-			if err = c.cfg.Check(report); err == nil {
+			if err = c.cfg.Check(ctx, report); err == nil {
 				return report, nil
 			}
 		}
@@ -168,7 +168,7 @@ func (c *course) again(ctx context.Context, f *extractors.Failure, t *tries) err
 	default:
 		return f
 	}
-	c.cfg.Progress(Event{Step: Remark, Note: fmt.Sprintf("%s: %s; trying again%s", f.Doing, f.Cause, inAWhile(pause))})
+	c.cfg.Progress(Event{Step: Remark, Again: f.Cause, Note: fmt.Sprintf("%s: %s; trying again%s", f.Doing, f.Cause, inAWhile(pause))})
 	if newVisit {
 		c.leave(ctx)
 	}

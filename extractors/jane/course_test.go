@@ -172,7 +172,7 @@ func drawnCourse(t *testing.T, profile *Profile, seed uint64) (end string) {
 			return context.Cause(ctx)
 		},
 		Clock: func() time.Time { return time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC) },
-		Check: func(r extractors.Report) error {
+		Check: func(_ context.Context, r extractors.Report) error {
 			if !w.chance(w.likely / 4) {
 				return nil
 			}

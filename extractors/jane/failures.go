@@ -52,6 +52,10 @@ func fail(cause extractors.Cause, doing string, err error) *extractors.Failure {
 // named gives an error its cause. Errors of the context stay as they are, so that callers see that they themselves, or
 // a person, ended the work.
 func (r *run) named(ctx context.Context, doing string, err error) error {
+	return r.withPicture(r.cause(ctx, doing, err))
+}
+
+func (r *run) cause(ctx context.Context, doing string, err error) error {
 	var failure *extractors.Failure
 	var unmet *unmet
 	switch {

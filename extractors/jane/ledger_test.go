@@ -248,7 +248,7 @@ func TestParseQuietHours(t *testing.T) {
 	if from, to, err := jane.ParseQuietHours("07:00-20:30"); err != nil || from != 7*time.Hour || to != 20*time.Hour+30*time.Minute {
 		t.Errorf("%v to %v, %v", from, to, err)
 	}
-	for _, bad := range []string{"", "7-20", "07:00", "07:00-25:00", "07:61-08:00", "07:00-20:00 ", "-7:00-20:00"} {
+	for _, bad := range []string{"", "7-20", "07:00", "07:00-25:00", "07:61-08:00", "07:00-20:00 ", "-7:00-20:00", "08:00-08:00", "08:00-24:01"} {
 		if _, _, err := jane.ParseQuietHours(bad); err == nil {
 			t.Errorf("%q is read", bad)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/falloff-analytics/falloff/extractors"
@@ -55,8 +56,8 @@ func (o Politeness) pause(random *rand.Rand) time.Duration {
 	return o.MinPause + time.Duration(random.Int64N(int64(o.MaxPause-o.MinPause)))
 }
 
-// quiet refuses to go on in the quiet time.
-func (o Politeness) quiet(now time.Time) error {
+// Quiet refuses, with a *extractors.Failure of the cause paused that says until when, to go on in the quiet time.
+func (o Politeness) Quiet(now time.Time) error {
 	if o.QuietFrom == o.QuietTo {
 		return nil
 	}
@@ -70,8 +71,19 @@ func (o Politeness) quiet(now time.Time) error {
 		return nil
 	}
 	f := fail(extractors.Paused, "keeping to the quiet hours", fmt.Errorf("nothing is read between %s and %s, the clinic's time", ofDay(o.QuietFrom), ofDay(o.QuietTo)))
-	f.Hint = "Run it outside of these hours; what came before stays"
+	f.Hint = fmt.Sprintf("It may run again from %s; what came before stays", o.ends(local).Format("2006-01-02 15:04 MST"))
 	return f
+}
+
+// ends is when the quiet time ends that local lies in. The day on which it does may be one that is longer or shorter.
+func (o Politeness) ends(local time.Time) time.Time {
+	at := func(day int) time.Time {
+		return time.Date(local.Year(), local.Month(), day, int(o.QuietTo.Hours()), int(o.QuietTo.Minutes())%60, 0, 0, local.Location())
+	}
+	if end := at(local.Day()); end.After(local) {
+		return end
+	}
+	return at(local.Day() + 1)
 }
 
 // ofDay prints a time since midnight as 07:30.
@@ -91,5 +103,35 @@ func ParseQuietHours(text string) (from, to time.Duration, err error) {
 		}
 	}
 	at := func(h, m int) time.Duration { return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute }
-	return at(h1, m1), at(h2, m2), nil
+	from, to = at(h1, m1), at(h2, m2)
+	switch {
+	case from > 24*time.Hour || to > 24*time.Hour:
+		return 0, 0, fmt.Errorf("quiet hours %q: there is no such time of the day", text)
+	case from == to:
+		return 0, 0, fmt.Errorf("quiet hours %q end when they begin: they would last for ever, or never", text)
+	}
+	return from, to, nil
+}
+
+// ParsePause reads `3s-20s`, or one length for all pauses.
+func ParsePause(text string) (shortest, longest time.Duration, err error) {
+	from, to, isRange := strings.Cut(text, "-")
+	if !isRange {
+		to = from
+	}
+	shortest, err = time.ParseDuration(strings.TrimSpace(from))
+	if err == nil {
+		longest, err = time.ParseDuration(strings.TrimSpace(to))
+	}
+	switch {
+	case err != nil:
+		return 0, 0, fmt.Errorf("pause %q: write it as 3s-20s", text)
+	case shortest <= 0:
+		return 0, 0, fmt.Errorf("pause %q: there is always one between two exports; leave it out for %v to %v", text, usualMinPause, usualMaxPause)
+	case longest < shortest:
+		return 0, 0, fmt.Errorf("pause %q: the shorter one comes first", text)
+	case longest > longestPause:
+		return 0, 0, fmt.Errorf("pause %q: longer than %v is none; use quiet hours", text, longestPause)
+	}
+	return shortest, longest, nil
 }

@@ -45,7 +45,7 @@ type Config struct {
 	Budget func(requests int) error
 	// Check, if set, looks into a report before it is yielded. A *extractors.Failure of the cause export_incomplete has
 	// it exported once more; every other error ends the run. It must not keep the report's Body.
-	Check func(extractors.Report) error
+	Check func(ctx context.Context, report extractors.Report) error
 	// Politeness spaces the requests out.
 	Politeness Politeness
 	// State is what KeepState was given last, for the portal to know the browser again; empty at first. It is a
@@ -53,6 +53,9 @@ type Config struct {
 	State []byte
 	// KeepState, if set, is given the state to keep after each sign-in and at the end of each visit.
 	KeepState func([]byte)
+	// Snapshot, if set, is given how a page looked that was not as the profile describes it, or hung, without what it said:
+	// see browser.Snapshot. It returns where that is kept, for the message.
+	Snapshot func(browser.Snapshot) (where string, err error)
 	// Access, if set, is given the lines of the access ledger in their order, from one goroutine at a time.
 	Access func(extractors.Access)
 	// Profile describes the portal's pages; the program's own if nil.
@@ -137,6 +140,8 @@ type Event struct {
 	// Rows is what the screen says of the report, from AwaitExport on; Bytes the file's length, with Downloaded.
 	Rows, Bytes int
 	Note        string
+	// Again is set, with a Remark, where something is tried again: why.
+	Again extractors.Cause
 }
 
 // A Portal is one clinic's portal as a source of reports.
@@ -230,7 +235,7 @@ func (c *Config) withDefaults() {
 		c.Budget = func(int) error { return nil }
 	}
 	if c.Check == nil {
-		c.Check = func(extractors.Report) error { return nil }
+		c.Check = func(context.Context, extractors.Report) error { return nil }
 	}
 	if c.KeepState == nil {
 		c.KeepState = func([]byte) {}

@@ -91,6 +91,14 @@ func (s *screen) look(ctx context.Context, selector string) (sight, error) {
 // until asks again and again whether something holds. It ends when it does, when the portal has refused something, when
 // the time is over, or with the context. `expected` says what was waited for, in words of the profile.
 func (s *screen) until(ctx context.Context, limit time.Duration, expected func() string, holds func(context.Context) (bool, error)) error {
+	err := s.await(ctx, limit, expected, holds)
+	if err != nil {
+		s.run.picture(ctx, s, err)
+	}
+	return err
+}
+
+func (s *screen) await(ctx context.Context, limit time.Duration, expected func() string, holds func(context.Context) (bool, error)) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	wait := time.NewTimer(0)

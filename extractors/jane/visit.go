@@ -29,6 +29,8 @@ type run struct {
 	inspect func([]Finding)
 	// replaces counts the tabs that were replaced because they hung.
 	replaces int
+	// pictured is where the last picture of a page is kept that no failure names yet.
+	pictured string
 	accesses accesses
 	// downloads counts the files that were asked for.
 	downloads int
@@ -67,6 +69,7 @@ func (r *run) start(ctx context.Context) error {
 	cfg := r.cfg.Browser
 	cfg.Origin, cfg.Rules, cfg.OnAnswer = r.origin, r.profile.Requests, r.answers.note
 	cfg.Tolerated, cfg.Words = r.profile.Tolerated, slices.Concat(r.profile.Forbidden, r.profile.Words)
+	cfg.Selectors = r.profile.selectors()
 	cfg.State, cfg.OnAccess = r.portal.remembered().Browser, r.accesses.note
 	session, err := browser.Start(life, cfg)
 	if errors.Is(err, browser.ErrState) {
@@ -114,6 +117,7 @@ func (r *run) Export(ctx context.Context, order extractors.Order) (extractors.Re
 	kind, _ := r.profile.report(order.Report)
 	event := Event{Report: order.Report, Range: order.Window, Number: r.portal.now, Total: len(r.cfg.Orders)}
 	r.accesses.begin(order)
+	r.pictured = ""
 	report, err := r.export(working, export{kind, order}, event)
 	attempts := 1
 	if errors.Is(err, errHangs) && r.replaces == 0 {
@@ -136,7 +140,7 @@ func (r *run) Export(ctx context.Context, order extractors.Order) (extractors.Re
 
 // replace puts a new tab in the place of one that hangs, and reports whether it could. The session goes on in it.
 func (r *run) replace(ctx context.Context) bool {
-	r.cfg.Progress(Event{Step: Remark, Note: "the page hangs: it is replaced by another"})
+	r.cfg.Progress(Event{Step: Remark, Again: extractors.BrowserCrashed, Note: "the page hangs: it is replaced by another"})
 	bounded, cancel := context.WithTimeout(ctx, r.timeouts.Open)
 	defer cancel()
 	page, err := r.session.Replace(bounded, r.main.page)

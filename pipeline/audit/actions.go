@@ -29,6 +29,7 @@ const (
 	RunStarted           Action = "run.started"
 	RunEnded             Action = "run.ended"
 	SignedIn             Action = "portal.signed_in"
+	WriteRefused         Action = "portal.write_refused"
 	Paused               Action = "extraction.paused"
 	Resumed              Action = "extraction.resumed"
 	IdentityModeChanged  Action = "identity_mode.changed"
@@ -63,6 +64,7 @@ var allowed = map[Action]map[string]sort{
 	RunStarted:           {"id": word, "from": word, "to": word},
 	RunEnded:             {"id": word, "outcome": word, "commit": count, "reports": count, "rows": count},
 	SignedIn:             {"outcome": word, "credentials": word},
+	WriteRefused:         {"id": word, "method": word, "path": word, "count": count},
 	Paused:               {"reason": word},
 	Resumed:              {"reason": word},
 	IdentityModeChanged:  {"mode": word, "objects_erased": count},

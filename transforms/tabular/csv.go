@@ -155,7 +155,7 @@ func (g *csvGrid) atCellEnd() bool {
 }
 
 func (g *csvGrid) badQuote(problem string) error {
-	return &Error{File: g.name, Row: g.number, Problem: problem,
+	return &Error{File: g.name, Row: g.number, Problem: problem, Broken: true,
 		Hint: "The file is cut off or was edited: export it again and import it as the portal gave it"}
 }
 

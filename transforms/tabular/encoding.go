@@ -80,7 +80,7 @@ func zerosOf(body []byte) string {
 
 func decodeUTF16(name string, body []byte, order binary.ByteOrder, encoding string) ([]byte, string, error) {
 	if len(body)%2 != 0 {
-		return nil, "", &Error{File: name, Problem: "the file is text in " + encoding + " and ends within a character",
+		return nil, "", &Error{File: name, Problem: "the file is text in " + encoding + " and ends within a character", Broken: true,
 			Hint: "It is cut off: export it again, and wait until the download has ended"}
 	}
 	out := make([]byte, 0, len(body)/2+len(body)/16)

@@ -81,7 +81,7 @@ func (g *sheetGrid) damaged(err error) error {
 	if errors.Is(err, errDeep) || errors.Is(err, errLong) {
 		problem += ": " + err.Error()
 	}
-	return &Error{File: g.name, Row: g.number, Problem: problem,
+	return &Error{File: g.name, Row: g.number, Problem: problem, Broken: true,
 		Hint: "Export it again, and wait until the download has ended", Err: err}
 }
 

@@ -15,6 +15,8 @@ type Error struct {
 	Problem string
 	// Hint is what to do, a sentence without its full stop.
 	Hint string
+	// Broken says that the file is cut off or damaged: exported again it may be whole.
+	Broken bool
 	// Err is the cause, may be nil.
 	Err error
 }

@@ -258,8 +258,8 @@ func (t *Table) ragged() error {
 		return nil
 	}
 	return &Error{File: t.Name, Row: t.row.number,
-		Problem: fmt.Sprintf("the row has %d cells, the header %d", t.row.width, len(t.Header)),
-		Hint:    "The file is cut off or was edited: export it again and import it as the portal gave it"}
+		Problem: fmt.Sprintf("the row has %d cells, the header %d", t.row.width, len(t.Header)), Broken: true,
+		Hint: "The file is cut off or was edited: export it again and import it as the portal gave it"}
 }
 
 // Row is the number of the current row, as a spreadsheet shows it: the first row of the file is 1.

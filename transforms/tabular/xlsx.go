@@ -96,7 +96,7 @@ func damaged(name, problem string, err error) error {
 	if file, ok := errors.AsType[*Error](err); ok {
 		return file
 	}
-	return &Error{File: name, Problem: problem, Hint: "The file is cut off or damaged: export it again, and wait until the download has ended", Err: err}
+	return &Error{File: name, Problem: problem, Broken: true, Hint: "The file is cut off or damaged: export it again, and wait until the download has ended", Err: err}
 }
 
 // find is the entry of a part. Its name is matched without regard to case, as Excel does; a name that is there twice could

@@ -22,6 +22,8 @@ type config struct {
 	PortalURL      string `yaml:"portal_url"`
 	Username       string `yaml:"username"`
 	Listen         string `yaml:"listen"`
+	// Politeness is how runs spare the portal.
+	Politeness politeness `yaml:"politeness"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -53,6 +55,9 @@ func loadConfig(path string) (config, error) {
 		}
 		if !isURL(c.Lake) {
 			c.Lake = relativeTo(base, c.Lake)
+		}
+		if _, err := c.Politeness.parse(); err != nil {
+			return c, usagef("reading settings %s: politeness: %v", place, err)
 		}
 		return c, nil
 	}

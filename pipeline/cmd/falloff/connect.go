@@ -57,7 +57,7 @@ descriptors. --accept-agreement names the version that the signer has read (fall
 			if err := k.record(ctx, audit.ClinicConnected, "portal", nil, audit.Fields{"address": a.flags.PortalURL}); err != nil {
 				return err
 			}
-			if err := a.preflight(ctx, k); err != nil {
+			if err := a.preflight(ctx, k, nil); err != nil {
 				return err
 			}
 			a.tellf("\nClinic %s is connected. Bring its history home with\n  falloff run --lake %s --clinic %s --settings clinic.yaml --from DATE\nand from then on every night with the same command without --settings and --from.",
@@ -101,6 +101,9 @@ func (a *app) askAddress(ctx context.Context, k *keeping) error {
 		}
 		address, err := jane.ParseAddress(url)
 		if err == nil {
+			if address != strings.TrimSpace(url) {
+				a.tellf("The portal's address is %s.", address)
+			}
 			a.flags.PortalURL = address
 			return nil
 		}

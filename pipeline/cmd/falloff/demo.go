@@ -128,7 +128,7 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	}
 	progress, stop := a.progress()
 	out, err := a.extract(ctx, journey{
-		kept: kept, site: site, settings: &typed, format: "csv", budget: -1, plan: pipeline.PlanOptions{Day: dials.To, From: dials.From},
+		kept: kept, site: site, settings: &typed, format: "csv", manners: manners{budget: -1}, plan: pipeline.PlanOptions{Day: dials.To, From: dials.From},
 	}, progress)
 	stop()
 	if err != nil {

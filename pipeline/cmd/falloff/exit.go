@@ -69,3 +69,34 @@ func exitCode(err error) int {
 		return exitBug
 	}
 }
+
+// namedError is an error for a program: what it is, and what to do.
+type namedError struct {
+	// Cause is the failure's name, as docs/running.md lists them; for errors that have none, what the exit code stands for.
+	Cause string `json:"cause"`
+	Doing string `json:"doing,omitempty"`
+	// Message is the line that a person gets.
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	// Attempts is how often it was tried, 0 where nothing was.
+	Attempts int `json:"attempts"`
+	Exit     int `json:"exit_code"`
+}
+
+// kinds name the exit codes.
+var kinds = map[int]string{
+	exitBug: "unexpected", exitUsage: "usage", exitRefused: "data_refused", exitPerson: "needs_a_person", exitLater: "busy", exitStorage: "storage", exitInterrupted: "interrupted",
+}
+
+// nameError gives nil for nil.
+func nameError(err error) *namedError {
+	if err == nil {
+		return nil
+	}
+	code := exitCode(err)
+	out := &namedError{Cause: kinds[code], Message: err.Error(), Exit: code}
+	if failure, ok := errors.AsType[*extractors.Failure](err); ok {
+		out.Cause, out.Doing, out.Hint, out.Attempts = string(failure.Cause), failure.Doing, failure.Hint, failure.Attempts
+	}
+	return out
+}

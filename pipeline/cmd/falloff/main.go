@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -38,6 +40,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := root.ExecuteContext(ctx)
 	code := exitCode(err)
 	if err != nil {
+		if failure, ok := errors.AsType[*extractors.Failure](err); ok && failure.Cause == extractors.RefusedWrite {
+			_, _ = fmt.Fprintf(stderr, "\nALARM: %v. It was stopped before it left this machine.\n", failure.Err)
+		}
 		text := err.Error()
 		if code == exitInterrupted {
 			text = "interrupted; what had landed stays, nothing half-landed"

@@ -26,16 +26,20 @@ has read is kept, sealed, for the run that goes on. What has landed stays, and c
 			if err != nil {
 				return err
 			}
-			if err := k.record(ctx, audit.Paused, "extraction", nil, nil); err != nil {
-				return err
-			}
-			changed, err := site.Pause(ctx, k.actor.Person, note)
+			// What changes nothing is no entry in the log.
+			hold, err := site.Hold(ctx)
 			if err != nil {
 				return err
 			}
-			if !changed {
+			if hold.Paused != nil {
 				a.tellf("Clinic %s is paused already.", options.Clinic)
 				return nil
+			}
+			if err := k.record(ctx, audit.Paused, "extraction", nil, nil); err != nil {
+				return err
+			}
+			if _, err := site.Pause(ctx, k.actor.Person, note); err != nil {
+				return err
 			}
 			a.tellf("Clinic %s is paused. A run at work ends within seconds; falloff resume goes on.", options.Clinic)
 			return nil
@@ -62,16 +66,19 @@ func (a *app) resumeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := k.record(ctx, audit.Resumed, "extraction", nil, nil); err != nil {
-				return err
-			}
-			changed, err := site.Resume(ctx)
+			hold, err := site.Hold(ctx)
 			if err != nil {
 				return err
 			}
-			if !changed {
+			if hold.Paused == nil {
 				a.tellf("Clinic %s was not paused.", options.Clinic)
 				return nil
+			}
+			if err := k.record(ctx, audit.Resumed, "extraction", nil, nil); err != nil {
+				return err
+			}
+			if _, err := site.Resume(ctx); err != nil {
+				return err
 			}
 			a.tellf("Clinic %s goes on with its next falloff run.", options.Clinic)
 			return nil

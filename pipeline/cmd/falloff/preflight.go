@@ -13,6 +13,7 @@ import (
 )
 
 func (a *app) preflightCommand() *cobra.Command {
+	var snapshots string
 	cmd := &cobra.Command{
 		Use:   "preflight --lake DIR --clinic NAME",
 		Short: "look whether the portal account works, sees what is needed, and no more",
@@ -26,16 +27,21 @@ The clinic must be connected: falloff connect stores address, account and agreem
 Exit code 0: all is well; 4: a person must change something in the portal; 5: try again later.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			pictures, err := a.picturesIn(snapshots)
+			if err != nil {
+				return err
+			}
 			options, err := a.siteOptions()
 			k, err := a.keep(ctx, options, err)
 			if err != nil {
 				return err
 			}
-			return a.preflight(ctx, k)
+			return a.preflight(ctx, k, pictures)
 		},
 	}
 	a.lakeFlags(cmd)
 	a.profileFlag(cmd)
+	snapshotsFlag(cmd, &snapshots)
 	return cmd
 }
 
@@ -63,17 +69,19 @@ func (a *app) look(ctx context.Context, k *keeping, do func(ctx context.Context,
 		}
 		config := signed.config
 		config.Access, config.Budget, config.Pause = w.Access, w.Budget, w.Before
+		config.Browser.UserAgent = a.file.Politeness.UserAgent
 		return do(ctx, config)
 	})
 }
 
 // preflight signs in once and prints what it found, also where that ends in an error.
-func (a *app) preflight(ctx context.Context, k *keeping) error {
+func (a *app) preflight(ctx context.Context, k *keeping, pictures *pictures) error {
 	var checks jane.Checks
 	failed := a.look(ctx, k, func(ctx context.Context, config jane.Config) error {
 		progress, stop := a.progress()
 		defer stop()
 		config.Progress = showPreflight(progress)
+		pictures.taking(&config)
 		var err error
 		checks, err = jane.Preflight(ctx, config)
 		return err

@@ -132,6 +132,7 @@ func (a *app) profileFlag(cmd *cobra.Command) {
 }
 
 func (a *app) profileCheckCommand() *cobra.Command {
+	var snapshots string
 	cmd := &cobra.Command{
 		Use:   "check --lake DIR --clinic NAME [--profile FILE]",
 		Short: "sign in and compare every screen with the profile, exporting nothing",
@@ -143,6 +144,10 @@ at. It prints the profile's words and, of everything else, the shape alone: lett
 Ends with code 4 when something differs.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			pictures, err := a.picturesIn(snapshots)
+			if err != nil {
+				return err
+			}
 			options, err := a.siteOptions()
 			k, err := a.keep(ctx, options, err)
 			if err != nil {
@@ -153,6 +158,7 @@ Ends with code 4 when something differs.`,
 				progress, stop := a.progress()
 				defer stop()
 				config.Progress = showExtraction(progress)
+				pictures.taking(&config)
 				var err error
 				findings, err = jane.Inspect(ctx, config)
 				return err
@@ -162,6 +168,7 @@ Ends with code 4 when something differs.`,
 	}
 	a.lakeFlags(cmd)
 	a.profileFlag(cmd)
+	snapshotsFlag(cmd, &snapshots)
 	return cmd
 }
 

@@ -93,9 +93,13 @@ func (a *app) freshLog(ctx context.Context, k *keeping, site *pipeline.Site, pla
 	if len(plan.Only) == 0 {
 		return usagef("the portal profile has no activity log")
 	}
+	manners, err := a.file.Politeness.parse()
+	if err != nil {
+		return err
+	}
 	progress, stop := a.progress()
 	defer stop()
-	_, err = a.extract(ctx, journey{kept: k, site: site, plan: plan, format: "csv", budget: pipeline.DefaultBudget}, progress)
+	_, err = a.extract(ctx, journey{kept: k, site: site, plan: plan, format: "csv", manners: manners}, progress)
 	return err
 }
 

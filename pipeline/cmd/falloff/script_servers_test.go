@@ -32,7 +32,7 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|intrude|requests")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|write|downloaded|intrude|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.start(ts, args[1:]...)
@@ -54,6 +54,10 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "truncate":
 		// A file that is not whole is exported once more.
 		s.staff.FaultExports(portal.ExportTruncated, portal.ExportTruncated)
+	case "write":
+		s.staff.TryWrites(1)
+	case "downloaded":
+		s.downloaded(ts)
 	case "charts":
 		s.staff.SetAccess(clerk, portal.AdministrativeAllBilling, portal.Toggles{Billing: true, Charts: true})
 	case "clerk":
@@ -107,6 +111,18 @@ func (s *stage) intrude(ts *testscript.TestScript) {
 
 // colleague is somebody else who works with the portal. Nothing of what they do is ours to keep.
 var colleague = portal.Account{Username: "wilhelmina.desk", Password: "a-colleague's-own-one", Level: portal.FrontDesk}
+
+// downloaded waits until somebody has got a file.
+func (s *stage) downloaded(ts *testscript.TestScript) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for _, r := range s.staff.Requests() {
+			if strings.HasSuffix(r.Path, ".csv") && r.Status == http.StatusOK {
+				return
+			}
+		}
+	}
+	ts.Fatalf("nobody gets a file")
+}
 
 // start opens the portal of a clinic so small that a run takes seconds.
 func (s *stage) start(ts *testscript.TestScript, mutation ...string) {

@@ -38,8 +38,9 @@ func TestMain(m *testing.M) {
 //	                             exported with these dials, to a file
 //	portal start [MUTATION]      a simulated portal, with a change of its pages; sets PORTAL, USERNAME and TODAY, makes
 //	                             password.txt and clinic.yaml
-//	portal stop|unplug|deactivate|maintenance|truncate   makes it fail
+//	portal stop|unplug|deactivate|maintenance|truncate|write   makes it fail
 //	portal intrude               somebody else signs in with our account and opens the schedule, and a colleague with their own
+//	portal downloaded            waits until somebody has got a file out of it
 //	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
 //	await FILE TEXT              waits until a program in the background has written the text
