@@ -65,6 +65,9 @@ type reconciling struct {
 }
 
 // Reconcile matches both logs over some days, both ends included, as they have landed.
+//
+// BUG(pipeline): lines that a run had not staged when it was killed are in the portal's log alone, a report's at most, and
+// look like somebody else's.
 func (s *Site) Reconcile(ctx context.Context, w extractors.Window) (*Reconciled, error) {
 	head, err := s.Clinic.Head(ctx)
 	if err != nil {

@@ -87,8 +87,8 @@ func (p *pairing) align(spots []spot) {
 		rest := best[i+1][j+1]
 		return score{rest.pairs + 1, rest.apart + apart}, true
 	}
-	for i := len(ours) - 1; i >= 0; i-- {
-		for j := len(theirs) - 1; j >= 0; j-- {
+	for i := range slices.Backward(ours) {
+		for j := range slices.Backward(theirs) {
 			best[i][j] = best[i+1][j]
 			if best[i][j+1].compare(best[i][j]) > 0 {
 				best[i][j] = best[i][j+1]
