@@ -74,8 +74,8 @@ func mustTake(t *testing.T, s *Site, who tenant) (*tenure, func() error) {
 func mustBeRefused(t *testing.T, s *Site, who tenant) string {
 	t.Helper()
 	held, err := s.take(t.Context(), who, func(error) {})
-	var busy *BusyError
-	if !errors.As(err, &busy) {
+	_, refused := errors.AsType[*BusyError](err)
+	if !refused {
 		if err == nil {
 			held.release(t.Context())
 		}

@@ -141,7 +141,7 @@ func startChild(t *testing.T, e errand) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{cmd: exec.Command(self), ended: make(chan struct{})} //nolint:noctx // this test binary; it is killed or waited for
+	c := &child{cmd: exec.Command(self), ended: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), extractorEnv+"="+string(work))
 	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.worked
 	c.cmd.WaitDelay = 10 * time.Second

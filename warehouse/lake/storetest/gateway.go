@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -90,6 +91,11 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
+	// The gateway makes its folder the whole process's working one, which is to be put back before the folder goes.
+	before, err := os.Getwd()
+	if err != nil {
+		return "", nil, err
+	}
 	backend, err := posix.New(objects, attributes, posix.PosixOpts{CopyObjectThreshold: 5 << 30})
 	if err != nil {
 		return "", nil, err
@@ -115,11 +121,7 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	}()
 	stop = func() error {
 		cancel()
-		err := <-ended
-		if e := os.RemoveAll(root); err == nil {
-			err = e
-		}
-		return err
+		return errors.Join(<-ended, os.Chdir(before), os.RemoveAll(root))
 	}
 	if err := ready(ctx, "http://"+address+"/health", ended); err != nil {
 		cancel()
