@@ -17,8 +17,8 @@ import (
 
 // A header can say one thing and its column hold another: two headers have changed places, or all have moved by one. A
 // cell alone does not show it. The checks here look at a file's rows together and refuse it where they contradict what
-// the columns are called. Each stands on something that holds of every clinic: cover ends after it begins, nobody pays
-// more than the invoice says, a person is not in two places. Single rows may break any of it; many may not.
+// the columns are called. Each stands on something that holds of every clinic: cover ends after it begins, what was paid
+// too much is not open, a person is not in two places. Single rows may break any of it; many may not.
 //
 // BUG(drift): columns of the same kind that nothing relates cannot be told apart from the file alone, for example the
 // policy number and the claim number of a policy, or the treatments that it covers and those that were used. docs/drift.md
@@ -259,10 +259,13 @@ func (r *reading) plausibleLines(rows []contract.InvoiceLine) error {
 			func(x *l) bool { return sign(x)*x.SubtotalCents > sign(x)*x.TotalCents }},
 		{"`Subtotal` and the tax", "the tax is higher than the price", 2, every,
 			func(x *l) bool { return sign(x)*x.TaxCents > sign(x)*x.SubtotalCents }},
-		{"`Total` and `Collected`", "more was collected than the whole amount", 5, every,
-			func(x *l) bool { return sign(x)*x.CollectedCents > sign(x)*x.TotalCents }},
+		// Patients pay too much now and then, and then nothing is open.
+		{"`Total` and `Collected`", "more was collected than the whole amount, and yet something is open,", 5, every,
+			func(x *l) bool { return sign(x)*x.CollectedCents > sign(x)*x.TotalCents && sign(x)*x.BalanceCents > 0 }},
 		{"`Collected` and `Balance`", "they are more than the whole amount together", 5, every,
-			func(x *l) bool { return sign(x)*(x.CollectedCents+x.BalanceCents) > sign(x)*x.TotalCents }},
+			func(x *l) bool {
+				return sign(x)*(x.CollectedCents+x.BalanceCents) > sign(x)*x.TotalCents && sign(x)*x.BalanceCents > 0
+			}},
 		{"`Status`, `Collected` and `Balance`", "what is paid is open, or what is unpaid is collected,", 50,
 			func(x *l) bool {
 				return x.TotalCents > 0 && (x.Status == contract.Paid || x.Status == contract.Unpaid)

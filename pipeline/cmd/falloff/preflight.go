@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,7 +84,9 @@ func (a *app) preflight(ctx context.Context, k *keeping, pictures *pictures) err
 		config.Progress = showPreflight(progress)
 		pictures.taking(&config)
 		var err error
-		checks, err = jane.Preflight(ctx, config)
+		if checks, err = jane.Preflight(ctx, config); err == nil {
+			progress(pipeline.Step{Name: "preflight", Ended: true, Note: fmt.Sprintf("%d checks, all as they must be", len(checks))})
+		}
 		return err
 	})
 	if len(checks) == 0 {

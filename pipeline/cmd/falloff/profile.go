@@ -13,6 +13,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/extractors/jane"
+	"github.com/falloff-analytics/falloff/pipeline"
 )
 
 func (a *app) profileCommand() *cobra.Command {
@@ -160,7 +161,9 @@ Ends with code 4 when something differs.`,
 				config.Progress = showExtraction(progress)
 				pictures.taking(&config)
 				var err error
-				findings, err = jane.Inspect(ctx, config)
+				if findings, err = jane.Inspect(ctx, config); err == nil {
+					progress(pipeline.Step{Name: "portal", Ended: true, Note: fmt.Sprintf("%d elements looked for", len(findings))})
+				}
 				return err
 			})
 			return errors.Join(a.printFindings(findings), differences(findings, err))
