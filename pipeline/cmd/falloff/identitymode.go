@@ -12,9 +12,9 @@ import (
 
 func (a *app) identityModeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:       "identity-mode --lake DIR --clinic NAME show|privacy|recovery",
+		Use:       "identity-mode --lake DIR --clinic NAME [show|privacy|recovery]",
 		Short:     "choose whether first names are stored",
-		Args:      cobra.ExactArgs(1),
+		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: []string{"show", "privacy", "recovery"},
 		Long: `In privacy mode, the default, nothing but pseudonyms is stored. In recovery mode the next runs also store the first name and
 the portal's identifier of each patient, apart from everything else and sealed under a key of their own, so that people who may
@@ -34,10 +34,14 @@ every snapshot. Copies of the vault that are older than this still have the key:
 				return err
 			}
 			erased := 0
-			switch args[0] {
+			wanted := "show"
+			if len(args) > 0 {
+				wanted = args[0]
+			}
+			switch wanted {
 			case "show":
 			case string(pipeline.Recovery):
-				if err := k.record(ctx, audit.IdentityModeChanged, "identities", audit.Fields{"mode": string(site.Mode())}, audit.Fields{"mode": args[0]}); err != nil {
+				if err := k.record(ctx, audit.IdentityModeChanged, "identities", audit.Fields{"mode": string(site.Mode())}, audit.Fields{"mode": wanted}); err != nil {
 					return err
 				}
 				if _, err := site.EnterRecovery(ctx); err != nil {
@@ -48,7 +52,7 @@ every snapshot. Copies of the vault that are older than this still have the key:
 				}
 				a.tellf("Clinic %s is in recovery mode: first names come with the next run.", options.Clinic)
 			case string(pipeline.Privacy):
-				if err := k.record(ctx, audit.IdentityModeChanged, "identities", audit.Fields{"mode": string(site.Mode())}, audit.Fields{"mode": args[0]}); err != nil {
+				if err := k.record(ctx, audit.IdentityModeChanged, "identities", audit.Fields{"mode": string(site.Mode())}, audit.Fields{"mode": wanted}); err != nil {
 					return err
 				}
 				if erased, err = site.EnterPrivacy(ctx); err != nil {
