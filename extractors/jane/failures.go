@@ -93,16 +93,14 @@ func (r *run) refused(ctx context.Context, s *screen) (err error, certain bool) 
 		f.After = after
 		return f
 	}
-	if seen, err := s.look(ctx, r.profile.Alert); err == nil && seen.shown == 1 {
-		said := r.profile.refusalOf(seen.text)
+	if seen, account, err := s.lookAt(ctx, []string{r.profile.Alert}, []string{r.profile.SignIn.Account}); err == nil {
+		said := r.profile.refusalOf(seen[0].text)
 		// Applications say that the portal can't be reached also where the guard stopped a request of theirs.
 		if said != "" && (said != extractors.Network || cause != "") {
 			return refusal(said, nil), true
 		}
-	}
-	if r.signedIn && s == r.main {
 		// A portal that has ended the session may show the sign-in screen without a word.
-		if out, err := s.has(ctx, r.profile.SignIn.Account); err == nil && out {
+		if r.signedIn && s == r.main && account[0] > 0 {
 			return refusal(extractors.SessionExpired, nil), false
 		}
 	}

@@ -135,33 +135,25 @@ const calm = 40 * time.Millisecond
 // given, the range, and no longer that it is busy; twice the same, with a pause between.
 func (r *run) settle(ctx context.Context, before int, shownRange string) error {
 	s := r.profile.Screen
-	var last, seen settled
+	var seen settled
 	err := r.main.until(ctx, r.timeouts.Report,
 		func() string { return seen.missing(s, shownRange, r.answers.count(s.Rows) > before) },
-		func(ctx context.Context) (bool, error) {
-			now, err := r.state(ctx)
-			if err != nil {
+		func(ctx context.Context) (ok bool, err error) {
+			if seen, err = r.state(ctx); err != nil {
 				return false, err
 			}
-			seen = now
-			if shownRange == "" && now.tooLong && r.answers.count(s.Rows) > before {
+			if shownRange == "" && seen.tooLong && r.answers.count(s.Rows) > before {
 				return true, nil // the remembered range is longer than this report takes; it is about to be reset
 			}
-			same := seen == last
-			last = seen
 			if !seen.complete(shownRange) || r.answers.count(s.Rows) <= before || !r.profile.countText.MatchString(seen.count) {
 				return false, nil
 			}
-			if same {
-				return true, nil
+			if err := wait(ctx, calm); err != nil {
+				return false, err
 			}
-			timer := time.NewTimer(calm)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-			return false, nil
+			first := seen
+			seen, err = r.state(ctx)
+			return err == nil && seen == first, err
 		})
 	if found := r.profile.countText.FindStringSubmatch(seen.count); err == nil && found != nil {
 		rows, _ := strconv.Atoi(strings.ReplaceAll(found[2], ",", ""))
@@ -201,22 +193,16 @@ type settled struct {
 }
 
 func (r *run) state(ctx context.Context) (settled, error) {
-	var now settled
-	busy, err := r.main.has(ctx, r.profile.Screen.Busy)
+	on := r.profile.Screen
+	seen, busy, err := r.main.lookAt(ctx, []string{on.Count, on.Range, r.profile.Alert}, []string{on.Busy})
 	if err != nil {
-		return now, err
+		return settled{}, err
 	}
-	count, err := r.main.look(ctx, r.profile.Screen.Count)
-	if err != nil {
-		return now, err
-	}
-	shown, err := r.main.look(ctx, r.profile.Screen.Range)
-	if err != nil || r.profile.Screen.TooLong == "" || count.text != "" {
-		return settled{busy: busy, count: count.text, shown: shown.text}, err
-	}
-	alert, err := r.main.look(ctx, r.profile.Alert)
-	tooLong := strings.Contains(strings.ToLower(alert.text), strings.ToLower(r.profile.Screen.TooLong))
-	return settled{busy: busy, shown: shown.text, tooLong: tooLong}, err
+	count, shown, alert := seen[0].text, seen[1].text, seen[2].text
+	return settled{
+		busy: busy[0] > 0, count: count, shown: shown,
+		tooLong: on.TooLong != "" && count == "" && strings.Contains(strings.ToLower(alert), strings.ToLower(on.TooLong)),
+	}, nil
 }
 
 func (s settled) complete(shownRange string) bool {

@@ -23,6 +23,14 @@ const (
 		const shown = [...document.querySelectorAll(selector)].filter(e => e.getClientRects().length > 0);
 		return {shown: shown.length, text: shown.length === 1 ? shown[0].textContent.trim().slice(0, 200) : ''};
 	}`
+	// sightsScript is shownScript for several elements at once, and counts others of which no text is wanted.
+	sightsScript = `(texts, others) => {
+		const shown = selector => selector ? [...document.querySelectorAll(selector)].filter(e => e.getClientRects().length > 0) : [];
+		return {
+			texts: texts.map(shown).map(found => ({shown: found.length, text: found.length === 1 ? found[0].textContent.trim().slice(0, 200) : ''})),
+			others: others.map(shown).map(found => found.length),
+		};
+	}`
 	clickScript = `selector => {
 		const shown = [...document.querySelectorAll(selector)].filter(e => e.getClientRects().length > 0);
 		if (shown.length !== 1) return 'shown ' + shown.length + ' times';
@@ -88,6 +96,25 @@ func (s *screen) look(ctx context.Context, selector string) (sight, error) {
 	return sight{shown: answer.Get("shown").Int(), text: answer.Get("text").Str()}, nil
 }
 
+// lookAt looks at several elements at once: at texts, and at others of which only how often they are shown is wanted. An empty
+// selector is shown by nothing.
+func (s *screen) lookAt(ctx context.Context, texts, others []string) (seen []sight, shown []int, err error) {
+	answer, err := s.ask(ctx, sightsScript, texts, others)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, one := range answer.Get("texts").Arr() {
+		seen = append(seen, sight{shown: one.Get("shown").Int(), text: one.Get("text").Str()})
+	}
+	for _, count := range answer.Get("others").Arr() {
+		shown = append(shown, count.Int())
+	}
+	if len(seen) != len(texts) || len(shown) != len(others) {
+		return nil, nil, errMoved
+	}
+	return seen, shown, nil
+}
+
 // until asks again and again whether something holds. It ends when it does, when the portal has refused something, when
 // the time is over, or with the context. `expected` says what was waited for, in words of the profile.
 func (s *screen) until(ctx context.Context, limit time.Duration, expected func() string, holds func(context.Context) (bool, error)) error {
@@ -103,8 +130,8 @@ func (s *screen) await(ctx context.Context, limit time.Duration, expected func()
 	defer cancel()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	suspicions := 0
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+	var suspected time.Time
+	for pause := firstLook; ; pause = min(2*pause, slowestLook) {
 		ok, err := holds(bounded)
 		if ok {
 			return nil
@@ -113,7 +140,10 @@ func (s *screen) await(ctx context.Context, limit time.Duration, expected func()
 			return err
 		}
 		if refusal, certain := s.run.refused(bounded, s); refusal != nil && bounded.Err() == nil {
-			if suspicions++; certain || suspicions > patience {
+			if suspected.IsZero() {
+				suspected = time.Now()
+			}
+			if certain || time.Since(suspected) > patience {
 				return refusal
 			}
 		}
@@ -133,8 +163,15 @@ func (s *screen) await(ctx context.Context, limit time.Duration, expected func()
 	}
 }
 
-// patience is how many looks at a page, over about a second, it has to explain an answer that looks like a refusal.
-const patience = 10
+// firstLook and slowestLook are the pauses between two looks at a page. A look costs the page a few milliseconds, and what is waited
+// for is found half a pause late: with some eight waits for each report, a long pause is most of what reading costs.
+const (
+	firstLook   = 10 * time.Millisecond
+	slowestLook = 50 * time.Millisecond
+)
+
+// patience is how long a page has to explain an answer that looks like a refusal.
+const patience = time.Second
 
 // unmet says that something the profile names did not appear.
 type unmet struct{ expected string }
