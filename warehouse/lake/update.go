@@ -64,6 +64,7 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 			return nil, err
 		}
 		if won {
+			c.hint(ctx, tx.next.Number)
 			return tx.next, nil
 		}
 	}
