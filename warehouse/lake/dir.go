@@ -14,12 +14,12 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // scratch is the folder, at the root of a directory store, where objects are written before they get their name. It
 // is on the same file system by construction, and its dot keeps it out of every listing.
-//
-// BUG(lake): a process killed between writing and naming leaves its file in .tmp until somebody removes it.
+// A process killed between writing and naming leaves its file there until SweepScratch removes it.
 const scratch = ".tmp"
 
 // Dir is a Store in a directory of this machine. An object is written to a scratch file, synced, linked under its name
@@ -270,6 +270,32 @@ func (d *Dir) Delete(ctx context.Context, name string) error {
 		return d.fail(opDelete, name, err)
 	}
 	return nil
+}
+
+// SweepScratch removes, or counts where dry is set, the files that processes left which were killed before they could name them,
+// as far as they were last written before a moment.
+func (d *Dir) SweepScratch(ctx context.Context, before time.Time, dry bool) (files int, bytes int64, err error) {
+	entries, err := os.ReadDir(filepath.Join(d.root, scratch))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, d.fail(opList, scratch, err)
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return files, bytes, err
+		}
+		st, err := e.Info()
+		if err != nil || !st.Mode().IsRegular() || !st.ModTime().Before(before) {
+			continue // gone meanwhile, or not ours to judge
+		}
+		if !dry {
+			if err := os.Remove(filepath.Join(d.root, scratch, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return files, bytes, d.fail(opDelete, scratch, err)
+			}
+		}
+		files++
+		bytes += st.Size()
+	}
+	return files, bytes, nil
 }
 
 func (d *Dir) check(ctx context.Context, op, name string) error {

@@ -112,7 +112,7 @@ func TestASnapshotOpensInThreeRoundTrips(t *testing.T) {
 		{"38\n", 3, 0},
 		{"36\n", 3, 0},
 		{"33\n", 4, 0}, // 7 behind
-		{"1\n", 8, 0}, // 39 behind
+		{"1\n", 8, 0},  // 39 behind
 		{"41\n", 5, 1}, // a commit that is not there
 		{"9999999\n", 5, 1},
 		{"-", 4, 1},
