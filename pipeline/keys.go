@@ -36,6 +36,9 @@ const earlierKey = "clinic-key.json"
 
 func checkName(version int) string { return fmt.Sprintf("check-%d.json", version) }
 
+// KeyCheckName is the name under keys/ of what tells the keys of a version from others.
+func KeyCheckName(version int) string { return checkName(version) }
+
 // checkVersion is the inverse of checkName; 0 for another name.
 func checkVersion(name string) int {
 	digits, ok := strings.CutSuffix(strings.TrimPrefix(name, "check-"), ".json")

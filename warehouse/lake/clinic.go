@@ -152,26 +152,6 @@ func (c *Clinic) Keys(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// Head is the newest commit, or ErrNoCommit.
-func (c *Clinic) Head(ctx context.Context) (*Commit, error) {
-	newest := int64(0)
-	folder := c.name("commits/")
-	for name, err := range c.store.List(ctx, folder, "") {
-		if err != nil {
-			return nil, fmt.Errorf("find the newest commit of clinic %s: %w", c.id, err)
-		}
-		newest = max(newest, commitNumber(strings.TrimPrefix(name, c.name(""))))
-	}
-	if newest == 0 {
-		return nil, fmt.Errorf("clinic %s in %s: %w yet: import reports or run an extraction first", c.id, c.store, ErrNoCommit)
-	}
-	body, err := c.awaited(ctx, c.name(commitName(newest)), true)
-	if err != nil {
-		return nil, fmt.Errorf("read the newest commit, %d, of clinic %s: %w", newest, c.id, err)
-	}
-	return c.decode(newest, body)
-}
-
 // At is the commit of a number, or ErrNoCommit.
 func (c *Clinic) At(ctx context.Context, number int64) (*Commit, error) {
 	if number < 1 {

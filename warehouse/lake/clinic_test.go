@@ -51,6 +51,7 @@ func TestLayout(t *testing.T) {
 	}
 	want := []string{
 		"clinic=harbour-street/commits/000000000001.json",
+		"clinic=harbour-street/commits/hint",
 		"clinic=harbour-street/data/appointments/month=2026-01/HASH.parquet", // written, then superseded before the commit
 		"clinic=harbour-street/data/appointments/month=2026-02/HASH.parquet",
 		"clinic=harbour-street/data/appointments/removed/HASH.parquet",

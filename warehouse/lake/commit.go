@@ -26,6 +26,8 @@ const (
 	Ingest Kind = "ingest" // rows came in
 	Build  Kind = "build"  // models were built
 	Rekey  Kind = "rekey"  // pseudonyms were brought to another key
+
+	Compaction Kind = "compact" // partitions were written anew in the present layout
 )
 
 // commitFormat is raised when a program that does not know a change would go wrong by ignoring it: by misreading a commit,

@@ -14,12 +14,12 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // scratch is the folder, at the root of a directory store, where objects are written before they get their name. It
 // is on the same file system by construction, and its dot keeps it out of every listing.
-//
-// BUG(lake): a process killed between writing and naming leaves its file in .tmp until somebody removes it.
+// A process killed between writing and naming leaves its file there until SweepScratch removes it.
 const scratch = ".tmp"
 
 // Dir is a Store in a directory of this machine. An object is written to a scratch file, synced, linked under its name
@@ -149,11 +149,61 @@ func (d *Dir) writeScratch(body []byte) (path string, err error) {
 	return path, nil
 }
 
+// Replace implements Store.
+func (d *Dir) Replace(ctx context.Context, name string, body []byte) error {
+	if err := d.check(ctx, opReplace, name); err != nil {
+		return err
+	}
+	path := d.LocalPath(name)
+	temp, err := d.writeScratch(body)
+	if err != nil {
+		return d.fail(opReplace, name, err)
+	}
+	defer func() { _ = os.Remove(temp) }()
+	for range 100 { // as in Create
+		err = d.makeFolder(filepath.Dir(path))
+		if err == nil {
+			err = os.Rename(temp, path)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return d.fail(opReplace, name, err)
+	}
+	return nil
+}
+
 // List implements Store.
 func (d *Dir) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if _, err := d.list(ctx, "", prefix, after, func(name string) bool { return yield(name, nil) }); err != nil {
 			yield("", d.fail(opList, prefix, err))
+		}
+	}
+}
+
+// Entries implements Store.
+func (d *Dir) Entries(ctx context.Context, prefix, after string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		var failed error
+		_, err := d.list(ctx, "", prefix, after, func(name string) bool {
+			st, err := os.Lstat(d.LocalPath(name))
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return true // deleted meanwhile
+			case err != nil:
+				failed = err
+				return false
+			}
+			return yield(Entry{Name: name, Bytes: st.Size(), Modified: st.ModTime()}, nil)
+		})
+		if err = errors.Join(failed, err); err != nil {
+			yield(Entry{}, d.fail(opList, prefix, err))
 		}
 	}
 }
@@ -222,6 +272,32 @@ func (d *Dir) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
+// SweepScratch removes, or counts where dry is set, the files that processes left which were killed before they could name them,
+// as far as they were last written before a moment.
+func (d *Dir) SweepScratch(ctx context.Context, before time.Time, dry bool) (files int, bytes int64, err error) {
+	entries, err := os.ReadDir(filepath.Join(d.root, scratch))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, d.fail(opList, scratch, err)
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return files, bytes, err
+		}
+		st, err := e.Info()
+		if err != nil || !st.Mode().IsRegular() || !st.ModTime().Before(before) {
+			continue // gone meanwhile, or not ours to judge
+		}
+		if !dry {
+			if err := os.Remove(filepath.Join(d.root, scratch, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return files, bytes, d.fail(opDelete, scratch, err)
+			}
+		}
+		files++
+		bytes += st.Size()
+	}
+	return files, bytes, nil
+}
+
 func (d *Dir) check(ctx context.Context, op, name string) error {
 	if err := ctx.Err(); err != nil {
 		return d.fail(op, name, err)
@@ -243,7 +319,7 @@ func (d *Dir) fail(op, name string, err error) error {
 		e.Hint = "the file size limit of this process or file system is too small: nothing was half-written; raise it (ulimit -f) and run it again"
 	case errors.Is(err, syscall.EROFS):
 		e.Hint = "the file system is read-only: mount it writable or give another --lake"
-	case errors.Is(err, fs.ErrPermission) && op == opCreate:
+	case errors.Is(err, fs.ErrPermission) && (op == opCreate || op == opReplace):
 		e.Hint = "this user may not write there, or the file system has no hard links: make " + d.root + " writable on a local file system, or give another --lake"
 	case errors.Is(err, fs.ErrPermission):
 		e.Hint = "this user may not read or change it: run as the user who owns " + d.root

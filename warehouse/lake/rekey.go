@@ -39,6 +39,8 @@ type AnyTable interface {
 	// Name is the dataset's name.
 	Name() string
 	rewrite(ctx context.Context, tx *Tx, changes TextChanges) (Rewritten, error)
+	examine(body []byte, month string) (units [][16]byte, err error)
+	relay(ctx context.Context, tx *Tx) (Relaid, error)
 }
 
 // TextChanges say what to do with the texts of rows.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,12 +36,15 @@ type S3Location struct {
 // S3 is a Store in a bucket of Amazon S3 or of a server that speaks its protocol and honours If-None-Match. Requests are
 // retried by the AWS client (three attempts unless AWS_MAX_ATTEMPTS says otherwise).
 //
-// BUG(lake): a server that takes If-None-Match and ignores it is not found out yet; two writers could then both
-// believe that they made the same commit.
+// Before the first object is created the bucket is asked whether it keeps the condition; see probed.
 type S3 struct {
 	client *s3.Client
 	bucket string
 	prefix string // empty, or ending in a slash
+
+	probing sync.Mutex
+	// probe is what came of asking, once that is known.
+	probe *probeOutcome
 }
 
 var (
@@ -211,17 +215,14 @@ func (s *S3) Create(ctx context.Context, name string, body []byte) error {
 	if err := ValidName(name); err != nil {
 		return s.fail(opCreate, name, err)
 	}
+	if err := s.probed(ctx); err != nil {
+		return err
+	}
 	// S3 answers 409 when another conditional write of the same name is under way: neither won nor lost, ask again. The other
 	// one ends, so this does too.
 	const attempts = 20
 	for attempt := 1; ; attempt++ {
-		_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-			Bucket:        &s.bucket,
-			Key:           s.key(name),
-			Body:          bytes.NewReader(body),
-			ContentLength: aws.Int64(int64(len(body))),
-			IfNoneMatch:   aws.String("*"),
-		})
+		err := s.put(ctx, name, body, true)
 		if err == nil {
 			return nil
 		}
@@ -231,9 +232,35 @@ func (s *S3) Create(ctx context.Context, name string, body []byte) error {
 	}
 }
 
+// Replace implements Store.
+func (s *S3) Replace(ctx context.Context, name string, body []byte) error {
+	if err := ValidName(name); err != nil {
+		return s.fail(opReplace, name, err)
+	}
+	if err := s.put(ctx, name, body, false); err != nil {
+		return s.fail(opReplace, name, err)
+	}
+	return nil
+}
+
+// put writes an object, on condition that there is none of this name where create is set. The error is the client's own.
+func (s *S3) put(ctx context.Context, name string, body []byte, create bool) error {
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(name), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
+	if create {
+		in.IfNoneMatch = aws.String("*")
+	}
+	_, err := s.client.PutObject(ctx, in)
+	return err
+}
+
 // List implements Store.
 func (s *S3) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
+	return NamesOf(s.Entries(ctx, prefix, after))
+}
+
+// Entries implements Store.
+func (s *S3) Entries(ctx context.Context, prefix, after string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
 		in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: s.key(prefix)}
 		if after != "" {
 			in.StartAfter = s.key(after)
@@ -242,15 +269,15 @@ func (s *S3) List(ctx context.Context, prefix, after string) iter.Seq2[string, e
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield("", s.fail(opList, prefix, err))
+				yield(Entry{}, s.fail(opList, prefix, err))
 				return
 			}
 			for _, o := range page.Contents {
 				name := strings.TrimPrefix(aws.ToString(o.Key), s.prefix)
 				if ValidName(name) != nil {
-					continue // a folder marker, or something that is not ours
+					continue // a folder marker, the probe, or something that is not ours
 				}
-				if !yield(name, nil) {
+				if !yield(Entry{Name: name, Bytes: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}, nil) {
 					return
 				}
 			}

@@ -161,6 +161,10 @@ func TestS3InBadWeather(t *testing.T) {
 			return
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
+		if strings.HasPrefix(r.URL.Path, "/bucket/.falloff/") { // the probe, by a bucket that was asked before
+			storetest.Refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
+			return
+		}
 		handle(calls.Add(1), w, r)
 	}))
 	defer server.Close()

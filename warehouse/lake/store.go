@@ -7,6 +7,7 @@ import (
 	"iter"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Store is a place that holds named, immutable objects. Names are slash-separated paths (see ValidName) relative to the
@@ -35,6 +36,14 @@ type Store interface {
 	// List began, and may or may not see those created or deleted meanwhile. An error ends the sequence.
 	List(ctx context.Context, prefix, after string) iter.Seq2[string, error]
 
+	// Entries is List with what the store knows of each object.
+	Entries(ctx context.Context, prefix, after string) iter.Seq2[Entry, error]
+
+	// Replace writes an object whether or not its name is taken: for what may be stale, and to make an object young again.
+	// When it returns nil the object is whole and durable; while it runs, and after an error, a reader gets the former object
+	// or the new one, never half of either.
+	Replace(ctx context.Context, name string, body []byte) error
+
 	// Delete removes the object. When it returns nil the object is gone for good; an object that is not there is no error.
 	Delete(ctx context.Context, name string) error
 
@@ -42,13 +51,33 @@ type Store interface {
 	String() string
 }
 
+// Entry is what a store knows of an object without reading it.
+type Entry struct {
+	Name  string
+	Bytes int64
+	// Modified is when the object was created or last replaced, by the store's clock.
+	Modified time.Time
+}
+
+// NamesOf is a List made of Entries.
+func NamesOf(entries iter.Seq2[Entry, error]) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for e, err := range entries {
+			if !yield(e.Name, err) {
+				return
+			}
+		}
+	}
+}
+
 // Operations, as errors name them.
 const (
-	opOpen   = "open"
-	opGet    = "get"
-	opCreate = "create"
-	opList   = "list"
-	opDelete = "delete"
+	opOpen    = "open"
+	opGet     = "get"
+	opCreate  = "create"
+	opReplace = "replace"
+	opList    = "list"
+	opDelete  = "delete"
 )
 
 // ErrNotFound and ErrExists are what callers of a Store decide on; errors.Is finds them in what a Store returns.
@@ -59,7 +88,7 @@ var (
 
 // StoreError says which operation on which object of which store failed, and what a person can do about it.
 type StoreError struct {
-	Op    string // what was asked for: get, create, list, delete, open
+	Op    string // what was asked for: get, create, replace, list, delete, open
 	Name  string // the object, or the prefix of a list
 	Store string
 	Hint  string // empty where nothing useful can be said

@@ -25,6 +25,10 @@ type Tx struct {
 	next   *Commit
 
 	live sync.Map // paths that the head names: they need no upload
+	// ours are the paths that this Update has written, in this turn or in one before: they need none either.
+	ours *sync.Map
+	// reused are those of them that were there before, though the head does not name them.
+	reused *sync.Map
 }
 
 // Head is the commit that this one follows, nil if it is the first. It must not be changed.
@@ -138,16 +142,44 @@ func (tx *Tx) upload(ctx context.Context, folder, ending string, body []byte) (O
 	if _, live := tx.live.Load(o.Path); live {
 		return o, nil
 	}
+	if _, written := tx.ours.Load(o.Path); written {
+		return o, nil
+	}
 	stored, err := seal.seal(body)
 	if err != nil {
 		return Object{}, fmt.Errorf("seal %s: %w", o.Path, err)
 	}
-	// ErrExists is as good: the name is the hash of the bytes, and a store holds no halves.
-	if err := tx.clinic.store.Create(ctx, tx.clinic.name(o.Path), stored); err != nil && !errors.Is(err, ErrExists) {
+	name := tx.clinic.name(o.Path)
+	err = tx.clinic.store.Create(ctx, name, stored)
+	if errors.Is(err, ErrExists) {
+		// Its bytes are as good: the name is their hash, and a store holds no halves. But no commit may name it, and then it is
+		// removed one day for its age: it is made young again before anything relies on it.
+		err = tx.clinic.store.Replace(ctx, name, stored)
+		tx.reused.Store(o.Path, true)
+	}
+	if err != nil {
 		return Object{}, err
 	}
-	tx.live.Store(o.Path, true)
+	tx.ours.Store(o.Path, true)
 	return o, nil
+}
+
+// lost says whether an object that was there before, and that the commit in the making names, has been removed since.
+func (tx *Tx) lost(ctx context.Context) (bool, error) {
+	for o := range tx.next.objects {
+		if _, reused := tx.reused.Load(o.Path); !reused {
+			continue
+		}
+		there, err := tx.clinic.exists(ctx, tx.clinic.name(o.Path))
+		if err != nil {
+			return false, err
+		}
+		if !there {
+			tx.ours.Delete(o.Path)
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func put[K comparable, V any](m *map[K]V, key K, value V) {

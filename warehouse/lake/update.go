@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,7 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 	if c.key == nil {
 		return nil, fmt.Errorf("clinic %s was opened without its naming key, for reading only", c.id)
 	}
+	var ours, reused sync.Map
 	// Every turn that fails is one in which another writer succeeded, so this ends when the others do.
 	for {
 		if err := ctx.Err(); err != nil {
@@ -37,7 +39,7 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 		if err != nil {
 			return nil, err
 		}
-		tx := &Tx{clinic: c, head: head, next: head.next()}
+		tx := &Tx{clinic: c, head: head, next: head.next(), ours: &ours, reused: &reused}
 		if head == nil {
 			tx.next.KeyVersion = c.keyVersion
 		} else if err := c.sameKeys(head); err != nil {
@@ -59,11 +61,17 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 		if tx.next.Writer, err = c.writer(); err != nil {
 			return nil, err
 		}
+		if lost, err := tx.lost(ctx); err != nil {
+			return nil, err
+		} else if lost {
+			continue
+		}
 		won, err := c.publish(ctx, tx.next)
 		if err != nil {
 			return nil, err
 		}
 		if won {
+			c.hint(ctx, tx.next.Number)
 			return tx.next, nil
 		}
 	}

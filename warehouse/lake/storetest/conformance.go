@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -29,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) lake.Store) {
 		{"a range is exact or an error", ranges},
 		{"a list is ordered, complete and resumable", list},
 		{"a list goes over more than one page", longList},
+		{"an entry says how big an object is and how old", entries},
+		{"an object is replaced whole", replaces},
 		{"delete is final and repeatable", deletes},
 		{"names that could leave the store are refused", names},
 		{"an ended context ends every call", cancelled},
@@ -243,6 +246,71 @@ func longList(t *testing.T, s lake.Store) {
 	}
 }
 
+func entries(t *testing.T, s lake.Store) {
+	t.Helper()
+	create(t, s, "e/first", bytes.Repeat([]byte("x"), 1234))
+	create(t, s, "e/second", nil)
+	var got []lake.Entry
+	for e, err := range s.Entries(t.Context(), "e/", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e)
+	}
+	if len(got) != 2 || got[0].Name != "e/first" || got[0].Bytes != 1234 || got[1].Name != "e/second" || got[1].Bytes != 0 {
+		t.Fatalf("%+v", got)
+	}
+	for _, e := range got {
+		if age := time.Since(e.Modified); age < -time.Minute || age > 10*time.Minute {
+			t.Errorf("%s is said to be %v old", e.Name, age)
+		}
+	}
+	for e, err := range s.Entries(t.Context(), "e/", "e/first") {
+		if err != nil || e.Name != "e/second" {
+			t.Errorf("after the first: %+v, %v", e, err)
+		}
+	}
+}
+
+func replaces(t *testing.T, s lake.Store) {
+	t.Helper()
+	short, long := []byte("short"), bytes.Repeat([]byte("long"), 50_000)
+	for _, body := range [][]byte{short, long, {}, short} {
+		if err := s.Replace(t.Context(), "r/x", body); err != nil {
+			t.Fatalf("replace: %v", err)
+		}
+		if got, err := s.Get(t.Context(), "r/x"); err != nil || !bytes.Equal(got, body) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+	}
+	if err := s.Create(t.Context(), "r/x", nil); !errors.Is(err, lake.ErrExists) {
+		t.Errorf("create over it: %v", err)
+	}
+	// A reader beside writers sees one of theirs.
+	var wg sync.WaitGroup
+	errs := make([]error, 5)
+	for w := range 4 {
+		wg.Go(func() {
+			for range 10 {
+				errs[w] = errors.Join(errs[w], s.Replace(t.Context(), "r/x", [][]byte{short, long}[w%2]))
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 40 {
+			got, err := s.Get(t.Context(), "r/x")
+			if err == nil && !bytes.Equal(got, short) && !bytes.Equal(got, long) {
+				err = fmt.Errorf("a reader got %d bytes", len(got))
+			}
+			errs[4] = errors.Join(errs[4], err)
+		}
+	})
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+}
+
 func deletes(t *testing.T, s lake.Store) {
 	t.Helper()
 	create(t, s, "d/e/f", []byte("1"))
@@ -276,6 +344,9 @@ func names(t *testing.T, s lake.Store) {
 		if _, err := s.Get(t.Context(), name); err == nil {
 			t.Errorf("get %q: no error", name)
 		}
+		if err := s.Replace(t.Context(), name, nil); err == nil {
+			t.Errorf("replace %q: no error", name)
+		}
 		if err := s.Delete(t.Context(), name); err == nil {
 			t.Errorf("delete %q: no error", name)
 		}
@@ -295,6 +366,14 @@ func cancelled(t *testing.T, s lake.Store) {
 	}
 	if err := s.Create(ctx, "y", nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("create: %v", err)
+	}
+	if err := s.Replace(ctx, "x", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("replace: %v", err)
+	}
+	for _, err := range s.Entries(ctx, "", "") {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("entries: %v", err)
+		}
 	}
 	if err := s.Delete(ctx, "x"); !errors.Is(err, context.Canceled) {
 		t.Errorf("delete: %v", err)

@@ -94,6 +94,25 @@ func (f *Faulty) List(ctx context.Context, prefix, after string) iter.Seq2[strin
 	return f.Store.List(ctx, prefix, after)
 }
 
+// Entries implements lake.Store.
+func (f *Faulty) Entries(ctx context.Context, prefix, after string) iter.Seq2[lake.Entry, error] {
+	if _, err := f.turn(); err != nil {
+		return func(yield func(lake.Entry, error) bool) { yield(lake.Entry{}, err) }
+	}
+	return f.Store.Entries(ctx, prefix, after)
+}
+
+// Replace implements lake.Store.
+func (f *Faulty) Replace(ctx context.Context, name string, body []byte) error {
+	do, err := f.turn()
+	if do {
+		if failed := f.Store.Replace(ctx, name, body); err == nil {
+			return failed
+		}
+	}
+	return err
+}
+
 // Delete implements lake.Store.
 func (f *Faulty) Delete(ctx context.Context, name string) error {
 	do, err := f.turn()

@@ -5,18 +5,26 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 // Memory is a Store that lasts as long as the process: for the thousands of short histories that a property test needs.
 type Memory struct {
+	// Now is the clock that dates objects; nil is time.Now.
+	Now func() time.Time
+
 	mu      sync.Mutex
-	objects map[string][]byte
+	objects map[string]remembered
+}
+
+type remembered struct {
+	body     []byte
+	modified time.Time
 }
 
 // String implements lake.Store.
@@ -40,11 +48,11 @@ func (m *Memory) Get(ctx context.Context, name string) ([]byte, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	body, ok := m.objects[name]
+	object, ok := m.objects[name]
 	if !ok {
 		return nil, &lake.StoreError{Op: "get", Name: name, Store: m.String(), Err: lake.ErrNotFound}
 	}
-	return slices.Clone(body), nil
+	return slices.Clone(object.body), nil
 }
 
 // GetRange implements lake.Store.
@@ -72,25 +80,56 @@ func (m *Memory) Create(ctx context.Context, name string, body []byte) error {
 	if _, ok := m.objects[name]; ok {
 		return &lake.StoreError{Op: "create", Name: name, Store: m.String(), Err: lake.ErrExists}
 	}
+	m.put(name, body)
+	return nil
+}
+
+// put stores an object. The lock is held.
+func (m *Memory) put(name string, body []byte) {
 	if m.objects == nil {
-		m.objects = map[string][]byte{}
+		m.objects = map[string]remembered{}
 	}
-	m.objects[name] = slices.Clone(body)
+	now := time.Now
+	if m.Now != nil {
+		now = m.Now
+	}
+	m.objects[name] = remembered{slices.Clone(body), now()}
+}
+
+// Replace implements lake.Store.
+func (m *Memory) Replace(ctx context.Context, name string, body []byte) error {
+	if err := m.check(ctx, "replace", name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.put(name, body)
 	return nil
 }
 
 // List implements lake.Store.
 func (m *Memory) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
+	return lake.NamesOf(m.Entries(ctx, prefix, after))
+}
+
+// Entries implements lake.Store.
+func (m *Memory) Entries(ctx context.Context, prefix, after string) iter.Seq2[lake.Entry, error] {
+	return func(yield func(lake.Entry, error) bool) {
 		if err := ctx.Err(); err != nil {
-			yield("", &lake.StoreError{Op: "list", Name: prefix, Store: m.String(), Err: err})
+			yield(lake.Entry{}, &lake.StoreError{Op: "list", Name: prefix, Store: m.String(), Err: err})
 			return
 		}
+		var entries []lake.Entry
 		m.mu.Lock()
-		names := slices.Sorted(maps.Keys(m.objects))
+		for name, o := range m.objects {
+			if strings.HasPrefix(name, prefix) && name > after {
+				entries = append(entries, lake.Entry{Name: name, Bytes: int64(len(o.body)), Modified: o.modified})
+			}
+		}
 		m.mu.Unlock()
-		for _, name := range names {
-			if strings.HasPrefix(name, prefix) && name > after && !yield(name, nil) {
+		slices.SortFunc(entries, func(a, b lake.Entry) int { return strings.Compare(a.Name, b.Name) })
+		for _, e := range entries {
+			if !yield(e, nil) {
 				return
 			}
 		}
