@@ -97,7 +97,7 @@ func (r *run) start(ctx context.Context) error {
 	context.AfterFunc(session.Context(), func() { cancel(nil) })
 	r.session = session
 	r.portal.mu.Lock()
-	r.portal.ledger = session.Ledger()
+	r.portal.ledgers = append(r.portal.ledgers, session.Ledger())
 	r.portal.mu.Unlock()
 	for _, note := range session.Notes() {
 		r.cfg.Progress(Event{Step: Remark, Note: note})
