@@ -48,6 +48,9 @@ func (s *Site) Look(ctx context.Context, o LookOptions, do func(ctx context.Cont
 		if err := s.attempting(ctx, credentials); err != nil {
 			return err
 		}
+		if err := x.intend(ctx, extractors.Order{}); err != nil {
+			return err
+		}
 		x.begun = true
 		err = do(ctx, Watch{
 			ObservedOn: today, Access: x.ledger.note, Before: context.Cause,
