@@ -60,6 +60,6 @@ func (b *budget) spend(ctx context.Context, requests int) error {
 	return &extractors.Failure{
 		Cause: extractors.RateLimited, Doing: "asking the portal",
 		Err:  fmt.Errorf("our own budget of %d requests a day is spent (%d)", b.limit, spent),
-		Hint: fmt.Sprintf("It resets at %s, the clinic's midnight; --budget raises it", resets.Format("2006-01-02 15:04 MST")),
+		Hint: fmt.Sprintf("It resets at %s, the clinic's midnight; requests_a_day in falloff.yaml raises it, and for one run --budget", resets.Format("2006-01-02 15:04 MST")),
 	}
 }

@@ -61,6 +61,9 @@ func driftClinic(t *testing.T, seed uint64) *simclinic.Clinic {
 	return clinic
 }
 
+// theAccount is ours in the portal's activity log.
+const theAccount = "billing.reader"
+
 func readerOf(t *testing.T, clinic *simclinic.Clinic) *transforms.Transformer {
 	t.Helper()
 	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
@@ -75,7 +78,7 @@ func readerOf(t *testing.T, clinic *simclinic.Clinic) *transforms.Transformer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, err := transforms.New(transforms.Options{Keys: keys, Settings: typed})
+	tr, err := transforms.New(transforms.Options{Keys: keys, Settings: typed, Account: theAccount})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +120,27 @@ func rowsOf(t *testing.T, b *transforms.Batch) []string {
 	for _, r := range b.Shifts {
 		add(r)
 	}
+	for _, r := range b.Payments {
+		add(r)
+	}
+	for _, r := range b.AppliedPayments {
+		add(r)
+	}
+	for _, r := range b.Adjustments {
+		add(r)
+	}
+	for _, r := range b.Credits {
+		add(r)
+	}
+	for _, r := range b.Receivables {
+		add(r)
+	}
+	for _, r := range b.Unscheduled {
+		add(r)
+	}
+	for _, r := range b.Activity {
+		add(r)
+	}
 	slices.Sort(out)
 	return out
 }
@@ -155,10 +179,14 @@ func without(rows, others []string) []string {
 		}
 		return row
 	}
-	filled := map[string]bool{}
+	filled, blank := map[string]bool{}, map[string]any{}
 	for _, text := range others {
 		for column, value := range parse(text) {
-			filled[column] = filled[column] || value != nil
+			if value == nil || value == "" {
+				blank[column] = value
+			} else {
+				filled[column] = true
+			}
 		}
 	}
 	out := make([]string, len(rows))
@@ -166,7 +194,7 @@ func without(rows, others []string) []string {
 		row := parse(text)
 		for column := range row {
 			if optional[column] && !filled[column] {
-				row[column] = nil
+				row[column] = blank[column]
 			}
 		}
 		again, err := json.Marshal(row)
@@ -182,7 +210,9 @@ func without(rows, others []string) []string {
 // optional are the columns, by the names of their fields, that the contract neither requires nor derives.
 var optional = map[string]bool{
 	"EndDate": true, "FirstVisit": true, "BookedOnline": true, "CancelledReason": true, "PolicyID": true, "ClaimedCents": true, "ApprovedCents": true,
-	"TreatmentsUsed": true, "MaxTreatments": true, "PolicyMaximumCents": true,
+	"Patient": true, "ProcessedOn": true, "TipCents": true, "PaidToClinicCents": true, "AppliedTo": true, "PurchaseDate": true,
+	"TreatmentsUsed": true, "StaffMember": true, "Location": true, "IncomeCategory": true, "Discipline": true, "LastVisitOn": true, "Rows": true,
+	"MaxTreatments": true, "PolicyMaximumCents": true,
 }
 
 // A stage is a clinic and what a portal that nobody changed gives of it.

@@ -121,7 +121,9 @@ type extraction struct {
 	checked checkedReport
 	// begun says that a sign-in was begun, taken that the portal let us in.
 	begun, taken bool
-	out          *Extracted
+	// intended says that an intent was noted.
+	intended bool
+	out      *Extracted
 }
 
 // Extract brings a run's reports home and lands them in one commit: all, or nothing of them. A run that was cut short is
@@ -155,7 +157,9 @@ func (x *extraction) hold(ctx context.Context, do func(ctx context.Context) erro
 		stop(nil)
 		<-watched
 	}()
-	err = do(working)
+	if err = x.site.bury(working, x.tenure.before); err == nil {
+		err = do(working)
+	}
 	if cause := context.Cause(working); err != nil && cause != nil && ctx.Err() == nil {
 		err = cause // the run was stopped: its own errors are what that looked like from inside
 	}

@@ -71,7 +71,13 @@ func (x *extraction) before(ctx context.Context) error {
 	if err := x.staging.wait(); err != nil {
 		return err
 	}
-	return x.tenure.check(ctx)
+	if err := x.tenure.check(ctx); err != nil {
+		return err
+	}
+	if orders := x.run.Plan.orders(); len(x.parts) < len(orders) {
+		return x.intend(ctx, orders[len(x.parts)])
+	}
+	return nil
 }
 
 // A checkedReport is a report that was looked into, and what was read of it.

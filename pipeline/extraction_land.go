@@ -104,7 +104,12 @@ func (x *extraction) close(ctx context.Context, ended error) error {
 		}
 		n, err := x.ledger.commit(ctx, x.tenure)
 		x.out.Accesses = n
-		errs = append(errs, err)
+		if errs = append(errs, err); err != nil {
+			return joinErrors(errs)
+		}
+	}
+	if err := x.done(ctx); ended != nil {
+		errs = append(errs, err) // of a run that landed nothing is left to tell of, whether that can be noted or not
 	}
 	return joinErrors(errs)
 }

@@ -29,7 +29,13 @@ func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool,
 	if err := x.tenure.check(ctx); err != nil {
 		return false, err
 	}
-	switch why := x.stale(found); {
+	why := x.stale(found)
+	if found.Run != "" && !landed && why != "" {
+		if err := x.salvage(ctx); err != nil {
+			return false, err
+		}
+	}
+	switch {
 	case found.Run == "" || landed:
 	case why == "":
 		if why, err = x.load(ctx); err != nil {
@@ -125,6 +131,27 @@ func (x *extraction) note(ctx context.Context, next extractionRecord) error {
 		return err
 	}
 	x.run, x.version = next, version
+	return nil
+}
+
+// salvage takes what was done in the portal out of the parts of a run that is discarded: it was done all the same.
+func (x *extraction) salvage(ctx context.Context) error {
+	numbers, err := x.site.Clinic.Staged(ctx, x.run.Run)
+	if err != nil {
+		return storage("looking into an unfinished run", err)
+	}
+	for _, n := range numbers {
+		if n < 1 || n > len(x.run.Plan.Orders) {
+			continue
+		}
+		p, why, err := x.readPart(ctx, n)
+		if err != nil {
+			return err
+		}
+		if why == "" {
+			x.ledger.restore(p.lines)
+		}
+	}
 	return nil
 }
 

@@ -69,10 +69,56 @@ func (s *Site) Mode() IdentityMode {
 	return Privacy
 }
 
-// EnterRecovery makes the key of the clinic's identities. From the next run on they are stored.
+// EnterRecovery makes the key of the clinic's identities. From the next run or import on they are stored.
 func (s *Site) EnterRecovery(ctx context.Context) (changed bool, err error) {
 	changed, err = s.Vault.MakeIdentitiesKey(ctx, string(s.Clinic.ID()))
 	return changed, keyed(err)
+}
+
+// identitiesHold keeps a clinic from leaving recovery mode while names are on their way into its lake. One that holds
+// nothing is fine to use, where no names are.
+type identitiesHold struct {
+	tenure *tenure
+	lost   context.CancelCauseFunc
+}
+
+// holdIdentities takes the clinic's lease where an ingest brings names, and makes sure that the key is still there with
+// which they will be sealed.
+func (s *Site) holdIdentities(ctx context.Context, o IngestOptions) (identitiesHold, error) {
+	if !o.Identities {
+		return identitiesHold{}, nil
+	}
+	working, lost := context.WithCancelCause(ctx)
+	held, err := s.take(working, s.tenant(), lost)
+	if err != nil {
+		lost(nil)
+		return identitiesHold{}, err
+	}
+	hold := identitiesHold{held, lost}
+	key, err := s.Vault.IdentitiesKey(ctx, string(s.Clinic.ID()))
+	key.Wipe()
+	if errors.Is(err, vault.ErrNoIdentitiesKey) || errors.Is(err, vault.ErrNoKeys) {
+		err = refused("", errors.New("the clinic has left recovery mode meanwhile: import again, without first names"))
+	}
+	if err != nil {
+		hold.release(ctx)
+		return identitiesHold{}, keyed(err)
+	}
+	return hold, nil
+}
+
+func (h identitiesHold) still(ctx context.Context) error {
+	if h.tenure == nil {
+		return nil
+	}
+	return h.tenure.check(ctx)
+}
+
+func (h identitiesHold) release(ctx context.Context) {
+	if h.tenure != nil {
+		h.tenure.release(ctx)
+		h.lost(nil)
+	}
 }
 
 // EnterPrivacy erases the clinic's identities for good: out of the newest commit, with their key, and every object of them in

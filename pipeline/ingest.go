@@ -98,11 +98,19 @@ func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOpt
 	}
 	progress(Step{Name: "read", Ended: true, Note: in.summary()})
 	progress(Step{Name: "land"})
+	held, err := s.holdIdentities(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer held.release(ctx)
 	var before int64
 	commit, err := s.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error {
 		before = 0
 		if tx.Head() != nil {
 			before = tx.Head().Number
+		}
+		if err := held.still(ctx); err != nil {
+			return err
 		}
 		if err := in.land(ctx, tx, o, stored); err != nil {
 			return err
@@ -112,6 +120,9 @@ func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOpt
 		}
 		return nil
 	})
+	if _, busy := errors.AsType[*BusyError](err); busy {
+		return nil, err
+	}
 	if err != nil {
 		return nil, storage("landing the reports", err)
 	}

@@ -77,6 +77,8 @@ type tenure struct {
 	record record[Lease]
 	mine   Lease
 	tenant tenant
+	// before is what was there when it was taken: the lease of a process that has ended without giving it back.
+	before Lease
 
 	mu      sync.Mutex
 	version int64
@@ -113,7 +115,7 @@ func (s *Site) take(ctx context.Context, t tenant, lost context.CancelCauseFunc)
 			return nil, err
 		}
 		life, stop := context.WithCancel(context.WithoutCancel(ctx))
-		held2 := &tenure{record: rec, mine: mine, tenant: t, version: version, stop: stop, done: make(chan struct{})}
+		held2 := &tenure{record: rec, mine: mine, tenant: t, before: held, version: version, stop: stop, done: make(chan struct{})}
 		go held2.renew(life, lost)
 		return held2, nil
 	}

@@ -9,9 +9,21 @@ import (
 	"github.com/falloff-analytics/falloff/extractors"
 )
 
+// LookOptions say as whom to sign in for a Look, and within what.
+type LookOptions struct {
+	// Credentials is as in ExtractOptions.
+	Credentials string
+	// Zone is the clinic's.
+	Zone *time.Location
+	// Budget is as in ExtractOptions: what a look sends counts as what a run sends.
+	Budget int
+}
+
 // Look signs in to the portal for something that lands no data, such as a preflight, under the same rules as a run: one at a
-// time, not while paused, never again with refused credentials, and with every line in the access ledger.
-func (s *Site) Look(ctx context.Context, credentials string, zone *time.Location, do func(ctx context.Context, w Watch) error) error {
+// time, not while paused, never again with refused credentials, within the day's budget, and with every line in the access
+// ledger.
+func (s *Site) Look(ctx context.Context, o LookOptions, do func(ctx context.Context, w Watch) error) error {
+	credentials, zone := o.Credentials, o.Zone
 	today := civil.DateOf(s.clock().In(zone))
 	x := &extraction{
 		site: s, progress: Progress(nil).orSilent(), out: &Extracted{Day: today},
@@ -21,7 +33,7 @@ func (s *Site) Look(ctx context.Context, credentials string, zone *time.Location
 	if x.ledger, err = newAccessLedger(s, zone, today); err != nil {
 		return err
 	}
-	spent := newBudget(s, zone, 0)
+	spent := newBudget(s, zone, o.Budget)
 	return x.hold(ctx, func(ctx context.Context) error {
 		hold, err := s.Hold(ctx)
 		if err != nil {
@@ -34,6 +46,9 @@ func (s *Site) Look(ctx context.Context, credentials string, zone *time.Location
 			return err
 		}
 		if err := s.attempting(ctx, credentials); err != nil {
+			return err
+		}
+		if err := x.intend(ctx, extractors.Order{}); err != nil {
 			return err
 		}
 		x.begun = true

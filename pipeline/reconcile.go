@@ -25,6 +25,8 @@ type Reconciled struct {
 	OnlyOurs        []AccessedThing `json:"only_ours"`
 	// OnlyTheirs were not done by us: somebody else uses our account.
 	OnlyTheirs []AccessedThing `json:"only_theirs"`
+	// Unfinished were done by a run of ours that was killed before it could note them.
+	Unfinished []AccessedThing `json:"unfinished"`
 	// Open counts lines of ours that need not be in the portal's log: they were made after it was taken, as the rest of the
 	// visit that took it is, or no answer came to them.
 	Open int `json:"open"`
@@ -62,12 +64,12 @@ type reconciling struct {
 	from, until time.Time
 	// taken is when the portal's log was taken, by our clock; zero where that is not known.
 	taken time.Time
+	// killed are what runs had begun that were killed.
+	killed []intent
 }
 
-// Reconcile matches both logs over some days, both ends included, as they have landed.
-//
-// BUG(pipeline): lines that a run had not staged when it was killed are in the portal's log alone, a report's at most, and
-// look like somebody else's.
+// Reconcile matches both logs over some days, both ends included, as they have landed. What is in the portal's log alone,
+// from the time of a run of ours that was killed and about what it had begun, is that run's.
 func (s *Site) Reconcile(ctx context.Context, w extractors.Window) (*Reconciled, error) {
 	head, err := s.Clinic.Head(ctx)
 	if err != nil {
@@ -94,6 +96,9 @@ func (s *Site) Reconcile(ctx context.Context, w extractors.Window) (*Reconciled,
 		r.taken = c.TakenAt
 	}
 	if err := s.readLogs(ctx, s.Clinic.Snapshot(head), &r); err != nil {
+		return nil, err
+	}
+	if r.killed, err = s.unfinished(ctx); err != nil {
 		return nil, err
 	}
 	out := r.match()
@@ -152,7 +157,7 @@ func (r *reconciling) match() *Reconciled {
 	byTime := func(a, b AccessedThing) int { return a.At.Compare(b.At) }
 	slices.SortStableFunc(r.ours, byTime)
 	slices.SortStableFunc(r.theirs, byTime)
-	out := &Reconciled{ClockDifference: clockDifference(r.ours, r.theirs), OnlyOurs: []AccessedThing{}, OnlyTheirs: []AccessedThing{}}
+	out := &Reconciled{ClockDifference: clockDifference(r.ours, r.theirs), OnlyOurs: []AccessedThing{}, OnlyTheirs: []AccessedThing{}, Unfinished: []AccessedThing{}}
 	pairs := pairing{ours: r.ours, theirs: r.theirs, later: out.ClockDifference, partner: make([]int, len(r.theirs)), taken: make([]bool, len(r.ours))}
 	for i := range pairs.partner {
 		pairs.partner[i] = -1
@@ -165,12 +170,18 @@ func (r *reconciling) match() *Reconciled {
 		}
 		return a.Action + "|" + a.Subject
 	})
+	killed := make([]claimant, len(r.killed))
+	for i, k := range r.killed {
+		killed[i] = claimant{k, map[string]int{}}
+	}
 	inside := func(at time.Time) bool { return !at.Before(r.from) && at.Before(r.until) }
 	for i, t := range r.theirs {
 		switch {
 		case !inside(t.At):
 		case pairs.partner[i] >= 0:
 			out.Matched++
+		case slices.ContainsFunc(killed, func(k claimant) bool { return k.claims(t, t.At.Add(-out.ClockDifference)) }):
+			out.Unfinished = append(out.Unfinished, t)
 		default:
 			out.OnlyTheirs = append(out.OnlyTheirs, t)
 		}

@@ -240,3 +240,57 @@ func TestReconcileProperty(t *testing.T) {
 		}
 	}
 }
+
+// TestReconcileAfterAKill: what a killed run had begun is its, and no alarm; what somebody else does at the same time is one.
+func TestReconcileAfterAKill(t *testing.T) {
+	t.Parallel()
+	const ahead = 3 * time.Minute
+	at := func(clock, action, subject string, w *extractors.Window) AccessedThing {
+		return AccessedThing{At: oclock(clock), Action: action, Subject: subject, Window: w}
+	}
+	// The night before has told how far the clocks are apart. The killed run began sales at 04:00:00 and was dead by 04:01:00.
+	begun := []AccessedThing{
+		at("04:00:01", contract.SignedIn, "", nil), at("04:00:03", contract.Opened, contract.SubjectAccount, nil),
+		at("04:00:05", contract.Ran, "sales", overJuly()), at("04:00:07", contract.Ran, "sales", overAugust()),
+		at("04:00:09", contract.Exported, "sales", overAugust()),
+	}
+	killed := intent{Since: oclock("04:00:00"), Until: oclock("04:01:00"), Report: "sales", Window: *overAugust(), Tries: 1, SignIns: 1}
+	for name, test := range map[string]struct {
+		also   []AccessedThing
+		change func(*intent)
+		theirs []string
+	}{
+		"nobody else":             {},
+		"another report":          {also: []AccessedThing{at("04:00:10", contract.Ran, "claims", overAugust())}, theirs: []string{"ran claims"}},
+		"another filter":          {also: []AccessedThing{at("04:00:10", contract.Exported, "sales", overJuly())}, theirs: []string{"exported sales"}},
+		"another filter, run":     {also: []AccessedThing{at("04:00:10", contract.Ran, "sales", overJuly())}, theirs: []string{"ran sales"}},
+		"another screen":          {also: []AccessedThing{at("04:00:10", contract.Opened, contract.SubjectSchedule, nil)}, theirs: []string{"opened schedule"}},
+		"another sign-in":         {also: []AccessedThing{at("04:00:10", contract.SignedIn, "", nil)}, theirs: []string{"signed_in"}},
+		"something else recorded": {also: []AccessedThing{at("04:00:10", contract.Recorded, "sales", nil)}, theirs: []string{"recorded sales"}},
+		"after its death":         {also: []AccessedThing{at("04:02:00", contract.Exported, "sales", overAugust())}, theirs: []string{"exported sales"}},
+		"before it began":         {also: []AccessedThing{at("03:58:00", contract.Exported, "sales", overAugust())}, theirs: []string{"exported sales"}},
+		"a run that had been signed in": {
+			change: func(k *intent) { k.SignIns = 0 }, theirs: []string{"signed_in", "opened account"},
+		},
+		"a sign-in once more": {
+			also: []AccessedThing{at("04:00:20", contract.SignedIn, "", nil)}, change: func(k *intent) { k.SignIns, k.Tries = 2, 2 },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := killed
+			if test.change != nil {
+				test.change(&k)
+			}
+			theirs := slices.Concat(aNight(), begun, test.also)
+			r := reconciling{ours: aNight(), theirs: shifted(theirs, ahead), from: theDay, until: theDay.AddDate(0, 0, 1), killed: []intent{k}}
+			got := r.match()
+			if th := named(got.OnlyTheirs); !slices.Equal(th, test.theirs) || got.Matched != 9 || len(got.Unfinished) != len(begun)+len(test.also)-len(th) {
+				t.Errorf("only theirs %q, want %q; %d matched, %d unfinished", th, test.theirs, got.Matched, len(got.Unfinished))
+			}
+			if (got.Alarm() != nil) != (len(test.theirs) > 0) {
+				t.Errorf("alarm: %v", got.Alarm())
+			}
+		})
+	}
+}

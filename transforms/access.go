@@ -55,6 +55,7 @@ func (r *reading) activityRow() func() {
 			r.fail(who, normalise.Missing)
 		} else if len(ours) == 0 || !bytes.EqualFold(name, ours) {
 			r.batch.Remarks[OtherAccount]++
+			r.noteAccount(name)
 			return
 		}
 		said := required(r, phrase, normalise.ActivityPhrase)
@@ -81,6 +82,16 @@ func (r *reading) activityRow() func() {
 		a.OccurredOn = r.clock.LocalDay(a.At)
 		r.on(a.OccurredOn)
 		r.batch.Activity = append(r.batch.Activity, a)
+	}
+}
+
+// noteAccount counts accounts that are none. What else stands in somebody else's line is not looked at.
+func (r *reading) noteAccount(name []byte) {
+	said, reason := normalise.ActivityPhrase(name)
+	_, bad := r.clock.Instant(name)
+	_, none := normalise.Count(name)
+	if reason == "" && said.Action != contract.OtherAction || bad == "" || none == "" {
+		r.odd.accounts++
 	}
 }
 

@@ -42,6 +42,7 @@ func (r *reading) adjustmentRow() func() {
 		a.InvoiceNumber = string(inv.Number)
 		if a.Kind == contract.OtherAdjustment {
 			r.batch.Remarks[UnknownKind]++
+			r.noteWord(&r.odd.kinds, kind, false)
 		}
 		r.happened(a.AdjustedOn)
 		r.on(a.AdjustedOn)
@@ -134,7 +135,7 @@ func (r *reading) receivableRow() func() {
 		if r.badReason != "" {
 			return
 		}
-		if m.OpeningCents+m.SalesCents-m.TransactionsCents+m.ClosingCreditsCents-m.OpeningCreditsCents-m.CreditMemosCents+m.TipsCents != m.ClosingCents {
+		if !adds(&m) {
 			r.batch.Remarks[ControlTotalDisagrees]++
 		}
 		r.onPeriod(m.PeriodFrom, m.PeriodTo)

@@ -55,9 +55,16 @@ func (r *reading) paymentRow() func() {
 			p.AppliedTo = &list
 		}
 		r.batch.remark(AppliedToUnread, unread)
+		switch {
+		case len(invoices) > 0:
+			r.odd.applied++
+		case unread > 0:
+			r.odd.unapplied++
+		}
 		if p.Method == contract.OtherMethod {
 			r.batch.Remarks[UnknownMethod]++
 		}
+		r.notePaymentWords(kind, method, p.Method)
 		if p.Kind == contract.OtherPayment {
 			r.batch.Remarks[UnknownKind]++
 		}
@@ -77,7 +84,25 @@ func (r *reading) paymentNumber(column int) string {
 	if !ok {
 		return ""
 	}
-	return string(text)
+	number := string(text)
+	r.noteNumber(number)
+	return number
+}
+
+// notePaymentWords counts what stands in the columns of kind and method, by whether it is one.
+func (r *reading) notePaymentWords(kind, method int, read string) {
+	printed, ok := optional(r, kind, normalise.PaymentKind)
+	if ok {
+		r.odd.printedKinds++
+		r.noteWord(&r.odd.kinds, kind, printed != contract.OtherPayment)
+		if as, reason := normalise.PaymentMethod(r.cell(kind).Text); reason == "" && as != contract.OtherMethod {
+			r.odd.kindsAsMethods++
+		}
+	}
+	r.noteWord(&r.odd.methods, method, read != contract.OtherMethod)
+	if as, reason := normalise.PaymentKind(r.cell(method).Text); reason == "" && as != contract.OtherPayment {
+		r.odd.methodsAsKinds++
+	}
 }
 
 // paymentKind is the kind that is printed, else what the amount's sign says.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
@@ -20,12 +21,25 @@ import (
 // policy number and the claim number of a policy, or the treatments that it covers and those that were used. docs/drift.md
 // lists them.
 
-// implausible is the refusal of a file whose columns contradict their names.
-func (r *reading) implausible(columns, why string, bad, of int) error {
-	return &tabular.Error{File: r.table.Name, Row: r.table.HeaderRow,
+// implausible notes that a file's columns contradict their names, unless the clinic has switched that check off. The first
+// one is why the file is refused.
+func (r *reading) implausible(columns, why string, bad, of int) {
+	check := r.layout.Name + "." + slug(columns)
+	if r.refusal != nil || slices.Contains(r.t.settings.ChecksOff, check) {
+		return
+	}
+	r.refusal = &tabular.Error{File: r.table.Name, Row: r.table.HeaderRow,
 		Problem: fmt.Sprintf("%s of this %s report cannot be what the header calls it: %s in %d of %d rows", columns, r.layout.Report, why, bad, of),
-		Hint:    "Its columns may have been moved or renamed. Export the report again; if the portal really prints it so, report it: nothing of the file was taken"}
+		Hint: "Its columns may have been moved or renamed: export the report again; nothing of the file was taken. Where the clinic really has it so, " +
+			"write `checks_off: [" + check + "]` into its clinic.yaml, which switches this check off"}
 }
+
+// slug is the name of a check, after the columns that it is about.
+func slug(columns string) string {
+	return strings.Trim(notInSlug.ReplaceAllString(strings.ReplaceAll(strings.ToLower(columns), "` and `", "-"), "_"), "_")
+}
+
+var notInSlug = regexp.MustCompile("[^a-z0-9-]+")
 
 // many says that so many rows are no accident: three at least, and more than a share of all, in percent.
 func many(bad, of, percent int) bool { return bad >= 3 && bad*100 > of*percent }
@@ -39,7 +53,7 @@ type doubt[T any] struct {
 	about, wrong func(*T) bool
 }
 
-func doubted[T any](r *reading, rows []T, doubts []doubt[T]) error {
+func doubted[T any](r *reading, rows []T, doubts []doubt[T]) {
 	for _, d := range doubts {
 		bad, of := 0, 0
 		for i := range rows {
@@ -51,34 +65,71 @@ func doubted[T any](r *reading, rows []T, doubts []doubt[T]) error {
 			}
 		}
 		if many(bad, of, d.percent) {
-			return r.implausible(d.columns, d.why, bad, of)
+			r.implausible(d.columns, d.why, bad, of)
 		}
 	}
-	return nil
+}
+
+// turned refuses two columns that stand mostly in the wrong order where each row must have them in the other. A few rows
+// that do not are nothing: what was typed in late has any date.
+func (r *reading) turned(columns, why string, wrong, right int) {
+	if wrong >= 3 && wrong > 2*right {
+		r.implausible(columns, why, wrong, wrong+right)
+	}
+}
+
+// ordered counts the rows that have two numbers in the wrong order and in the right one.
+func ordered[T any](rows []T, about func(*T) bool, first, second func(*T) int64) (wrong, right int) {
+	for i := range rows {
+		if !about(&rows[i]) {
+			continue
+		}
+		switch a, b := first(&rows[i]), second(&rows[i]); {
+		case a > b:
+			wrong++
+		case a < b:
+			right++
+		}
+	}
+	return wrong, right
 }
 
 // plausible looks at the rows of a finished batch.
 func (r *reading) plausible() error {
-	if err := r.patientIdentifiers(); err != nil {
-		return err
-	}
-	if err := r.columnsHold(); err != nil {
-		return err
-	}
+	r.patientIdentifiers()
+	r.columnsHold()
 	if outside := r.batch.Remarks[OutsideRange]; many(outside, r.batch.Rows, 50) {
-		return r.implausible("The dates", "a day outside of the report's own range", outside, r.batch.Rows)
+		r.implausible("The dates", "a day outside of the report's own range", outside, r.batch.Rows)
 	}
+	b := r.batch
 	switch r.layout.Name {
 	case contract.Appointments:
-		return r.plausibleAppointments(r.batch.Appointments)
+		r.plausibleAppointments(b.Appointments)
 	case contract.InvoiceLines:
-		return r.plausibleLines(r.batch.InvoiceLines)
+		r.plausibleLines(b.InvoiceLines)
 	case contract.Claims:
-		return r.plausibleClaims(r.batch.Claims)
+		r.plausibleClaims(b.Claims)
 	case contract.Policies:
-		return r.plausiblePolicies(r.batch.Policies)
+		r.plausiblePolicies(b.Policies)
 	case contract.Shifts:
-		return r.plausibleShifts(r.batch.Shifts)
+		r.plausibleShifts(b.Shifts)
+	case contract.Payments:
+		r.plausiblePayments(b.Payments)
+	case contract.AppliedPayments:
+		r.plausibleApplied(b.AppliedPayments)
+	case contract.Adjustments, contract.WriteOffs:
+		r.plausibleAdjustments(b.Adjustments)
+	case contract.Credits:
+		r.plausibleCredits(b.Credits)
+	case contract.AccountsReceivable:
+		r.plausibleReceivables(b.Receivables)
+	case contract.UnscheduledPatients:
+		r.plausibleUnscheduled(b.Unscheduled)
+	case contract.PortalActivity:
+		r.plausibleActivity()
+	}
+	if r.refusal != nil {
+		return r.refusal
 	}
 	return nil
 }
@@ -94,260 +145,31 @@ func isIdentifier(text string) bool {
 	return len(text) >= 8 && digits && letters && !strings.ContainsAny(text, "@ ") && !invoiceForm.MatchString(text) || len(text) >= 32
 }
 
-func (r *reading) patientIdentifiers() error {
-	bad := 0
+func (r *reading) patientIdentifiers() {
+	bad, of := 0, len(r.patients)
+	unread := 0
+	for _, q := range r.batch.Quarantine {
+		if q.Column == "Patient Guid" {
+			unread++
+		}
+	}
+	if of == 0 && unread >= 3 {
+		r.implausible("`Patient Guid`", "something that is no patient's identifier", unread, unread)
+	}
 	for guid := range r.patients {
 		if !isIdentifier(guid) {
 			bad++
 		}
 	}
-	// A few patients may have been typed in by hand; but not a few in very many rows.
-	if bad*20 > len(r.patients) && (bad >= 20 || r.batch.Rows > 50*len(r.patients)) {
-		return &tabular.Error{File: r.table.Name, Row: r.table.HeaderRow,
-			Problem: fmt.Sprintf("the column of patient GUIDs holds something else: %d of %d are not of their form", bad, len(r.patients)),
-			Hint:    "Its columns may have been moved or renamed. Export the report again; nothing of the file was taken"}
+	// A few patients may have been typed in by hand; but not a few in very many rows, nor most of them.
+	if bad*20 > of && (bad >= 20 || r.batch.Rows > 50*of) || r.batch.Rows >= 50 && many(bad, of, 50) {
+		r.implausible("`Patient Guid`", "something that is no patient's identifier", bad, of)
 	}
-	return nil
-}
-
-const day = 24 * 60 * 60 * 1e6 // microseconds
-
-func (r *reading) plausibleAppointments(rows []contract.Appointment) error {
-	type a = contract.Appointment
-	err := doubted(r, rows, []doubt[a]{
-		{"`start_at` and `end_at`", "more than 18 hours lie between them", 5,
-			func(*a) bool { return true }, func(x *a) bool { return x.EndsAt-x.StartsAt > day*3/4 }},
-		{"`booked_at` and `arrived_at`", "the patient arrived before booking", 10,
-			func(x *a) bool { return x.BookedAt != nil && x.ArrivedAt != nil }, func(x *a) bool { return *x.ArrivedAt < *x.BookedAt-day }},
-		{"`booked_at` and `cancelled_at`", "it was cancelled before it was booked", 10,
-			func(x *a) bool { return x.BookedAt != nil && x.CancelledAt != nil }, func(x *a) bool { return *x.CancelledAt < *x.BookedAt }},
-		{"`patient_guid`", "nobody arrived, booked or cancelled", 20,
-			func(x *a) bool {
-				return x.State == contract.Arrived || x.State == contract.Cancelled || x.State == contract.NoShow
-			}, func(x *a) bool { return x.Patient == nil }},
-		{"`booked_at`", "it was never booked", 90, func(x *a) bool { return x.Patient != nil && len(rows) >= 100 }, func(x *a) bool { return x.BookedAt == nil }},
-		{"`arrived_at`", "who arrived did so at no time", 90,
-			func(x *a) bool { return x.State == contract.Arrived && len(rows) >= 100 }, func(x *a) bool { return x.ArrivedAt == nil }},
-		{"`cancelled_at`", "what was cancelled was so at no time", 90,
-			func(x *a) bool { return x.State == contract.Cancelled && len(rows) >= 100 }, func(x *a) bool { return x.CancelledAt == nil }},
-		{"`cancelled_reason`", "there is a reason and nothing was cancelled", 20,
-			func(x *a) bool { return x.CancelledReason != nil },
-			func(x *a) bool {
-				return x.CancelledAt == nil && (x.State == contract.Arrived || x.State == contract.Booked || x.State == contract.NoShow)
-			}},
-		{"`arrived_at` and `cancelled_at`", "who arrived has cancelled, and who cancelled has arrived,", 50,
-			func(x *a) bool {
-				return (x.State == contract.Arrived || x.State == contract.Cancelled) && (x.ArrivedAt == nil) != (x.CancelledAt == nil)
-			},
-			func(x *a) bool { return (x.State == contract.Arrived) != (x.ArrivedAt != nil) }},
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.firstVisitsAreOne(rows); err != nil {
-		return err
-	}
-	for _, other := range []struct {
-		name string
-		of   func(*a) string
-	}{{"location_name", func(x *a) string { return x.Location }}, {"treatment_name", func(x *a) string { return x.Treatment }}} {
-		here, there := atOnce(rows, func(x *a) string { return x.StaffMember }), atOnce(rows, other.of)
-		if here >= 10 && here > 2*there {
-			return r.implausible("`staff_member_name` and `"+other.name+"`", "somebody begins two appointments at once", here, len(rows))
-		}
-	}
-	// A class prints the names of all its people in one cell.
-	class := map[int64]bool{}
-	for i := range rows {
-		if rows[i].Seat > 0 {
-			class[rows[i].AppointmentID] = true
-		}
-	}
-	of := func(name func(*a) string) texts {
-		return r.texted(len(rows), func(i int) (string, string) {
-			if class[rows[i].AppointmentID] {
-				return name(&rows[i]), ""
-			}
-			return name(&rows[i]), refOf(rows[i].Patient)
-		})
-	}
-	return r.plausibleNames([]nameColumn{
-		{"`treatment_name`", of(func(x *a) string { return x.Treatment }), sold},
-		{"`location_name`", of(func(x *a) string { return x.Location }), place},
-		{"`staff_member_name`", of(func(x *a) string { return x.StaffMember }), staff},
-	})
-}
-
-// firstVisitsAreOne refuses a column in which patients arrive for the first time again and again.
-func (r *reading) firstVisitsAreOne(rows []contract.Appointment) error {
-	firsts := map[string]int{}
-	for i := range rows {
-		if x := &rows[i]; x.State == contract.Arrived && x.Patient != nil && x.FirstVisit != nil && *x.FirstVisit {
-			firsts[*x.Patient]++
-		}
-	}
-	again := 0
-	for _, n := range firsts {
-		if n > 1 {
-			again++
-		}
-	}
-	if many(again, len(firsts), 20) {
-		return r.implausible("`first_visit`", "a patient arrives for the first time more than once", again, len(firsts))
-	}
-	return nil
-}
-
-func refOf(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}
-
-// atOnce counts appointments that begin in the same moment as another of the same name.
-func atOnce(rows []contract.Appointment, name func(*contract.Appointment) string) int {
-	type start struct {
-		name string
-		at   int64
-	}
-	first := map[start]int64{}
-	n := 0
-	for i := range rows {
-		x := &rows[i]
-		if x.Patient == nil || x.Seat > 0 || x.State != contract.Arrived && x.State != contract.Booked {
-			continue
-		}
-		key := start{name(x), x.StartsAt}
-		if id, ok := first[key]; !ok {
-			first[key] = x.AppointmentID
-		} else if id != x.AppointmentID {
-			n++
-		}
-	}
-	return n
-}
-
-func (r *reading) plausibleLines(rows []contract.InvoiceLine) error {
-	type l = contract.InvoiceLine
-	every := func(*l) bool { return true }
-	// Amounts of a reversal are those of a line with the sign turned round.
-	sign := func(x *l) int64 {
-		if x.TotalCents < 0 || x.TotalCents == 0 && x.IsReversal {
-			return -1
-		}
-		return 1
-	}
-	earlier, later := 0, 0
-	for i := range rows {
-		switch {
-		case rows[i].InvoiceDate < rows[i].PurchaseDate:
-			earlier++
-		case rows[i].InvoiceDate > rows[i].PurchaseDate:
-			later++
-		}
-	}
-	if earlier >= 3 && earlier > later {
-		return r.implausible("`Purchase Date` and `Invoice Date`", "the invoice is older than what it is for", earlier, len(rows))
-	}
-	err := doubted(r, rows, []doubt[l]{
-		{"`Subtotal` and `Total`", "the price before tax is higher than with it", 2, every,
-			func(x *l) bool { return sign(x)*x.SubtotalCents > sign(x)*x.TotalCents }},
-		{"`Subtotal` and the tax", "the tax is higher than the price", 2, every,
-			func(x *l) bool { return sign(x)*x.TaxCents > sign(x)*x.SubtotalCents }},
-		// Patients pay too much now and then, and then nothing is open.
-		{"`Total` and `Collected`", "more was collected than the whole amount, and yet something is open,", 5, every,
-			func(x *l) bool { return sign(x)*x.CollectedCents > sign(x)*x.TotalCents && sign(x)*x.BalanceCents > 0 }},
-		{"`Collected` and `Balance`", "they are more than the whole amount together", 5, every,
-			func(x *l) bool {
-				return sign(x)*(x.CollectedCents+x.BalanceCents) > sign(x)*x.TotalCents && sign(x)*x.BalanceCents > 0
-			}},
-		{"`Status`, `Collected` and `Balance`", "what is paid is open, or what is unpaid is collected,", 50,
-			func(x *l) bool {
-				return x.TotalCents > 0 && (x.Status == contract.Paid || x.Status == contract.Unpaid)
-			},
-			func(x *l) bool {
-				return x.Status == contract.Paid && x.BalanceCents > 0 || x.Status == contract.Unpaid && x.CollectedCents > 0
-			}},
-		{"`Status`", "an unknown status", 50, every, func(x *l) bool { return x.Status == contract.OtherStatus }},
-	})
-	if err != nil {
-		return err
-	}
-	if bad := r.batch.Remarks[TaxDisagrees]; many(bad, len(rows), 20) {
-		return r.implausible("`Subtotal`, the tax and `Total`", "they do not add up", bad, len(rows))
-	}
-	if err := r.plausiblePrices(rows); err != nil {
-		return err
-	}
-	// The patient's own invoices are where a column of names would show the patients; the insurers' are where the payer is
-	// not one of them.
-	of := func(insurers bool, name func(*l) string) texts {
-		return r.texted(len(rows), func(i int) (string, string) {
-			if (rows[i].InvoiceSide == contract.InsurerSide) != insurers {
-				return name(&rows[i]), ""
-			}
-			return name(&rows[i]), rows[i].Patient
-		})
-	}
-	return r.plausibleNames([]nameColumn{
-		{"`Item`", of(false, func(x *l) string { return x.Item }), sold},
-		{"`Location`", of(false, func(x *l) string { return x.Location }), place},
-		{"`Staff Member`", of(false, func(x *l) string { return x.StaffMember }), staff},
-		{"`Income Category`", of(false, func(x *l) string { return x.IncomeCategory }), category},
-		{"`Payer`", of(true, func(x *l) string { return refOf(x.PayerID) }), coded},
-	})
-}
-
-// plausiblePrices compares amounts with the clinic's own price list: a portal that prints cents, or dollars where it
-// printed cents, is a hundred times off.
-func (r *reading) plausiblePrices(rows []contract.InvoiceLine) error {
-	near, off := 0, 0
-	for i := range rows {
-		x := &rows[i]
-		price, ok := r.t.settings.PriceOn(x.Item, x.Location, contract.DateOf(x.PurchaseDate))
-		if !ok || price == 0 {
-			continue
-		}
-		switch x.TotalCents {
-		case price:
-			near++
-		case 100 * price, price / 100:
-			off++
-		}
-	}
-	if many(off, near+off, 50) {
-		return r.implausible("`Total`", "it is a hundred times what the price list says, or a hundredth,", off, near+off)
-	}
-	return nil
-}
-
-func (r *reading) plausibleShifts(rows []contract.Shift) error {
-	type s = contract.Shift
-	var shift, breaks int64
-	for i := range rows {
-		shift, breaks = shift+rows[i].ShiftMinutes, breaks+rows[i].BreakMinutes
-	}
-	if len(rows) >= 3 && 2*breaks > shift {
-		return r.implausible("`Shift Total Hours` and `Break Total Hours`", "more than half of the time is breaks", len(rows), len(rows))
-	}
-	if bad := len(r.batch.Quarantine); many(bad, r.batch.Rows, 30) {
-		return r.implausible("One of the columns", "it cannot be read", bad, r.batch.Rows)
-	}
-	return doubted(r, rows, []doubt[s]{
-		{"`Shift Total Hours` and `Break Total Hours`", "the breaks are longer than the shift", 20,
-			func(x *s) bool { return x.ShiftMinutes > 0 }, func(x *s) bool { return x.BreakMinutes > x.ShiftMinutes }},
-		{"`Shift Total Hours` and `Appointment Total Hours`", "more was booked than worked", 50,
-			func(x *s) bool { return x.ShiftMinutes > 0 && x.BookedMinutes > 0 }, func(x *s) bool { return x.BookedMinutes > x.ShiftMinutes }},
-		{"`Appointment Total Hours` and `Appointment Total Count`", "an appointment takes less than 5 minutes, or more than 8 hours,", 50,
-			func(x *s) bool { return x.BookedCount > 0 },
-			func(x *s) bool { return x.BookedMinutes < 5*x.BookedCount || x.BookedMinutes > 480*x.BookedCount }},
-	})
 }
 
 // columnsHold refuses a file in which a column that may be blank was filled now and then, each time with something that
 // it cannot hold.
-func (r *reading) columnsHold() error {
+func (r *reading) columnsHold() {
 	bad, days := map[string]int{}, map[string]int{}
 	for _, q := range r.batch.Quarantine {
 		bad[q.Column]++
@@ -357,7 +179,7 @@ func (r *reading) columnsHold() error {
 	}
 	for column, n := range days { // of days with their month behind, those up to the 12th can be read, and are wrong
 		if many(n, r.batch.Rows, 10) {
-			return r.implausible("`"+column+"`", "it is no day", n, r.batch.Rows)
+			r.implausible("`"+column+"`", "it is no day", n, r.batch.Rows)
 		}
 	}
 	for _, c := range r.layout.Columns {
@@ -365,10 +187,9 @@ func (r *reading) columnsHold() error {
 			continue
 		}
 		if n := bad[c.Headers[0]]; r.batch.filled(c.Name) == 0 {
-			return r.implausible("`"+c.Headers[0]+"`", "what is in it cannot be read", n, n)
+			r.implausible("`"+c.Headers[0]+"`", "what is in it cannot be read", n, n)
 		}
 	}
-	return nil
 }
 
 // filled counts the rows in which a column that may be blank is not.
@@ -385,7 +206,7 @@ func (b *Batch) filled(column string) int {
 			}
 		}
 	}
-	for _, rows := range []any{b.Appointments, b.InvoiceLines, b.Claims, b.Policies, b.Shifts} {
+	for _, rows := range []any{b.Appointments, b.InvoiceLines, b.Claims, b.Policies, b.Shifts, b.Payments, b.AppliedPayments, b.Adjustments, b.Unscheduled} {
 		count(reflect.ValueOf(rows))
 	}
 	return n

@@ -10,20 +10,33 @@ import (
 	"github.com/falloff-analytics/falloff/transforms/identity"
 )
 
-func (r *reading) plausibleClaims(rows []contract.Claim) error {
+func (r *reading) plausibleClaims(rows []contract.Claim) {
 	type c = contract.Claim
 	highest := r.highestPrice()
-	err := doubted(r, rows, []doubt[c]{
-		{"`Service Date` and `Submitted Date`", "it was submitted before the service", 10,
-			func(x *c) bool { return x.SubmittedOn != nil }, func(x *c) bool { return *x.SubmittedOn < x.ServiceDate }},
-		{"`Submitted Date` and `Response Date`", "the answer is older than the claim", 10,
-			func(x *c) bool { return x.SubmittedOn != nil && x.RespondedOn != nil },
-			func(x *c) bool { return *x.RespondedOn < *x.SubmittedOn }},
+	// What an insurer is asked before the service is submitted before it, and what is submitted anew after the answer; the
+	// other order is the usual one.
+	for _, days := range []struct {
+		columns, why  string
+		first, second func(*c) *int32
+	}{
+		{"`Service Date` and `Submitted Date`", "it was submitted before the service", func(x *c) *int32 { return &x.ServiceDate }, func(x *c) *int32 { return x.SubmittedOn }},
+		{"`Submitted Date` and `Response Date`", "the answer is older than the claim", func(x *c) *int32 { return x.SubmittedOn }, func(x *c) *int32 { return x.RespondedOn }},
+		{"`Service Date` and `Response Date`", "it was answered before the service", func(x *c) *int32 { return &x.ServiceDate }, func(x *c) *int32 { return x.RespondedOn }},
+	} {
+		wrong, right := ordered(rows, func(x *c) bool { return days.first(x) != nil && days.second(x) != nil },
+			func(x *c) int64 { return int64(*days.first(x)) }, func(x *c) int64 { return int64(*days.second(x)) })
+		r.turned(days.columns, days.why, wrong, right)
+	}
+	doubted(r, rows, []doubt[c]{
+		// Of a claim on paper the answer alone may be noted. That others were sent on days and never answered is another thing.
 		{"`Submitted Date` and `Response Date`", "it was answered and not submitted", 50,
-			func(x *c) bool { return x.SubmittedOn != nil || x.RespondedOn != nil }, func(x *c) bool { return x.SubmittedOn == nil }},
-		{"`Service Date` and `Response Date`", "it was answered before the service", 10,
-			func(x *c) bool { return x.RespondedOn != nil }, func(x *c) bool { return *x.RespondedOn < x.ServiceDate }},
-		{"`Claimed` and `Approved`", "more is approved than was claimed", 10,
+			func(x *c) bool { return x.SubmittedOn != nil || x.RespondedOn != nil },
+			func(x *c) bool {
+				return x.SubmittedOn == nil && x.Folder != contract.ClaimAnswered && x.Folder != contract.ClaimApproved && x.Folder != contract.ClaimRejected
+			}},
+		{"`Submitted Date`", "it was submitted on no day", 98,
+			func(x *c) bool { return len(rows) >= 20 }, func(x *c) bool { return x.SubmittedOn == nil }},
+		{"`Claimed` and `Approved`", "more is approved than was claimed", 30,
 			func(x *c) bool { return x.ApprovedCents != nil },
 			func(x *c) bool { return x.ClaimedCents == nil || *x.ApprovedCents > *x.ClaimedCents }},
 		{"`Response Date`", "the insurer has answered on no day", 90,
@@ -33,17 +46,10 @@ func (r *reading) plausibleClaims(rows []contract.Claim) error {
 		{"`Claimed`", "it is more than ten times the highest price of the price list", 50,
 			func(x *c) bool { return x.ClaimedCents != nil && highest > 0 }, func(x *c) bool { return *x.ClaimedCents > 10*highest }},
 	})
-	if err != nil {
-		return err
-	}
-	if err := r.policiesHaveNumbers(); err != nil {
-		return err
-	}
-	if err := r.payersHaveNames("`Insurer`"); err != nil {
-		return err
-	}
-	return r.plausibleNames([]nameColumn{
-		{"`Insurer`", r.texted(len(rows), func(i int) (string, string) { return rows[i].PayerID, rows[i].Patient }), coded},
+	r.policiesHaveNumbers()
+	r.payersHaveNames("`Insurer`")
+	r.plausibleNames([]nameColumn{
+		{"`Insurer`", r.texted(len(rows), func(i int) (string, string) { return rows[i].PayerID, rows[i].Patient }), coded, false},
 	})
 }
 
@@ -58,31 +64,27 @@ func (r *reading) highestPrice() (cents int64) {
 // treatments is more of them than a policy covers in its life.
 const treatments = 365
 
-func (r *reading) plausiblePolicies(rows []contract.Policy) error {
+// boundless are the counts that people type for as many as one likes.
+var boundless = map[int32]bool{999: true, 9999: true, 99999: true}
+
+func (r *reading) plausiblePolicies(rows []contract.Policy) {
 	type p = contract.Policy
-	err := doubted(r, rows, []doubt[p]{
-		{"`End Date`", "it ended before 1990", 10,
+	doubted(r, rows, []doubt[p]{
+		{"`End Date`", "it ended before 1990", 50,
 			func(x *p) bool { return x.EndDate != nil }, func(x *p) bool { return *x.EndDate < contract.DayOf(civil.Date{Year: 1990, Month: 1, Day: 1}) }},
 		{"`Policy Maximum`", "it is less than 50 in the clinic's money", 50,
 			func(x *p) bool { return x.PolicyMaximumCents != nil && *x.PolicyMaximumCents > 0 },
 			func(x *p) bool { return *x.PolicyMaximumCents < 50_00 }},
 		{"`Max Treatments`", "it covers more than one a day", 50,
-			func(x *p) bool { return x.MaxTreatments != nil }, func(x *p) bool { return *x.MaxTreatments > treatments }},
+			func(x *p) bool { return x.MaxTreatments != nil && !boundless[*x.MaxTreatments] }, func(x *p) bool { return *x.MaxTreatments > treatments }},
 		{"`Number of Treatments`", "more than one a day was used", 50,
 			func(x *p) bool { return x.TreatmentsUsed != nil && *x.TreatmentsUsed > 0 },
 			func(x *p) bool { return *x.TreatmentsUsed > treatments }},
 	})
-	if err != nil {
-		return err
-	}
-	if err := r.policiesHaveNumbers(); err != nil {
-		return err
-	}
-	if err := r.payersHaveNames("`Insurer(s)`"); err != nil {
-		return err
-	}
-	return r.plausibleNames([]nameColumn{
-		{"`Insurer(s)`", r.texted(len(rows), func(i int) (string, string) { return rows[i].PayerID, rows[i].Patient }), coded},
+	r.policiesHaveNumbers()
+	r.payersHaveNames("`Insurer(s)`")
+	r.plausibleNames([]nameColumn{
+		{"`Insurer(s)`", r.texted(len(rows), func(i int) (string, string) { return rows[i].PayerID, rows[i].Patient }), coded, false},
 	})
 }
 
@@ -93,7 +95,7 @@ var guidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{
 var dayForm = regexp.MustCompile(`^(?:[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}|[A-Z]{3,9}\.?[0-9]{1,2},[0-9]{4})$`)
 
 // policiesHaveNumbers refuses policy numbers that are names, days, GUIDs or invoices.
-func (r *reading) policiesHaveNumbers() error {
+func (r *reading) policiesHaveNumbers() {
 	bad, of := 0, 0
 	for key := range r.identifiers {
 		kind, text, _ := strings.Cut(key, "|")
@@ -106,16 +108,15 @@ func (r *reading) policiesHaveNumbers() error {
 		}
 	}
 	if many(bad, of, 50) {
-		return r.implausible("`Policy #`", "a name, a day, a GUID or an invoice's number", bad, of)
+		r.implausible("`Policy #`", "a name, a day, a GUID or an invoice's number", bad, of)
 	}
 	if rows := len(r.batch.Policies); of == 0 && rows >= 10 {
-		return r.implausible("`Policy #`", "it is blank", rows, rows)
+		r.implausible("`Policy #`", "it is blank", rows, rows)
 	}
-	return nil
 }
 
 // payersHaveNames refuses insurers that are mostly numbers.
-func (r *reading) payersHaveNames(column string) error {
+func (r *reading) payersHaveNames(column string) {
 	numbers := 0
 	for name := range r.payers {
 		digits := 0
@@ -129,7 +130,6 @@ func (r *reading) payersHaveNames(column string) error {
 		}
 	}
 	if many(numbers, len(r.payers), 50) {
-		return r.implausible(column, "a number and no name", numbers, len(r.payers))
+		r.implausible(column, "a number and no name", numbers, len(r.payers))
 	}
-	return nil
 }

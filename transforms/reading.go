@@ -27,6 +27,11 @@ type reading struct {
 	batch   *Batch
 	// rangeFrom and rangeTo are the file's own range, noDay where it has none.
 	rangeFrom, rangeTo int32
+	// refusal is why the file as a whole is not believed (plausible.go).
+	refusal *tabular.Error
+	// odd are what stood in the columns of kinds and methods without being on the contract's lists; it is counted, and goes
+	// no further.
+	odd oddities
 	// finishRows puts the rows in order when all are read.
 	finishRows func()
 

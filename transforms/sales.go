@@ -59,6 +59,12 @@ func (r *reading) invoiceLineRow() func() {
 		if printed && tax != line.TaxCents {
 			r.batch.Remarks[TaxDisagrees]++
 		}
+		if tax != 0 {
+			r.odd.taxed++
+			if tax == -line.TaxCents {
+				r.odd.taxTurned++
+			}
+		}
 		if line.Status == contract.OtherStatus {
 			r.batch.Remarks[UnknownLineStatus]++
 		}

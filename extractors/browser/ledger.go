@@ -55,6 +55,19 @@ type Ledger struct {
 
 func newLedger() *Ledger { return &Ledger{counts: map[Entry]int{}} }
 
+// Together counts what several sessions have counted until now.
+func Together(sessions ...*Ledger) *Ledger {
+	all := newLedger()
+	for _, l := range sessions {
+		l.mu.Lock()
+		for e, n := range l.counts {
+			all.counts[e] += n
+		}
+		l.mu.Unlock()
+	}
+	return all
+}
+
 // maxKinds bounds what a page that makes up addresses can make us remember.
 const maxKinds = 10_000
 

@@ -222,7 +222,12 @@ func TestPassingFailures(t *testing.T) {
 				p.Plug()
 				return nil
 			}
-			reports, _, err := read(t, cfg)
+			sent := 0
+			cfg.Budget = func(requests int) error { sent += requests; return nil }
+			reports, ledger, err := read(t, cfg)
+			if ledger.Allowed() != sent {
+				t.Errorf("the ledger counts %d requests, %d were sent in all visits", ledger.Allowed(), sent)
+			}
 			if err != nil || len(reports) != 1 {
 				t.Fatalf("%d reports, %v", len(reports), err)
 			}

@@ -23,9 +23,12 @@ func Inspect(ctx context.Context, cfg Config) (findings []Finding, err error) {
 	if err := r.start(ctx); err != nil {
 		return nil, err
 	}
-	defer r.Leave(ctx)
+	defer r.leaveLook(ctx)
 	working, stop := r.working(ctx)
 	defer stop()
+	if err = r.mayLook(working, "signing in"); err != nil {
+		return nil, err
+	}
 	err = r.signInAndCheck(working)
 	if err == nil {
 		err = r.inspectReports(working)
@@ -53,6 +56,9 @@ func expectedOf(err error) string {
 func (r *run) inspectReports(ctx context.Context) error {
 	for i, kind := range r.profile.Reports {
 		r.cfg.Progress(Event{Step: OpenReport, Report: kind.Name, Number: i + 1, Total: len(r.profile.Reports)})
+		if err := r.mayLook(ctx, kind.Name); err != nil {
+			return err
+		}
 		if err := r.inspectReport(ctx, kind); err != nil {
 			return r.named(ctx, "looking at "+kind.Name, err)
 		}

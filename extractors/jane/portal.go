@@ -153,8 +153,9 @@ type Portal struct {
 	mu sync.Mutex
 	// rejected is the failure after which the credentials are not tried again.
 	rejected error
-	ledger   *browser.Ledger
-	kept     kept
+	// ledgers count the requests of each visit.
+	ledgers []*browser.Ledger
+	kept    kept
 	// now is the number of the order at work, from 1, for progress.
 	now int
 }
@@ -266,11 +267,12 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Ledger counts the requests of the last visit, allowed and refused; nil before the first.
+// Ledger counts the requests of all visits until now, allowed and refused: of the one after a session that has ended and
+// of the one before.
 func (p *Portal) Ledger() *browser.Ledger {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ledger
+	return browser.Together(p.ledgers...)
 }
 
 // Reports works through the orders. Whatever happens it leaves no browser behind, and is signed out if the portal can

@@ -111,9 +111,12 @@ func (f *preflight) all(ctx context.Context) error {
 	if err := r.start(ctx); err != nil {
 		return err
 	}
-	defer r.Leave(ctx)
+	defer r.leaveLook(ctx)
 	working, stop := r.working(ctx)
 	defer stop()
+	if err := r.mayLook(working, "signing in"); err != nil {
+		return err
+	}
 	if err := f.connect(working); err != nil {
 		return err
 	}
@@ -201,6 +204,9 @@ func (f *preflight) reports(ctx context.Context) (unseen []string, err error) {
 	for _, kind := range r.profile.Reports {
 		r.cfg.Progress(Event{Step: OpenReport, Report: kind.Name})
 		name := "report " + kind.Name
+		if err := r.mayLook(ctx, kind.Name); err != nil {
+			return unseen, err
+		}
 		rows, err := r.glance(ctx, kind)
 		failure, _ := errors.AsType[*extractors.Failure](r.named(ctx, "looking at the report "+kind.Name, err))
 		switch {

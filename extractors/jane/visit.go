@@ -34,6 +34,8 @@ type run struct {
 	accesses accesses
 	// downloads counts the files that were asked for.
 	downloads int
+	// told is how many requests of a visit that exports nothing the budget was told of.
+	told int
 }
 
 var _ Visit = (*run)(nil)
@@ -95,7 +97,7 @@ func (r *run) start(ctx context.Context) error {
 	context.AfterFunc(session.Context(), func() { cancel(nil) })
 	r.session = session
 	r.portal.mu.Lock()
-	r.portal.ledger = session.Ledger()
+	r.portal.ledgers = append(r.portal.ledgers, session.Ledger())
 	r.portal.mu.Unlock()
 	for _, note := range session.Notes() {
 		r.cfg.Progress(Event{Step: Remark, Note: note})
@@ -173,6 +175,31 @@ func (r *run) keepBrowser(ctx context.Context) {
 		return
 	}
 	r.portal.keep(func(k *kept) { k.Browser = state })
+}
+
+// mayLook waits until a visit that exports nothing may go on, under the rules of one that does.
+func (r *run) mayLook(ctx context.Context, before string) error {
+	if err := r.cfg.Pause(ctx); err != nil {
+		return named("pausing before "+before, err)
+	}
+	if err := r.cfg.Politeness.Quiet(r.cfg.Clock()); err != nil {
+		return err
+	}
+	return named("counting requests before "+before, r.count())
+}
+
+// count tells the budget what was sent since it was told last.
+func (r *run) count() error {
+	sent := r.Sent()
+	spent := sent - r.told
+	r.told = sent
+	return r.cfg.Budget(spent)
+}
+
+// leaveLook is Leave for a visit that exports nothing. What it sent is counted also where nothing follows.
+func (r *run) leaveLook(ctx context.Context) {
+	r.Leave(ctx)
+	_ = r.count()
 }
 
 // Sent is how many requests have left the browser.

@@ -46,7 +46,7 @@ func withReports(names map[string]string) map[string]string {
 
 var (
 	pageOf      = regexp.MustCompile(`^page \d+ of `)
-	rangeOf     = regexp.MustCompile(` for (\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)(?: |$)`)
+	rangeOf     = regexp.MustCompile(` for (\d{4}[-/]\d\d[-/]\d\d) to (\d{4}[-/]\d\d[-/]\d\d)(?: |$)`)
 	namedAsFile = regexp.MustCompile(`^([^ ]*)_(\d{4})(\d\d)(\d\d)_(\d{4})(\d\d)(\d\d)\.[a-z]+$`)
 )
 

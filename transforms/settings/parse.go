@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ func Parse(body []byte, file string) (Clinic, error) {
 		key{"fees", false, d.list("fees", func(n ast.Node) error { return d.fee(n, &fees) })},
 		key{"insurers", false, d.list("insurers", func(n ast.Node) error { return d.insurer(n, &c) })},
 		key{"filing_limits", false, d.list("filing_limits", func(n ast.Node) error { return d.filingLimit(n, &c) })},
+		key{"checks_off", false, d.list("checks_off", func(n ast.Node) error { return d.checkOff(n, &c) })},
 	)
 	if err != nil {
 		return Clinic{}, err
@@ -268,6 +270,23 @@ func (d document) insurer(n ast.Node, c *Clinic) error {
 		return d.wrong(n, "Delete one of the two", "insurer %q is there twice", name)
 	}
 	c.Insurers = append(c.Insurers, name)
+	return nil
+}
+
+// checkName is how a refusal names its check: the dataset and the columns.
+var checkName = regexp.MustCompile(`^[a-z_]+\.[a-z0-9_-]+$`)
+
+func (d document) checkOff(n ast.Node, c *Clinic) error {
+	name, err := d.scalar(n, "a check")
+	if err != nil {
+		return err
+	}
+	if !checkName.MatchString(name) {
+		return d.wrong(n, "Copy it from the refusal, for example invoice_lines.purchase_date-invoice_date", "%q is not the name of a check", name)
+	}
+	if !slices.Contains(c.ChecksOff, name) {
+		c.ChecksOff = append(c.ChecksOff, name)
+	}
 	return nil
 }
 

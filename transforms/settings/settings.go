@@ -39,6 +39,9 @@ type Clinic struct {
 	Fees          []Fee         `json:"fees,omitempty"`
 	Insurers      []string      `json:"insurers,omitempty"`
 	FilingLimits  []FilingLimit `json:"filing_limits,omitempty"`
+	// ChecksOff are the plausibility checks of report files that this clinic's honest files do not pass, by the names that
+	// their refusals give them.
+	ChecksOff []string `json:"checks_off,omitempty"`
 }
 
 // Discipline overrides the default days of one discipline.

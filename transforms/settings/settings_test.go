@@ -286,3 +286,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestChecksOff: names are as refusals print them, in any order and any number of times; anything else is refused.
+func TestChecksOff(t *testing.T) {
+	_, body := sample(t)
+	c, err := settings.Parse(append(slices.Clone(body), "checks_off: [claims.claimed, appointments.booked_at-arrived_at, claims.claimed]\n"...), "clinic.yaml")
+	if want := []string{"appointments.booked_at-arrived_at", "claims.claimed"}; err != nil || !slices.Equal(c.ChecksOff, want) {
+		t.Fatalf("%q, %v", c.ChecksOff, err)
+	}
+	text, err := c.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := settings.FromJSON(text); err != nil || !slices.Equal(again.ChecksOff, c.ChecksOff) {
+		t.Errorf("stored: %q, %v", again.ChecksOff, err)
+	}
+	for _, bad := range []string{"all", "claims", "Claims.claimed", "claims.`Claimed`", "[claims.claimed]"} {
+		var wrong *settings.Error
+		if _, err := settings.Parse(append(slices.Clone(body), "checks_off: ["+bad+"]\n"...), "clinic.yaml"); !errors.As(err, &wrong) || wrong.Line == 0 {
+			t.Errorf("checks_off: [%s] gives %v", bad, err)
+		}
+	}
+}

@@ -60,8 +60,8 @@ descriptors. --accept-agreement names the version that the signer has read (fall
 			if err := a.preflight(ctx, k, nil); err != nil {
 				return err
 			}
-			a.tellf("\nClinic %s is connected. Bring its history home with\n  falloff run --lake %s --clinic %s --settings clinic.yaml --from DATE\nand from then on every night with the same command without --settings and --from.",
-				options.Clinic, options.Lake, options.Clinic)
+			a.tellf("\nClinic %s is connected. Bring its history home with\n  %s --settings clinic.yaml --from DATE\nand from then on every night with the same command without --settings and --from.",
+				options.Clinic, a.again("run"))
 			return nil
 		},
 	}

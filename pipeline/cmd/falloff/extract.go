@@ -229,7 +229,7 @@ func (o *orders) Visit(wanted []extractors.Order, w pipeline.Watch) (extractors.
 }
 
 func (o *orders) requests() requests {
-	if o.source == nil || o.source.Ledger() == nil {
+	if o.source == nil {
 		return requests{}
 	}
 	return countRequests(o.source.Ledger())

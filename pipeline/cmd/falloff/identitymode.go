@@ -16,7 +16,7 @@ func (a *app) identityModeCommand() *cobra.Command {
 		Short:     "choose whether first names are stored",
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: []string{"show", "privacy", "recovery"},
-		Long: `In privacy mode, the default, nothing but pseudonyms is stored. In recovery mode the next runs also store the first name and
+		Long: `In privacy mode, the default, nothing but pseudonyms is stored. In recovery mode the next runs and imports also store the first name and
 the portal's identifier of each patient, apart from everything else and sealed under a key of their own, so that people who may
 see them know whom to call.
 
@@ -50,7 +50,7 @@ every snapshot. Copies of the vault that are older than this still have the key:
 				if site, err = pipeline.OpenExistingSite(ctx, k.options); err != nil {
 					return err
 				}
-				a.tellf("Clinic %s is in recovery mode: first names come with the next run.", options.Clinic)
+				a.tellf("Clinic %s is in recovery mode: first names come with the next run or import.", options.Clinic)
 			case string(pipeline.Privacy):
 				if err := k.record(ctx, audit.IdentityModeChanged, "identities", audit.Fields{"mode": string(site.Mode())}, audit.Fields{"mode": wanted}); err != nil {
 					return err

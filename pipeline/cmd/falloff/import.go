@@ -68,7 +68,8 @@ docs/import.md lists the reports, with a sample of each.`,
 			progress, stop := a.progress()
 			out.Ingested, err = site.Ingest(ctx, source, pipeline.IngestOptions{
 				Source: "files", Settings: clinic, Covers: window, ObservedOn: observed, Progress: progress,
-				Skip: func(name, why string) { out.LeftOut = append(out.LeftOut, leftOut{name, why}) },
+				Identities: site.Mode() == pipeline.Recovery,
+				Skip:       func(name, why string) { out.LeftOut = append(out.LeftOut, leftOut{name, why}) },
 			})
 			stop()
 			for _, f := range out.LeftOut {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,19 +57,28 @@ func (a *app) look(ctx context.Context, k *keeping, do func(ctx context.Context,
 		return err
 	}
 	a.tellKey(site)
-	zone := time.UTC
+	manners, err := a.file.Politeness.parse()
+	if err != nil {
+		return usagef("%v", err)
+	}
+	// A clinic that nothing was ever read of has no settings yet that would say its zone.
+	zone := a.now().Location()
 	if clinic, err := site.Settings(ctx); err == nil {
 		if at, err := clinic.Zone(); err == nil {
 			zone = at
 		}
 	}
-	return site.Look(ctx, signed.credentials.ID, zone, func(ctx context.Context, w pipeline.Watch) error {
+	manners.Zone = zone
+	if err := manners.Quiet(a.now()); err != nil {
+		return err
+	}
+	return site.Look(ctx, pipeline.LookOptions{Credentials: signed.credentials.ID, Zone: zone, Budget: manners.budget}, func(ctx context.Context, w pipeline.Watch) error {
 		if err := k.record(ctx, audit.SignedIn, "portal", nil, audit.Fields{"outcome": "begun", "credentials": signed.credentials.ID}); err != nil {
 			return err
 		}
 		config := signed.config
 		config.Access, config.Budget, config.Pause = w.Access, w.Budget, w.Before
-		config.Browser.UserAgent = a.file.Politeness.UserAgent
+		config.Politeness, config.Browser.UserAgent = manners.Politeness, manners.userAgent
 		return do(ctx, config)
 	})
 }

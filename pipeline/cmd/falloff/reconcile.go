@@ -116,12 +116,13 @@ func (a *app) printReconciled(r *pipeline.Reconciled) error {
 	}
 	add("only theirs", r.OnlyTheirs)
 	add("only ours", r.OnlyOurs)
+	add("ours, unfinished (the run was killed)", r.Unfinished)
 	if len(rows) > 0 {
 		if err := printTable(a.stdout, []string{"line", "time (UTC)", "action", "subject", "range"}, rows); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s to %s: %d matched, %d only ours, %d only theirs, %d open. The portal's clock is %s ahead of ours.\n",
-		r.From, r.To, r.Matched, len(r.OnlyOurs), len(r.OnlyTheirs), r.Open, r.ClockDifference.Round(time.Second))
+	_, err := fmt.Fprintf(a.stdout, "%s to %s: %d matched, %d only ours, %d only theirs, %d open, %d of runs that were killed. The portal's clock is %s ahead of ours.\n",
+		r.From, r.To, r.Matched, len(r.OnlyOurs), len(r.OnlyTheirs), r.Open, len(r.Unfinished), r.ClockDifference.Round(time.Second))
 	return err
 }
