@@ -32,7 +32,7 @@ type stage struct {
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }
 
 func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|deactivate|maintenance|truncate|write|downloaded|intrude|requests")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "start", "portal start [MUTATION]|stop|unplug|lock|deactivate|maintenance|truncate|write|downloaded|intrude|requests")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.start(ts, args[1:]...)
@@ -51,9 +51,10 @@ func portalCommand(ts *testscript.TestScript, neg bool, args []string) {
 		s.staff.Deactivate(clerk)
 	case "maintenance":
 		s.staff.SetMaintenance(true)
+	case "lock":
+		s.staff.Lock(clerk)
 	case "truncate":
-		// A file that is not whole is exported once more.
-		s.staff.FaultExports(portal.ExportTruncated, portal.ExportTruncated)
+		s.staff.FaultExports(portal.ExportTruncated)
 	case "write":
 		s.staff.TryWrites(1)
 	case "downloaded":
