@@ -128,7 +128,11 @@ func (s *simulation) overspent(host string) error {
 func (s *simulation) closeHistory(worldSeed uint64) {
 	s.closing = true
 	s.begin(simNights, worldSeed)
-	if _, _, err := s.process("a", trouble{}); err != nil {
+	_, _, err := s.process("a", trouble{})
+	for busy := new(BusyError); errors.As(err, &busy); _, _, err = s.process("a", trouble{}) {
+		time.Sleep(20 * time.Second) // the night's last process may have died, or lost its store, before it gave the lease back
+	}
+	if err != nil {
 		s.failf("reading all again: %v", err)
 		return
 	}
