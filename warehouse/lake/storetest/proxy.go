@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -103,9 +104,7 @@ func Lose(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 func CutShort(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 	whole := httptest.NewRecorder()
 	pass.ServeHTTP(whole, r)
-	for name, values := range whole.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), whole.Header())
 	w.Header().Set("Content-Length", strconv.Itoa(whole.Body.Len()))
 	w.WriteHeader(whole.Code)
 	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
