@@ -76,7 +76,7 @@ func (v *View) attach(ctx context.Context) error {
 	statements := []string{"set temp_directory = ''", "create schema lake", "create schema marts"}
 	for schema, tables := range map[string]map[string][]string{"lake": v.local.Datasets, "marts": v.local.Marts} {
 		for _, name := range sortedKeys(tables) {
-			statements = append(statements, fmt.Sprintf("create view %s.%s as from read_parquet([%s], hive_partitioning = false)",
+			statements = append(statements, fmt.Sprintf("create view %s.%s as from read_parquet([%s], hive_partitioning = false, union_by_name = true)",
 				schema, name, quoteAll(tables[name])))
 		}
 	}

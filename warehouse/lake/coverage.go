@@ -65,6 +65,16 @@ func (c coverage) at(day int32) (int32, bool) {
 	return c[i].observed, true
 }
 
+// reaches says whether a month has a day that is covered.
+func (c coverage) reaches(month string) bool {
+	for _, s := range c {
+		if contract.MonthOf(s.from) <= month && month <= contract.MonthOf(s.to) {
+			return true
+		}
+	}
+	return false
+}
+
 // Observations are compared in half days: what a plain report of a day shows counts as seen then, what a complete one shows or
 // lacks as seen a little later. So a complete report takes away what a plain one of the same day had, and the next day's
 // report is newer than both.

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/transforms/contract"
 )
 
 func TestCoverageIsTheNewestOfEachDay(t *testing.T) {
@@ -63,5 +67,17 @@ func TestAFullOrReadOnlyDiskHasAHint(t *testing.T) {
 		if !strings.Contains(got.Error(), hint) {
 			t.Errorf("%v: %v", err, got)
 		}
+	}
+}
+
+func TestACoverReachesItsMonths(t *testing.T) {
+	covers := coverage{{from: contract.DayOf(civil.Date{Year: 2025, Month: 11, Day: 30}), to: contract.DayOf(civil.Date{Year: 2026, Month: 2, Day: 1})}}
+	for month, want := range map[string]bool{"2025-10": false, "2025-11": true, "2025-12": true, "2026-01": true, "2026-02": true, "2026-03": false, contract.Undated: false} {
+		if got := covers.reaches(month); got != want {
+			t.Errorf("%s: %v", month, got)
+		}
+	}
+	if undated := (coverage{{from: noDay, to: noDay}}); !undated.reaches(contract.Undated) || undated.reaches("2026-01") {
+		t.Error("a cover of rows without a day reaches those, and nothing else")
 	}
 }

@@ -102,6 +102,13 @@ func (c *Clinic) publish(ctx context.Context, commit *Commit) (won bool, err err
 	case err == nil && bytes.Equal(stored, body):
 		return true, nil
 	case err == nil:
+		// That it differs is no proof that it is another's: it may have come in half. Planning again on top of one's own commit
+		// would do the work twice.
+		other, err := DecodeCommit(stored)
+		if err != nil || other.Writer == commit.Writer {
+			return false, fmt.Errorf("commit %d of clinic %s: it is not known whether it was made; running the same again is safe: %w",
+				commit.Number, c.id, errors.Join(failed, err))
+		}
 		return false, nil
 	case errors.Is(err, ErrNotFound) && !errors.Is(failed, ErrExists):
 		return false, fmt.Errorf("commit %d of clinic %s was not made, nothing changed: %w", commit.Number, c.id, failed)

@@ -134,20 +134,39 @@ type partition struct {
 	raised  map[string]int32
 }
 
-// judgeStored reads the months that the batch can change, and decides about their units. Of a month that no incoming row
-// belongs to, the identifying columns are read first: they say whether a unit has moved away or is gone.
+// judgeStored reads the months that the batch can change, and decides about their units: first those that incoming rows
+// belong to or that the batch covers, and the others only while a unit is left that none of those holds, for a unit lies in one
+// month. So bringing a month again costs the same however old the lake is. Of a month that no incoming row belongs to, the
+// identifying columns are read first: they say whether a unit has moved away or is gone.
 func (m *merge[T]) judgeStored(ctx context.Context, tx *Tx, partitions map[string]*partition) error {
 	if len(partitions) == 0 || len(m.incoming.units) == 0 && len(m.added) == 0 {
 		return nil
 	}
-	direct := map[string]bool{}
+	direct, near := map[string]bool{}, map[string]bool{}
 	for _, v := range m.incoming.inOrder {
 		direct[m.month(v.standing.day)] = true
 	}
+	for month := range partitions {
+		near[month] = direct[month] || m.added.reaches(month)
+	}
+	if err := m.judgeMonths(ctx, tx, partitions, direct, func(month string) bool { return near[month] }); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(m.incoming.inOrder, func(v *version[T]) bool { return v.outcome == undecided }) {
+		return nil
+	}
+	return m.judgeMonths(ctx, tx, partitions, direct, func(month string) bool { return !near[month] })
+}
+
+// judgeMonths decides about the units of some months.
+func (m *merge[T]) judgeMonths(ctx context.Context, tx *Tx, partitions map[string]*partition, direct map[string]bool, wanted func(month string) bool) error {
 	var deciding sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for month, p := range partitions {
+		if !wanted(month) {
+			continue
+		}
 		group.Go(func() error {
 			if !direct[month] {
 				touched, err := m.touches(ctx, tx.clinic, *p.object)

@@ -297,19 +297,62 @@ func TestASmallBatchReadsLittleOfALargeLake(t *testing.T) {
 	}
 }
 
+// Bringing a month again reads that month, however many there are beside it; a unit that is in none of the months that
+// it could be in is looked for in all.
+func TestAMonthBroughtAgainReadsThatMonth(t *testing.T) {
+	counter := &reading{Store: new(storetest.Memory)}
+	clinic := openClinic(t, counter)
+	var rows []contract.Appointment
+	for month := range 24 {
+		rows = append(rows, visit(fmt.Sprintf("%d/0 %d-%02d-05 booked @2024-01-01", month+1, 2024+month/12, month%12+1)))
+	}
+	mustUpsert(t, clinic, appointments{Rows: rows})
+	requests := func(batch appointments) int64 {
+		counter.objects.Store(0)
+		mustUpsert(t, clinic, batch)
+		return counter.objects.Load()
+	}
+	again := appointments{Rows: rows[23:], Covers: []lake.Cover{cover("2025-12-01", "2025-12-31", "2026-01-02")}}
+	if n := requests(again); n != 1 {
+		t.Errorf("a month again: %d partitions read", n)
+	}
+	if n := requests(appointments{Rows: visits("99/0 2025-12-06 booked @2026-01-03")}); n < 24 {
+		t.Errorf("a unit that nobody knows: %d partitions read", n)
+	}
+	if n := requests(appointments{Covers: []lake.Cover{cover("2025-11-05", "2025-12-01", "2026-01-03")}}); n != 4 { // November's row goes: looked at, judged, rewritten; December is looked at
+		t.Errorf("two months covered: %d partitions read", n)
+	}
+	moved := visits("3/0 2025-12-07 booked @2026-01-04") // from March of the year before
+	mustUpsert(t, clinic, appointments{Rows: moved})
+	sound(t, clinic)
+	if got := len(stored(t, clinic)); got != 24 {
+		t.Errorf("%d rows", got)
+	}
+}
+
 type reading struct {
 	lake.Store
 	bytes atomic.Int64
+	// objects counts reads of partitions.
+	objects atomic.Int64
+}
+
+func (r *reading) count(name string) {
+	if strings.Contains(name, "/data/") {
+		r.objects.Add(1)
+	}
 }
 
 func (r *reading) Get(ctx context.Context, name string) ([]byte, error) {
 	body, err := r.Store.Get(ctx, name)
+	r.count(name)
 	r.bytes.Add(int64(len(body)))
 	return body, err
 }
 
 func (r *reading) GetRange(ctx context.Context, name string, offset, length int64) ([]byte, error) {
 	body, err := r.Store.GetRange(ctx, name, offset, length)
+	r.count(name)
 	r.bytes.Add(int64(len(body)))
 	return body, err
 }

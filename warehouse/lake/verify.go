@@ -126,7 +126,7 @@ type examined struct {
 	units [][16]byte
 }
 
-func (v *verifier) find(commit int64, object, format string, args ...any) {
+func (v *verifier) findf(commit int64, object, format string, args ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.out.Findings = append(v.out.Findings, Finding{commit, object, fmt.Sprintf(format, args...)})
@@ -150,7 +150,7 @@ func (v *verifier) numbers(ctx context.Context) ([]int64, error) {
 	before := int64(0)
 	for _, n := range numbers {
 		for missing := before + 1; missing < n && missing <= before+20; missing++ {
-			v.find(missing, commitName(missing), "it is missing, though later commits are there")
+			v.findf(missing, commitName(missing), "it is missing, though later commits are there")
 		}
 		before = n
 	}
@@ -173,7 +173,7 @@ func (v *verifier) commits(ctx context.Context, numbers []int64) ([]*Commit, err
 			case errors.Is(err, ErrNoCommit) && len(numbers) == 1:
 				return err
 			default:
-				v.find(n, commitName(n), "%v", err)
+				v.findf(n, commitName(n), "%v", err)
 			}
 			return nil
 		})
@@ -194,13 +194,13 @@ func (v *verifier) succession(commits []*Commit) {
 			continue // the gap is named already
 		}
 		if is.AsOf.Before(was.AsOf) {
-			v.find(is.Number, commitName(is.Number), "it speaks about %v, and the commit before it about %v", is.AsOf, was.AsOf)
+			v.findf(is.Number, commitName(is.Number), "it speaks about %v, and the commit before it about %v", is.AsOf, was.AsOf)
 		}
 		if is.PseudonymVersion() < was.PseudonymVersion() {
-			v.find(is.Number, commitName(is.Number), "its pseudonyms have version %d, those of the commit before it %d", is.PseudonymVersion(), was.PseudonymVersion())
+			v.findf(is.Number, commitName(is.Number), "its pseudonyms have version %d, those of the commit before it %d", is.PseudonymVersion(), was.PseudonymVersion())
 		}
 		if is.PseudonymVersion() != was.PseudonymVersion() && is.Kind != Rekey {
-			v.find(is.Number, commitName(is.Number), "it brings pseudonyms to version %d and is a %s, not a %s", is.PseudonymVersion(), is.Kind, Rekey)
+			v.findf(is.Number, commitName(is.Number), "it brings pseudonyms to version %d and is a %s, not a %s", is.PseudonymVersion(), is.Kind, Rekey)
 		}
 	}
 }
@@ -248,10 +248,10 @@ func (v *verifier) examine(ctx context.Context, e *examined, tables map[string]A
 		v.mu.Unlock()
 		return
 	case errors.Is(err, ErrNotFound):
-		v.find(e.by, o.Path, "it is not there")
+		v.findf(e.by, o.Path, "it is not there")
 		return
 	case err != nil:
-		v.find(e.by, o.Path, "%v", err)
+		v.findf(e.by, o.Path, "%v", err)
 		return
 	}
 	v.mu.Lock()
@@ -266,7 +266,7 @@ func (v *verifier) examine(ctx context.Context, e *examined, tables map[string]A
 	}
 	is, err := describe(body)
 	if err != nil {
-		v.find(e.by, o.Path, "%v", err)
+		v.findf(e.by, o.Path, "%v", err)
 		return
 	}
 	e.is.Rows, e.is.Schema, e.is.Totals, e.ok = is.Rows, is.Schema, is.Totals, true
@@ -279,7 +279,7 @@ func (v *verifier) examine(ctx context.Context, e *examined, tables map[string]A
 		e.units, err = tables[dataset].examine(body, o.Month)
 	}
 	if err != nil {
-		v.find(e.by, o.Path, "%v", err)
+		v.findf(e.by, o.Path, "%v", err)
 	}
 }
 
@@ -335,7 +335,7 @@ func (v *verifier) judge(commit *Commit, numbers []int64) {
 	for o := range commit.objects {
 		e := v.seen[o.Path]
 		if e.ok && (e.is.Bytes != o.Bytes || e.is.Rows != o.Rows || e.is.Schema != o.Schema || !maps.Equal(e.is.Totals, o.Totals)) {
-			v.find(commit.Number, o.Path, "it has %d bytes, %d rows, schema %q, totals %v; the commit says %d, %d, %q, %v",
+			v.findf(commit.Number, o.Path, "it has %d bytes, %d rows, schema %q, totals %v; the commit says %d, %d, %q, %v",
 				e.is.Bytes, e.is.Rows, e.is.Schema, e.is.Totals, o.Bytes, o.Rows, o.Schema, o.Totals)
 		}
 	}
@@ -343,7 +343,7 @@ func (v *verifier) judge(commit *Commit, numbers []int64) {
 		d := commit.Datasets[name]
 		v.units(commit.Number, name, d)
 		if covers := d.coverage(); !slices.Equal(covers.with(covers), covers) {
-			v.find(commit.Number, "data/"+name+"/", "its covers are not in their one form: %v", d.Covers)
+			v.findf(commit.Number, "data/"+name+"/", "its covers are not in their one form: %v", d.Covers)
 		}
 	}
 	there := func(n int64) bool {
@@ -352,12 +352,12 @@ func (v *verifier) judge(commit *Commit, numbers []int64) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(commit.Marts)) {
 		if m := commit.Marts[name]; !there(m.Input) {
-			v.find(commit.Number, m.Path, "it is said to be made from commit %d, which is not there", m.Input)
+			v.findf(commit.Number, m.Path, "it is said to be made from commit %d, which is not there", m.Input)
 		}
 	}
 	for _, check := range commit.Checks {
 		if check.Input > commit.Number {
-			v.find(commit.Number, commitName(commit.Number), "check %s is said to have looked at commit %d", check.Name, check.Input)
+			v.findf(commit.Number, commitName(commit.Number), "check %s is said to have looked at commit %d", check.Name, check.Input)
 		}
 	}
 }
@@ -376,7 +376,7 @@ func (v *verifier) units(commit int64, name string, d Dataset) {
 		}
 	}
 	if twice > 0 {
-		v.find(commit, "data/"+name+"/", "%d of its units are there twice", twice)
+		v.findf(commit, "data/"+name+"/", "%d of its units are there twice", twice)
 	}
 	if d.Removed == nil {
 		return
@@ -388,7 +388,7 @@ func (v *verifier) units(commit int64, name string, d Dataset) {
 		}
 	}
 	if both > 0 {
-		v.find(commit, d.Removed.Path, "%d units are listed as removed, and live", both)
+		v.findf(commit, d.Removed.Path, "%d units are listed as removed, and live", both)
 	}
 }
 
@@ -407,7 +407,7 @@ func (v *verifier) keys(ctx context.Context, commits []*Commit, name func(versio
 		if _, err := v.clinic.Key(ctx, name(version)); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {
-			v.find(commit.Number, "keys/"+name(version), "what tells its keys from others cannot be read: %v", err)
+			v.findf(commit.Number, "keys/"+name(version), "what tells its keys from others cannot be read: %v", err)
 		}
 	}
 	return nil

@@ -99,16 +99,29 @@ func (s *session) loadDatasets(ctx context.Context, files map[string][]string) e
 			}
 			continue
 		}
-		if err := s.loadDataset(ctx, dataset, files[dataset], want); err != nil {
+		if err := s.loadDataset(ctx, dataset, files[dataset], want, nullable(rows[dataset])); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *session) loadDataset(ctx context.Context, dataset string, files []string, want []Column) error {
+// nullable says which of a dataset's columns may be null. A column that comes new into the contract must be one of these.
+func nullable(row reflect.Type) map[string]bool {
+	out := map[string]bool{}
+	for field := range row.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("parquet"), ","); field.Type.Kind() == reflect.Pointer {
+			out[name] = true
+		}
+	}
+	return out
+}
+
+// loadDataset makes the view. Files that were written before a column came are null in it; a type is never taken for another:
+// where files disagree the type is none that the contract knows.
+func (s *session) loadDataset(ctx context.Context, dataset string, files []string, want []Column, nullable map[string]bool) error {
 	// Sorted, so that the order of the argument changes nothing.
-	source := "read_parquet(" + textList(slices.Sorted(slices.Values(files))) + ", hive_partitioning = false)"
+	source := "read_parquet(" + textList(slices.Sorted(slices.Values(files))) + ", hive_partitioning = false, union_by_name = true)"
 	have, err := s.columns(ctx, "select * from "+source)
 	if err != nil {
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
@@ -117,6 +130,10 @@ func (s *session) loadDataset(ctx context.Context, dataset string, files []strin
 	for i, column := range want {
 		names[i] = column.Name
 		at := slices.IndexFunc(have, func(c Column) bool { return c.Name == column.Name })
+		if at < 0 && nullable[column.Name] {
+			names[i] = "null::" + column.Type + " as " + column.Name
+			continue
+		}
 		if at < 0 {
 			return fmt.Errorf("dataset %s has no column %s: it was written under another contract: import it again", dataset, column.Name)
 		}

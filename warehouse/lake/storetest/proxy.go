@@ -2,10 +2,14 @@ package storetest
 
 import (
 	"context"
+	"io"
+	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,7 +31,7 @@ func Proxy(tb testing.TB, cfg aws.Config, handle func(w http.ResponseWriter, r *
 	// The address that the client wrote to is part of what it signed, and stays.
 	pass := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
 		p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = behind.Scheme, behind.Host, p.In.Host
-	}}
+	}, ErrorLog: log.New(io.Discard, "", 0)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, pass) }))
 	tb.Cleanup(server.Close)
 	out := cfg.Copy()
@@ -88,4 +92,24 @@ func (n *Requests) Handle(w http.ResponseWriter, r *http.Request, pass http.Hand
 		n.Sent.Add(max(0, r.ContentLength))
 	}
 	pass.ServeHTTP(w, r)
+}
+
+// Lose has the request carried out and its answer lost.
+func Lose(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	pass.ServeHTTP(httptest.NewRecorder(), r)
+	panic(http.ErrAbortHandler) // ends the connection
+}
+
+// CutShort breaks an answer off in the middle of its body.
+func CutShort(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	whole := httptest.NewRecorder()
+	pass.ServeHTTP(whole, r)
+	maps.Copy(w.Header(), whole.Header())
+	w.Header().Set("Content-Length", strconv.Itoa(whole.Body.Len()))
+	w.WriteHeader(whole.Code)
+	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+	if f, ok := w.(http.Flusher); ok {
+		f.Flush()
+	}
+	panic(http.ErrAbortHandler)
 }
