@@ -370,6 +370,17 @@ var otherCauses = map[string]extractors.Cause{
 	"a report the account lost":              extractors.PermissionMissing,
 	"an old result that cannot be refreshed": extractors.ExportStale,
 	"a fresh copy that is not":               extractors.ExportStale,
+	// A call that writes, to another address, by another method or with another field than the profile allows, is stopped by the
+	// guard as any other write is: whether the portal has changed it, or somebody else has, cannot be told.
+	"another call for filters":         extractors.RefusedWrite,
+	"filters sent by POST":             extractors.RefusedWrite,
+	"filters with a field more":        extractors.RefusedWrite,
+	"reset that keeps the location":    extractors.RefusedWrite,
+	"an export in another form":        extractors.RefusedWrite,
+	"an export with a field more":      extractors.RefusedWrite,
+	"signing in through another call":  extractors.RefusedWrite,
+	"a secret question sent along":     extractors.RefusedWrite,
+	"password sent under another name": extractors.RefusedWrite,
 }
 
 // sample takes a part of a list, by a seed that FALLOFF_SEED changes, or all of it in the long suite.

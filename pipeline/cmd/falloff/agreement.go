@@ -58,10 +58,13 @@ text was shown.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			options, err := a.siteOptions()
-			if err == nil && (signer.Name == "" || signer.Title == "" || signer.Address == "") {
-				err = usagef("say who accepts: --signer, --title and --address are needed")
+			if err != nil {
+				return err
 			}
-			k, err := a.keep(ctx, options, err)
+			if signer.Name == "" || signer.Title == "" || signer.Address == "" {
+				return usagef("say who accepts: --signer, --title and --address are needed")
+			}
+			k, err := a.keep(ctx, options)
 			if err != nil {
 				return err
 			}

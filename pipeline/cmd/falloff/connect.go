@@ -40,8 +40,7 @@ Without a terminal the secrets are read from standard input, a line each: accoun
 descriptors. --accept-agreement names the version that the signer has read (falloff agreement show).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -61,7 +60,7 @@ descriptors. --accept-agreement names the version that the signer has read (fall
 				return err
 			}
 			a.tellf("\nClinic %s is connected. Bring its history home with\n  %s --settings clinic.yaml --from DATE\nand from then on every night with the same command without --settings and --from.",
-				options.Clinic, a.again("run"))
+				k.options.Clinic, a.again("run"))
 			return nil
 		},
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/pipeline/vault"
 	"github.com/falloff-analytics/falloff/transforms/secret"
-	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 func (a *app) credentialsCommand() *cobra.Command {
@@ -30,54 +29,6 @@ protects. Every change is a record in the lake's audit log, made before the chan
 	cmd.AddCommand(a.credentialsSetCommand(), a.credentialsShowCommand(), a.credentialsRotateCommand(), a.credentialsRekeyCommand(),
 		a.credentialsForgetCommand())
 	return cmd
-}
-
-// keeping is what the commands that touch the vault share.
-type keeping struct {
-	options pipeline.SiteOptions
-	vault   *vault.Vault
-	store   lake.Store
-	log     *audit.Log
-	actor   audit.Entry
-}
-
-// keep opens vault and audit log, and finds out who acts.
-func (a *app) keep(ctx context.Context, options pipeline.SiteOptions, err error) (*keeping, error) {
-	if err != nil {
-		return nil, err
-	}
-	k := &keeping{options: options}
-	if k.actor, err = a.acting(); err != nil {
-		return nil, err
-	}
-	k.actor.Clinic = options.Clinic
-	if k.vault, err = pipeline.OpenVault(ctx, options); err != nil {
-		return nil, err
-	}
-	k.options.Vault = k.vault
-	if k.store, err = lake.OpenStore(ctx, options.Lake); err != nil {
-		return nil, &pipeline.StorageError{Doing: "opening the lake", Err: err}
-	}
-	k.log = audit.Open(k.store, a.now)
-	return k, nil
-}
-
-// record makes an audit record, and has the vault remember it.
-func (k *keeping) record(ctx context.Context, action audit.Action, entity string, before, after audit.Fields) error {
-	e := k.actor
-	e.Action, e.Entity, e.Before, e.After = action, entity, before, after
-	r, err := k.log.Append(ctx, e)
-	if err != nil {
-		return &pipeline.StorageError{Doing: "nothing was done", Err: err}
-	}
-	return k.remember(ctx, audit.Tip{Number: r.Number, Hash: r.Hash})
-}
-
-func (k *keeping) remember(ctx context.Context, tip audit.Tip) error {
-	if err := k.vault.SeeAuditTip(ctx, k.store.String(), vault.Tip(tip)); err != nil {
-		return &pipeline.KeyError{Err: err}
-	}
-	return nil
 }
 
 const entityCredentials = "credentials"
@@ -98,8 +49,7 @@ What is left empty stays as it is stored, so that a changed password is one comm
 portal shows it, or as an otpauth:// address; --no-totp takes a stored one away.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -260,8 +210,7 @@ func (a *app) credentialsShowCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -345,18 +294,17 @@ credentials again. What has landed in the lake stays, and so do the keys that it
 Asks for the clinic's name, unless --yes is given. Copies of the vault that were made before still hold what it held.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
-			before, err := k.vault.Credentials(ctx, options.Clinic)
+			before, err := k.vault.Credentials(ctx, k.options.Clinic)
 			if err != nil && !errors.Is(err, vault.ErrNoCredentials) {
 				return &pipeline.KeyError{Err: err}
 			}
 			before.Wipe()
 			if !yes {
-				if err := a.confirm("This destroys the stored credentials of clinic "+options.Clinic, options.Clinic); err != nil {
+				if err := a.confirm("This destroys the stored credentials of clinic "+k.options.Clinic, k.options.Clinic); err != nil {
 					return err
 				}
 			}
@@ -367,15 +315,15 @@ Asks for the clinic's name, unless --yes is given. Copies of the vault that were
 			if err := k.record(ctx, audit.CredentialsForgotten, entityCredentials, was, nil); err != nil {
 				return err
 			}
-			forgotten, err := k.vault.Forget(ctx, options.Clinic)
+			forgotten, err := k.vault.Forget(ctx, k.options.Clinic)
 			if err != nil {
 				return &pipeline.KeyError{Err: err}
 			}
 			if !forgotten {
-				a.tellf("There was nothing stored for clinic %s.", options.Clinic)
+				a.tellf("There was nothing stored for clinic %s.", k.options.Clinic)
 				return nil
 			}
-			a.tellf("The credentials of clinic %s are destroyed.", options.Clinic)
+			a.tellf("The credentials of clinic %s are destroyed.", k.options.Clinic)
 			return nil
 		},
 	}

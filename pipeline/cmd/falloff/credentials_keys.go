@@ -107,8 +107,7 @@ takes them away: then the browser's profile and staged rows are made anew. Pseud
 A vault that opened with an old passphrase or key still does in the copies that were made of it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -116,7 +115,7 @@ A vault that opened with an old passphrase or key still does in the copies that 
 			if err != nil {
 				return &pipeline.KeyError{Err: err}
 			}
-			next, err := a.newUnlock(to, options.Unlock, before)
+			next, err := a.newUnlock(to, k.options.Unlock, before)
 			if err != nil {
 				return err
 			}
@@ -154,8 +153,7 @@ commits stay in the lake, with the earlier pseudonyms in them. Of rows that were
 policies, and shifts), it is forgotten that they were: an old file that is imported later may bring one back.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}

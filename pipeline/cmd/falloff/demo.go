@@ -155,7 +155,7 @@ func (a *app) demoConnect(ctx context.Context, options pipeline.SiteOptions, url
 	if _, err := a.acting(); err != nil {
 		a.actor = audit.ServicePrefix + "demo" // whoever tries the demo need not be anybody
 	}
-	kept, err := a.keep(ctx, options, nil)
+	kept, err := a.keep(ctx, options)
 	if err != nil {
 		return nil, err
 	}

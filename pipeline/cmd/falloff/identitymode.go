@@ -24,8 +24,7 @@ Going back to privacy erases them: they leave the newest commit, their key is de
 every snapshot. Copies of the vault that are older than this still have the key: destroy those too.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -50,7 +49,7 @@ every snapshot. Copies of the vault that are older than this still have the key:
 				if site, err = pipeline.OpenExistingSite(ctx, k.options); err != nil {
 					return err
 				}
-				a.tellf("Clinic %s is in recovery mode: first names come with the next run or import.", options.Clinic)
+				a.tellf("Clinic %s is in recovery mode: first names come with the next run or import.", k.options.Clinic)
 			case string(pipeline.Privacy):
 				if err := k.record(ctx, audit.IdentityModeChanged, "identities", audit.Fields{"mode": string(site.Mode())}, audit.Fields{"mode": wanted}); err != nil {
 					return err
@@ -58,7 +57,7 @@ every snapshot. Copies of the vault that are older than this still have the key:
 				if erased, err = site.EnterPrivacy(ctx); err != nil {
 					return err
 				}
-				a.tellf("Clinic %s is in privacy mode: %d objects with first names were removed and their key destroyed; none is left.", options.Clinic, erased)
+				a.tellf("Clinic %s is in privacy mode: %d objects with first names were removed and their key destroyed; none is left.", k.options.Clinic, erased)
 			default:
 				return usagef("identity-mode takes show, privacy or recovery. See `falloff identity-mode --help`")
 			}

@@ -17,8 +17,7 @@ func (a *app) pauseCommand() *cobra.Command {
 has read is kept, sealed, for the run that goes on. What has landed stays, and can be queried.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -32,7 +31,7 @@ has read is kept, sealed, for the run that goes on. What has landed stays, and c
 				return err
 			}
 			if hold.Paused != nil {
-				a.tellf("Clinic %s is paused already.", options.Clinic)
+				a.tellf("Clinic %s is paused already.", k.options.Clinic)
 				return nil
 			}
 			if err := k.record(ctx, audit.Paused, "extraction", nil, nil); err != nil {
@@ -41,7 +40,7 @@ has read is kept, sealed, for the run that goes on. What has landed stays, and c
 			if _, err := site.Pause(ctx, k.actor.Person, note); err != nil {
 				return err
 			}
-			a.tellf("Clinic %s is paused. A run at work ends within seconds; falloff resume goes on.", options.Clinic)
+			a.tellf("Clinic %s is paused. A run at work ends within seconds; falloff resume goes on.", k.options.Clinic)
 			return nil
 		},
 	}
@@ -57,8 +56,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}
@@ -71,7 +69,7 @@ func (a *app) resumeCommand() *cobra.Command {
 				return err
 			}
 			if hold.Paused == nil {
-				a.tellf("Clinic %s was not paused.", options.Clinic)
+				a.tellf("Clinic %s was not paused.", k.options.Clinic)
 				return nil
 			}
 			if err := k.record(ctx, audit.Resumed, "extraction", nil, nil); err != nil {
@@ -80,7 +78,7 @@ func (a *app) resumeCommand() *cobra.Command {
 			if _, err := site.Resume(ctx); err != nil {
 				return err
 			}
-			a.tellf("Clinic %s goes on with its next falloff run.", options.Clinic)
+			a.tellf("Clinic %s goes on with its next falloff run.", k.options.Clinic)
 			return nil
 		},
 	}

@@ -31,8 +31,7 @@ Exit code 0: all is well; 4: a person must change something in the portal; 5: tr
 			if err != nil {
 				return err
 			}
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}

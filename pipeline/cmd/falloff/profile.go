@@ -149,8 +149,7 @@ Ends with code 4 when something differs.`,
 			if err != nil {
 				return err
 			}
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}

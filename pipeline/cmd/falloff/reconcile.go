@@ -32,8 +32,7 @@ What has landed of the activity log is used; --fresh reads it anew first, which 
 			if err != nil {
 				return err
 			}
-			options, err := a.siteOptions()
-			k, err := a.keep(ctx, options, err)
+			k, err := a.kept(ctx)
 			if err != nil {
 				return err
 			}

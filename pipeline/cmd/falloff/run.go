@@ -110,7 +110,7 @@ func (a *app) runOnce(ctx context.Context, o asked, manners manners) (*extracted
 	if err != nil {
 		return nothing, err
 	}
-	kept, err := a.keep(ctx, options, nil)
+	kept, err := a.keep(ctx, options)
 	if err != nil {
 		return nothing, err
 	}

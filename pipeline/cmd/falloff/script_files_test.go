@@ -25,10 +25,10 @@ func newestCommits(ts *testscript.TestScript, root string) []string {
 	ts.Check(err)
 	var out []string
 	for _, folder := range folders {
-		entries, err := os.ReadDir(folder) // sorted by name, and names sort by number
+		commits, err := filepath.Glob(filepath.Join(folder, "*.json")) // sorted by name, and names sort by number
 		ts.Check(err)
-		if len(entries) > 0 {
-			out = append(out, filepath.Join(folder, entries[len(entries)-1].Name()))
+		if len(commits) > 0 {
+			out = append(out, commits[len(commits)-1])
 		}
 	}
 	return out
