@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -89,4 +90,9 @@ func refusedBecause(clinic *lake.Clinic, _ *lake.Commit) error {
 		return fmt.Errorf("clinic %s: %w", clinic.ID(), ErrEncrypted)
 	}
 	return nil
+}
+
+// Warehouse is the location of a clinic's tables, as a Hadoop catalog is given it.
+func Warehouse(clinic *lake.Clinic) string {
+	return rootOf(clinic.Store()) + clinic.Name(strings.TrimSuffix(folder, "/"))
 }
