@@ -9,6 +9,7 @@ import (
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/catalog"
 	_ "github.com/apache/iceberg-go/catalog/rest" // the kind of catalog that can be named
+	"github.com/apache/iceberg-go/config"
 	"github.com/apache/iceberg-go/table"
 )
 
@@ -28,7 +29,12 @@ type registry interface {
 // BUG(iceberg): it was tried against a server of ours that speaks the protocol, never against AWS Glue or another real
 // catalog; and a table goes from one state to the next in two steps.
 func Register(ctx context.Context, name string, report *Report) error {
-	loaded, err := catalog.Load(ctx, name, nil)
+	properties := iceberg.Properties{}
+	if signing := config.EnvConfig.Catalogs[name].RestOptions; signing != nil && signing.SigV4Enabled { // what Load leaves out
+		properties["rest.sigv4-enabled"] = "true"
+		properties["rest.signing-name"], properties["rest.signing-region"] = signing.SigningName, signing.SigningRegion
+	}
+	loaded, err := catalog.Load(ctx, name, properties)
 	if err != nil {
 		return fmt.Errorf("open the catalog %s of .iceberg-go.yaml: %w", name, err)
 	}
@@ -40,14 +46,14 @@ func Register(ctx context.Context, name string, report *Report) error {
 		if t.Metadata == "" {
 			continue
 		}
-		if err := register1(ctx, to, t); err != nil {
+		if err := registerTable(ctx, to, t); err != nil {
 			return fmt.Errorf("register table %s in the catalog %s: %w", t.Name, name, err)
 		}
 	}
 	return nil
 }
 
-func register1(ctx context.Context, to registry, t Table) error {
+func registerTable(ctx context.Context, to registry, t Table) error {
 	namespace, name, _ := strings.Cut(t.Name, ".")
 	ident := table.Identifier{namespace, name}
 	there, err := to.CheckNamespaceExists(ctx, ident[:1])

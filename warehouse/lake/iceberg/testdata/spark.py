@@ -1,11 +1,12 @@
 """Reads Iceberg tables with Apache Spark, as interop_test.go asks for it.
 
-A job comes on standard input: {"conf": {…}, "setup": [SQL, …], "queries": {name: SQL, …}}. The answers go to the file named by
+A job comes on standard input: {"conf": {…}, "queries": {name: SQL, …}}. The answers go to the file named by
 the first argument: {name: [[text or null, …], …]}, or {name: "error: …"}.
 """
 
 import json
 import sys
+import time
 
 from pyspark.sql import SparkSession
 
@@ -21,10 +22,9 @@ def main():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    for statement in job["setup"]:
-        spark.sql(statement).collect()
     answers = {}
     for name, query in job["queries"].items():
+        print(time.strftime("%H:%M:%S"), name, file=sys.stderr, flush=True)
         try:
             answers[name] = [[text(v) for v in row] for row in spark.sql(query).collect()]
         except Exception as failure:  # each query answers for itself
