@@ -3,6 +3,7 @@ package lake
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,14 +16,18 @@ func (c *Clinic) Name(path string) string { return c.name(path) }
 // Plain says that the store holds the plain bytes of all objects but those that a dataset seals under a key of its own.
 func (c *Clinic) Plain() bool { return c.seal.transparent() }
 
-// Numbers lists the numbers of the commits that there are, in order.
+// Numbers lists the numbers of the commits whose snapshots were not let go, in order.
 func (c *Clinic) Numbers(ctx context.Context) ([]int64, error) {
+	dropped, err := c.Dropped(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []int64
 	for name, err := range c.store.List(ctx, c.name("commits/"), "") {
 		if err != nil {
 			return nil, fmt.Errorf("list the commits of clinic %s: %w", c.id, err)
 		}
-		if n := commitNumber(strings.TrimPrefix(name, c.name(""))); n > 0 {
+		if n := commitNumber(strings.TrimPrefix(name, c.name(""))); n > 0 && !slices.Contains(dropped, n) {
 			out = append(out, n)
 		}
 	}
