@@ -445,7 +445,17 @@ func changingLake(t *testing.T, open func(*testing.T) (lake.Store, map[string]st
 		for i := range 40 {
 			rows = append(rows, oldAppointment{int64(i), new(fmt.Sprintf("p1_%d", i)), day(time.Month(1+i%2), 1+i%28), day(3, 1)})
 		}
-		_, err := lake.Upsert(ctx, tx, old, lake.Batch[oldAppointment]{Rows: rows})
+		if _, err := lake.Upsert(ctx, tx, old, lake.Batch[oldAppointment]{Rows: rows}); err != nil {
+			return err
+		}
+		var lines []contract.InvoiceLine // text that no dictionary holds, and money
+		for i := range 50 {
+			lines = append(lines, contract.InvoiceLine{
+				InvoiceNumber: fmt.Sprintf("%06d-C", i), Item: "visit", PurchaseDate: day(time.Month(1+i%3), 1+i%28), Patient: fmt.Sprintf("p1_%d", i),
+				TotalCents: int64(100 * i), BalanceCents: int64(-i), Currency: "CAD", ObservedOn: day(3, 1),
+			})
+		}
+		_, err := lake.Upsert(ctx, tx, lake.InvoiceLines, lake.Batch[contract.InvoiceLine]{Rows: lines})
 		return err
 	})
 	commit(func(ctx context.Context, tx *lake.Tx) error { // more columns, in a new month only
