@@ -182,7 +182,7 @@ func (o *object) Stat() (fs.FileInfo, error) { return info{o}, nil }
 type info struct{ o *object }
 
 func (i info) Name() string     { return path.Base(i.o.location) }
-func (i info) Size() int64      { return i.o.SectionReader.Size() }
+func (i info) Size() int64      { return i.o.Size() }
 func (info) Mode() fs.FileMode  { return 0o400 }
 func (info) ModTime() time.Time { return time.Time{} }
 func (info) IsDir() bool        { return false }

@@ -236,7 +236,7 @@ func (h *history) setProperties(b *table.MetadataBuilder) error {
 	return b.SetProperties(iceberg.Properties{
 		table.DefaultNameMappingKey: string(mapping),
 		// The files are ours: an engine that expires snapshots must not delete what our commits name.
-		"gc.enabled":                         "false",
+		"gc.enabled": "false",
 		// Our objects hold text in an encoding (DELTA_LENGTH_BYTE_ARRAY) that Iceberg's reader for Spark refuses when it reads by
 		// columns, and takes when it reads by rows. Asking for rows costs it some speed; without, it reads nothing.
 		"read.parquet.vectorization.enabled": "false",

@@ -83,7 +83,7 @@ func (c *catalog) namespace(w http.ResponseWriter, r *http.Request) {
 func (c *catalog) register(w http.ResponseWriter, r *http.Request) {
 	var wanted struct {
 		Name     string `json:"name"`
-		Location string `json:"metadata-location"`
+		Location string `json:"metadata-location"` //nolint:tagliatelle // as the protocol spells it
 	}
 	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil {
 		refuse(w, http.StatusBadRequest, "BadRequestException", "a name and a location are wanted")
