@@ -75,6 +75,11 @@ long: setup-test ## the long suites in full (CI runs a seeded sample of each), e
 	FALLOFF_LONG=1 go test -timeout 120m ./...
 	.ci/fuzz 60s
 
+.PHONY: interop
+interop: ## install Apache Spark and have it read the lake's Iceberg tables (CI does it)
+	infra/setup/spark.sh
+	FALLOFF_INTEROP=1 go test -run TestSparkReadsTheLake -count 1 -timeout 20m ./pipeline/cmd/falloff
+
 .PHONY: docs
 docs: ## generate docs/trust.md from the program's own lists
 	go run ./pipeline/cmd/falloff trust --write docs/trust.md

@@ -33,8 +33,12 @@ newest day that the landed reports show, or --as-of: facts dated after it change
 			if err != nil {
 				return err
 			}
+			iceberg := a.follow(cmd.Context(), site)
 			if a.json {
-				return json.NewEncoder(a.stdout).Encode(built)
+				return json.NewEncoder(a.stdout).Encode(struct {
+					*pipeline.Built
+					Iceberg *followed `json:"iceberg,omitempty"`
+				}{built, iceberg})
 			}
 			return nil
 		},

@@ -201,6 +201,7 @@ func (a *app) buildAfterRekey(ctx context.Context, site *pipeline.Site, done *pi
 		if err != nil {
 			return fmt.Errorf("the rekey is done, but building the models is not: run falloff build. %w", err)
 		}
+		a.follow(ctx, site)
 	}
 	if a.json && done != nil {
 		return json.NewEncoder(a.stdout).Encode(done)

@@ -64,6 +64,8 @@ type extracted struct {
 	Retried  map[extractors.Cause]int `json:"retried,omitempty"`
 	Built    *pipeline.Built          `json:"built"`
 	Requests requests                 `json:"requests"`
+	// Iceberg is what became of the Iceberg tables, nil where they do not follow commits.
+	Iceberg *followed `json:"iceberg,omitempty"`
 	// State is what extraction of the clinic is in afterwards, Todo what a person should do about it.
 	State pipeline.State `json:"state,omitempty"`
 	Todo  string         `json:"todo,omitempty"`
@@ -119,6 +121,7 @@ func (a *app) extract(ctx context.Context, j journey, progress pipeline.Progress
 		return out, err
 	}
 	out.Built, err = j.site.Build(ctx, pipeline.BuildOptions{Progress: progress})
+	out.Iceberg = a.follow(ctx, j.site)
 	return out, err
 }
 

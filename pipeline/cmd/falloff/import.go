@@ -78,6 +78,7 @@ docs/import.md lists the reports, with a sample of each.`,
 			if err != nil {
 				return err
 			}
+			out.Iceberg = a.follow(cmd.Context(), site)
 			if a.json {
 				return json.NewEncoder(a.stdout).Encode(out)
 			}
@@ -96,6 +97,8 @@ docs/import.md lists the reports, with a sample of each.`,
 type imported struct {
 	*pipeline.Ingested
 	LeftOut []leftOut `json:"left_out"`
+	// Iceberg is what became of the Iceberg tables, nil where they do not follow commits.
+	Iceberg *followed `json:"iceberg,omitempty"`
 }
 
 // leftOut is a file that was not read, and why.
