@@ -12,6 +12,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/parquetkeys"
 )
 
 // datasetRows maps each dataset to the contract's row type, whose parquet tags are the schema of its table.
@@ -80,7 +81,7 @@ func schemaOf(row reflect.Type) ([]Column, error) {
 }
 
 // loadDatasets makes a view over each dataset's files, an empty table where there are none.
-func (s *session) loadDatasets(ctx context.Context, files map[string][]string) error {
+func (s *session) loadDatasets(ctx context.Context, files map[string][]string, keys *parquetkeys.Keys) error {
 	rows := datasetRows()
 	for dataset := range files {
 		if _, isKnown := rows[dataset]; !isKnown {
@@ -99,16 +100,15 @@ func (s *session) loadDatasets(ctx context.Context, files map[string][]string) e
 			}
 			continue
 		}
-		if err := s.loadDataset(ctx, dataset, files[dataset], want); err != nil {
+		// Sorted, so that the order of the argument changes nothing.
+		if err := s.loadDataset(ctx, dataset, keys.Scan(slices.Sorted(slices.Values(files[dataset])), "hive_partitioning = false"), keys != nil, want); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *session) loadDataset(ctx context.Context, dataset string, files []string, want []Column) error {
-	// Sorted, so that the order of the argument changes nothing.
-	source := "read_parquet(" + textList(slices.Sorted(slices.Values(files))) + ", hive_partitioning = false)"
+func (s *session) loadDataset(ctx context.Context, dataset, source string, encrypted bool, want []Column) error {
 	have, err := s.columns(ctx, "select * from "+source)
 	if err != nil {
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
@@ -125,7 +125,11 @@ func (s *session) loadDataset(ctx context.Context, dataset string, files []strin
 				dataset, column.Name, have[at].Type, column.Type)
 		}
 	}
-	if err := s.exec(ctx, fmt.Sprintf("create view lake.%s as select %s from %s", dataset, strings.Join(names, ", "), source)); err != nil {
+	kind := "view"
+	if encrypted {
+		kind = "table" // DuckDB cannot filter while it reads encrypted files: see parquetkeys
+	}
+	if err := s.exec(ctx, fmt.Sprintf("create %s lake.%s as select %s from %s", kind, dataset, strings.Join(names, ", "), source)); err != nil {
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
 	}
 	return nil
