@@ -47,6 +47,9 @@ func (s *Site) Build(ctx context.Context, o BuildOptions) (*Built, error) {
 		if err != nil {
 			return nil, storage("looking for what to build from", err)
 		}
+		if err := s.mayFollow(head); err != nil {
+			return nil, err
+		}
 		built, err := s.buildFrom(ctx, head, o, progress)
 		if errors.Is(err, errOvertaken) {
 			continue
@@ -78,7 +81,7 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	}
 	defer func() { _ = local.Close() }()
 	result, err := models.Build(ctx, models.Inputs{
-		Tables: local.Datasets, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Threads: o.Threads,
+		Tables: local.Datasets, Keys: local.Keys, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Threads: o.Threads,
 	})
 	if err != nil {
 		if damaged := damage(ctx, snapshot, err); damaged != nil {
@@ -140,7 +143,7 @@ func dataCommit(head *lake.Commit) int64 {
 		for _, m := range head.Marts {
 			return m.Input
 		}
-	case Access:
+	case Access, lake.Encrypting:
 		return carriedData(head)
 	}
 	return head.Number

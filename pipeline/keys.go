@@ -73,12 +73,22 @@ func openKeys(ctx context.Context, v *vault.Vault, clinic *lake.Clinic) (identit
 		return none, 0, storage("looking for what the lake says of its keys", err)
 	}
 	head, err := clinic.Head(ctx)
-	if err != nil && !errors.Is(err, lake.ErrNoCommit) {
-		return none, 0, storage("opening the lake", err)
-	}
 	version := 0
 	for _, name := range names {
 		version = max(version, checkVersion(name))
+	}
+	if errors.Is(err, lake.ErrSealed) {
+		// Where the vault lacks the clinic, or has another of that name, that is what there is to say.
+		if version == 0 {
+			return none, 0, nothingSaysKeys(clinic)
+		}
+		if _, _, failed := knownKeys(ctx, v, clinic, version); failed != nil {
+			return none, 0, failed
+		}
+		return none, 0, &KeyError{Err: err}
+	}
+	if err != nil && !errors.Is(err, lake.ErrNoCommit) {
+		return none, 0, storage("opening the lake", err)
 	}
 	checked := version > 0
 	if head != nil {
@@ -91,10 +101,14 @@ func openKeys(ctx context.Context, v *vault.Vault, clinic *lake.Clinic) (identit
 	case checked:
 		return knownKeys(ctx, v, clinic, version)
 	case head != nil:
-		return none, 0, &KeyError{Err: fmt.Errorf(
-			"clinic %s has data, and nothing that says with which keys it was made: the objects under keys/ are missing. Restore them from a backup of the lake", clinic.ID())}
+		return none, 0, nothingSaysKeys(clinic)
 	}
 	return newKeys(ctx, v, clinic)
+}
+
+func nothingSaysKeys(clinic *lake.Clinic) error {
+	return &KeyError{Err: fmt.Errorf(
+		"clinic %s has data, and nothing that says with which keys it was made: the objects under keys/ are missing. Restore them from a backup of the lake", clinic.ID())}
 }
 
 // knownKeys gives the keys of a version, if they are those that the lake was made with.

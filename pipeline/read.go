@@ -12,6 +12,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/parquetkeys"
 )
 
 // View is a snapshot of a clinic opened in an in-memory DuckDB, for its owner: each dataset is a view in the schema lake, each mart
@@ -73,11 +74,21 @@ func (v *View) attach(ctx context.Context) error {
 		return fmt.Errorf("starting DuckDB: %w", err)
 	}
 	v.DB = sql.OpenDB(connector)
+	if err := v.local.Keys.Unlock(ctx, func(ctx context.Context, statement string) error {
+		_, err := v.DB.ExecContext(ctx, statement)
+		return err
+	}); err != nil {
+		return fmt.Errorf("opening the snapshot: %w", err)
+	}
 	statements := []string{"set temp_directory = ''", "create schema lake", "create schema marts"}
 	for schema, tables := range map[string]map[string][]string{"lake": v.local.Datasets, "marts": v.local.Marts} {
 		for _, name := range sortedKeys(tables) {
-			statements = append(statements, fmt.Sprintf("create view %s.%s as from read_parquet([%s], hive_partitioning = false, union_by_name = true)",
-				schema, name, quoteAll(tables[name])))
+			kind := "view"
+			if v.local.Keys != nil {
+				kind = "table" // DuckDB cannot filter while it reads encrypted files: see parquetkeys
+			}
+			statements = append(statements, fmt.Sprintf("create %s %s.%s as from %s",
+				kind, schema, name, v.local.Keys.Scan(tables[name], "hive_partitioning = false", parquetkeys.UnionByName)))
 		}
 	}
 	for _, statement := range statements {
@@ -95,14 +106,6 @@ func (v *View) Close() error {
 		err = v.DB.Close()
 	}
 	return errors.Join(err, v.local.Close())
-}
-
-func quoteAll(texts []string) string {
-	out := make([]string, len(texts))
-	for i, t := range texts {
-		out[i] = "'" + strings.ReplaceAll(t, "'", "''") + "'"
-	}
-	return strings.Join(out, ", ")
 }
 
 // ErrNotBuilt says that the marts are missing.

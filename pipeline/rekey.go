@@ -87,15 +87,9 @@ func (s *Site) Rekey(ctx context.Context, progress Progress) (*Rekeyed, error) {
 	if err := s.Vault.Confirm(ctx, id, keys.Version); err != nil {
 		return nil, keyed(err)
 	}
-	sealed, err := identitiesSealer(ctx, s.Vault, id)
-	if err != nil {
+	if err := s.openClinic(ctx, s.Clinic.Store(), s.Clinic.ID(), keys); err != nil {
 		return nil, err
 	}
-	clinic, err := lake.Open(s.Clinic.Store(), s.Clinic.ID(), lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: s.now})
-	if err != nil {
-		return nil, err
-	}
-	s.Clinic, s.Keys = clinic, keys
 	progress(Step{Name: "rekey", Ended: true, Note: fmt.Sprintf("%d pseudonyms replaced, commit %d", out.Pseudonyms, out.Commit)})
 	return out, nil
 }

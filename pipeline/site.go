@@ -13,6 +13,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/pipeline/vault"
 	"github.com/falloff-analytics/falloff/transforms/identity"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
@@ -23,6 +24,9 @@ type SiteOptions struct {
 	// ConfigDir and KeyFile are as vault.DefaultPaths takes them, Unlock is what opens the vault.
 	ConfigDir, KeyFile string
 	Unlock             vault.Unlock
+	// Unencrypted says that a clinic whose lake is a folder may lie in it unencrypted: a new one is begun so, and one that does is
+	// written to. An encrypted one stays encrypted.
+	Unencrypted bool
 	// Vault is one that is open already, so that nobody is asked twice; nil opens it.
 	Vault *vault.Vault
 	// Now dates commits; nil is time.Now.
@@ -43,6 +47,9 @@ type Site struct {
 	random io.Reader
 	// recovery says that the clinic has chosen to show first names: they are stored, sealed under a key of their own.
 	recovery bool
+	// atRest are the keys that an encrypted lake is under, nil where there are none; encrypt says that this one is to be.
+	atRest  *lake.Keys
+	encrypt bool
 	// asTenant stands in for this process in a test of several.
 	asTenant *tenant
 }
@@ -76,7 +83,18 @@ func OpenSite(ctx context.Context, o SiteOptions) (*Site, error) {
 	if err != nil {
 		return nil, storage("opening the lake", err)
 	}
-	return openSite(ctx, store, o)
+	site, err := openSite(ctx, store, o)
+	if err != nil {
+		return nil, err
+	}
+	head, err := site.Clinic.Head(ctx)
+	if errors.Is(err, lake.ErrNoCommit) {
+		return site, nil
+	}
+	if err != nil {
+		return nil, storage("opening the lake", err)
+	}
+	return site, site.mayFollow(head)
 }
 
 // OpenExistingSite opens a clinic that is in the lake already, so that a misspelt name does not make a new one.
@@ -105,7 +123,7 @@ func OpenExistingSite(ctx context.Context, o SiteOptions) (*Site, error) {
 
 // existingStore opens a lake that is there already: a folder is not made for somebody who only wants to read it.
 func existingStore(ctx context.Context, location string) (lake.Store, error) {
-	if path, isFolder := localFolder(location); isFolder {
+	if path, isFolder := LocalFolder(location); isFolder {
 		if at, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !at.IsDir() {
 			return nil, storage("opening the lake", fmt.Errorf("there is no folder %s. Check --lake, or import reports into it first", path))
 		}
@@ -114,8 +132,8 @@ func existingStore(ctx context.Context, location string) (lake.Store, error) {
 	return store, storage("opening the lake", err)
 }
 
-// localFolder is the folder of a lake on this machine.
-func localFolder(location string) (string, bool) {
+// LocalFolder is the folder of a lake on this machine.
+func LocalFolder(location string) (string, bool) {
 	if path, ok := strings.CutPrefix(location, "file://"); ok {
 		return path, true
 	}
@@ -139,23 +157,56 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	plain, err := lake.Open(store, id, lake.Options{})
-	if err != nil {
-		return nil, err
-	}
-	keys, origin, err := openKeys(ctx, v, plain)
-	if err != nil {
-		return nil, err
-	}
-	site := &Site{Keys: keys, Vault: v, Origin: origin, now: o.Now}
+	site := &Site{Vault: v, now: o.Now, encrypt: lake.OnThisMachine(store) && !o.Unencrypted}
 	if site.now == nil {
 		site.now = time.Now
 	}
-	sealed, err := identitiesSealer(ctx, v, string(id))
+	if err := site.takeKeys(v.LakeKeys(ctx, string(id))); err != nil {
+		return nil, err
+	}
+	bare, err := lake.Open(store, id, lake.Options{Keys: site.atRest})
 	if err != nil {
 		return nil, err
 	}
-	site.recovery = sealed != nil
-	site.Clinic, err = lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: o.Now})
-	return site, err
+	keys, origin, err := openKeys(ctx, v, bare)
+	if err != nil {
+		return nil, err
+	}
+	site.Origin = origin
+	if site.encrypt && site.atRest == nil {
+		// A clinic that lies there unencrypted gets no key here: it is read as it is.
+		if _, err := bare.Head(ctx); errors.Is(err, lake.ErrNoCommit) {
+			if err := site.takeKeys(v.MakeLakeKeys(ctx, string(id))); err != nil {
+				return nil, err
+			}
+		} else if err != nil {
+			return nil, storage("opening the lake", err)
+		}
+	}
+	return site, site.openClinic(ctx, store, id, keys)
+}
+
+// takeKeys takes over the keys that the vault gave for an encrypted lake.
+func (s *Site) takeKeys(oldestFirst []secret.Bytes, err error) error {
+	if err != nil {
+		return keyed(err)
+	}
+	s.atRest, err = lake.NewKeys(oldestFirst...)
+	return keyed(err)
+}
+
+// openClinic opens the clinic with its keys.
+func (s *Site) openClinic(ctx context.Context, store lake.Store, id lake.ClinicID, keys identity.Keys) error {
+	sealed, err := identitiesSealer(ctx, s.Vault, string(id))
+	if err != nil {
+		return err
+	}
+	clinic, err := lake.Open(store, id, lake.Options{
+		NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Keys: s.atRest, Encrypt: s.encrypt, Now: s.now,
+	})
+	if err != nil {
+		return err
+	}
+	s.Clinic, s.Keys, s.recovery = clinic, keys, sealed != nil
+	return nil
 }

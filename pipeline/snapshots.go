@@ -110,7 +110,7 @@ func (s *Snapshots) Open(ctx context.Context, clinic string) (server.Engine, err
 	if err != nil {
 		return nil, err
 	}
-	engine, err := query.Open(ctx, local.Marts, about, s.limits)
+	engine, err := query.OpenFiles(ctx, query.Files{Marts: local.Marts, Keys: local.Keys}, about, s.limits)
 	if err != nil {
 		return nil, fmt.Errorf("opening commit %d of clinic %s: %w", head.Number, clinic, err)
 	}

@@ -34,6 +34,7 @@ const (
 	Resumed              Action = "extraction.resumed"
 	IdentityModeChanged  Action = "identity_mode.changed"
 	Reconciled           Action = "access.reconciled"
+	LakeEncrypted        Action = "lake.encrypted"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -68,6 +69,7 @@ var allowed = map[Action]map[string]sort{
 	Paused:               {"reason": word},
 	Resumed:              {"reason": word},
 	IdentityModeChanged:  {"mode": word, "objects_erased": count},
+	LakeEncrypted:        {},
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
 }
 

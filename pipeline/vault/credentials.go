@@ -77,7 +77,8 @@ func (v *Vault) SetCredentials(ctx context.Context, clinic string, c Credentials
 
 // Forget takes away the portal credentials of a clinic and the keys of what runs left on this machine, the browser's profile
 // with its signed-in sessions among it, so that nothing here can sign in any more; forgotten says whether there was anything.
-// The keys behind pseudonyms and object names stay: without them the clinic's lake could not be read.
+// The keys behind pseudonyms and object names stay, and those of encrypted lakes: without them the clinic's lake
+// could not be read.
 func (v *Vault) Forget(ctx context.Context, clinic string) (forgotten bool, err error) {
 	err = v.change(ctx, func(p *payload) error {
 		c := p.Clinics[clinic]

@@ -20,6 +20,8 @@ type clinicSecrets struct {
 	// rekey that has not ended.
 	Keys [][]byte `json:"pseudonym_keys,omitempty"`
 	Live int      `json:"live_keys,omitempty"`
+	// Lake are the keys that the clinic's lakes are encrypted under, the oldest first.
+	Lake [][]byte `json:"lake_keys,omitempty"`
 	// Data is a Tink keyset.
 	Data        []byte             `json:"data_keyset,omitempty"`
 	Identities  []byte             `json:"identities_key,omitempty"`
@@ -46,12 +48,26 @@ func (p *payload) clinic(id string) *clinicSecrets {
 	return p.Clinics[id]
 }
 
+// format is the oldest format whose programs keep everything that the payload holds: an older one would lose what it does not
+// know when it stores the rest.
+func (p *payload) format() int {
+	for _, c := range p.Clinics {
+		if len(c.Lake) > 0 {
+			return 2
+		}
+	}
+	return 1
+}
+
 func (p *payload) wipe() {
 	if p == nil {
 		return
 	}
 	for _, c := range p.Clinics {
 		for _, k := range c.Keys {
+			secret.Wipe(k)
+		}
+		for _, k := range c.Lake {
 			secret.Wipe(k)
 		}
 		secret.Wipe(c.Data)

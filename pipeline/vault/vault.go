@@ -5,6 +5,7 @@
 // which is what is used where nobody said anything else. A clinic has in it
 //
 //   - the chain of keys behind its pseudonyms and object names (see package identity),
+//   - the keys that its lakes are encrypted under,
 //   - a Tink keyset for what is stored on this machine between runs: browser profile, staged rows, caches,
 //   - the key of its identities, while it is in recovery mode,
 //   - the portal's address, account, password and TOTP secret.
@@ -128,7 +129,7 @@ type file struct {
 	Payload  []byte   `json:"payload"`
 }
 
-const fileFormat = 1
+const fileFormat = 2
 
 func readFile(path string) (*file, error) {
 	body, err := os.ReadFile(path)
@@ -288,7 +289,7 @@ func (v *Vault) ready(ctx context.Context) (*file, error) {
 	if _, err := io.ReadFull(v.random, id); err != nil {
 		return nil, fmt.Errorf("making a vault: %w", err)
 	}
-	f = &file{Format: fileFormat, ID: hex.EncodeToString(id), Cipher: "AES-256-GCM"}
+	f = &file{Format: 1, ID: hex.EncodeToString(id), Cipher: "AES-256-GCM"}
 	return f, v.rewrap(ctx, f, v.unlock)
 }
 
@@ -325,6 +326,7 @@ func (v *Vault) locked(do func() error) error {
 
 // store seals the payload and replaces the file by it.
 func (v *Vault) store(f *file, p *payload) error {
+	f.Format = p.format()
 	plain, err := json.Marshal(p)
 	if err != nil {
 		return errors.New("encoding what the vault holds failed")
@@ -347,8 +349,9 @@ func (v *Vault) store(f *file, p *payload) error {
 }
 
 // Rotate gives the vault a new master key, wrapped as to says, and every clinic a new primary key for what is stored on this
-// machine. What was encrypted under the older ones can still be read, until dropOld takes those away; what is left under
-// them then must be made anew. Pseudonyms and object names stay: Prepare begins a rekey.
+// machine, and for its lakes where they are encrypted. What was encrypted under the older ones can still be read, until dropOld
+// takes those away; what is left under them then must be made anew. A lake's older keys stay even then: its past lies under
+// them. Pseudonyms and object names stay: Prepare begins a rekey.
 //
 // Processes that have the vault open meanwhile are asked for the new passphrase, or fail.
 func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
@@ -382,6 +385,11 @@ func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
 		for _, c := range p.Clinics {
 			if err := c.rotateData(dropOld); err != nil {
 				return err
+			}
+			if len(c.Lake) > 0 {
+				if err := v.addLakeKey(c); err != nil {
+					return err
+				}
 			}
 		}
 		before, beforeWrapping = v.master, v.wrapping // another process may have rotated between

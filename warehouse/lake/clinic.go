@@ -43,6 +43,11 @@ type Options struct {
 	// Sealed gives datasets a key of their own, by name. What is written of them is sealed; who opens the clinic without
 	// the key reads all but those.
 	Sealed map[string]Sealer
+	// Keys are what an encrypted clinic is written and read with; nil where there are none.
+	Keys *Keys
+	// Encrypt begins a new clinic encrypted, and keeps Update from following a commit that is not. Without it a new clinic is
+	// begun unencrypted. A clinic that is encrypted stays so either way.
+	Encrypt bool
 	// KeyVersion is the version of the keys that the writer makes pseudonyms with. Update refuses to follow a commit whose
 	// pseudonyms are of another one. 0 is 1.
 	KeyVersion int
@@ -61,6 +66,9 @@ type Clinic struct {
 	random io.Reader
 	seal   sealer
 	sealed map[string]Sealer
+	// keys are those of an encrypted clinic, encrypt what the options say.
+	keys    *Keys
+	encrypt bool
 	// keyVersion is 0 for version 1, as in a commit.
 	keyVersion int
 }
@@ -76,7 +84,7 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 	if o.NamingKey != nil && len(o.NamingKey) < 32 {
 		return nil, fmt.Errorf("the naming key of clinic %s has %d bytes: it needs 32", id, len(o.NamingKey))
 	}
-	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed}
+	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed, keys: o.Keys, encrypt: o.Encrypt}
 	if o.KeyVersion > 1 {
 		c.keyVersion = o.KeyVersion
 	}
@@ -168,7 +176,11 @@ func (c *Clinic) At(ctx context.Context, number int64) (*Commit, error) {
 }
 
 func (c *Clinic) decode(number int64, body []byte) (*Commit, error) {
-	commit, err := DecodeCommit(body)
+	body, err := c.openCommit(number, body)
+	var commit *Commit
+	if err == nil {
+		commit, err = DecodeCommit(body)
+	}
 	if err == nil && commit.Number != number {
 		err = fmt.Errorf("%w: it says it is commit %d", ErrDamaged, commit.Number)
 	}
@@ -199,7 +211,15 @@ func (c *Clinic) verify(o Object, body []byte) error {
 	if c.key == nil {
 		return nil
 	}
-	if want, _, _ := strings.Cut(path.Base(o.Path), "."); c.hash(body) != want {
+	is := c.hash(body)
+	if o.Key != "" {
+		key, err := c.dataKey(o.Key)
+		if err != nil {
+			return err
+		}
+		is = c.hashUnder(key, formWhole, body)
+	}
+	if want, _, _ := strings.Cut(path.Base(o.Path), "."); is != want {
 		return fmt.Errorf("object %s of clinic %s is %w: its bytes do not have this name (or the naming key is another clinic's)", o.Path, c.id, ErrDamaged)
 	}
 	return nil

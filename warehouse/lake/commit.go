@@ -32,14 +32,19 @@ const (
 
 // commitFormat is raised when a program that does not know a change would go wrong by ignoring it: by misreading a commit,
 // or by writing the next one without something that must be carried on. Fields that may be ignored need no new format.
-const commitFormat = 2
+const commitFormat = 3
 
-// format is the oldest format that says all that the commit says. Before format 2 nobody carried KeyVersion on.
+// format is the oldest format that says all that the commit says. Before format 2 nobody carried KeyVersion on, before
+// format 3 nobody knew of encryption.
 func (c *Commit) format() int {
-	if c.KeyVersion > 1 {
+	switch {
+	case c.Encrypted():
+		return 3
+	case c.KeyVersion > 1:
 		return 2
+	default:
+		return 1
 	}
-	return 1
 }
 
 // Commit names everything that is live in one clinic at one moment. It is immutable; readers hold on to one and see
@@ -59,6 +64,8 @@ type Commit struct {
 	AsOf civil.Date `json:"as_of,omitzero"`
 	// KeyVersion is the version of the keys that all pseudonyms in it were made with; 0 stands for 1.
 	KeyVersion int `json:"key_version,omitempty"`
+	// Encryption says how its objects lie; nothing, in commits from before there was a choice, is Unencrypted.
+	Encryption Encryption `json:"encryption,omitempty"`
 
 	// Datasets and Marts are by name.
 	Datasets map[string]Dataset `json:"datasets,omitempty"`
@@ -109,6 +116,10 @@ type Object struct {
 	Rows  int64  `json:"rows,omitempty"`
 	// Sealed says that the object is sealed under a key of its dataset's own.
 	Sealed bool `json:"sealed,omitempty"`
+	// Key names the key that the object is encrypted under, in an encrypted clinic, and Sum is the SHA-256 of its stored bytes
+	// then. Bytes counts plain bytes of an object that is sealed whole, and stored ones of any other.
+	Key string `json:"key,omitempty"`
+	Sum string `json:"sum,omitempty"`
 	// Schema tells one set of columns from another.
 	Schema string `json:"schema,omitempty"`
 	// Totals are the sums of the columns that hold cents.
@@ -276,6 +287,9 @@ func (c *Commit) validate() error {
 		return errors.New("no kind")
 	case c.KeyVersion < 0:
 		return fmt.Errorf("key version %d", c.KeyVersion)
+	}
+	if err := c.validateEncryption(); err != nil {
+		return err
 	}
 	for name, d := range c.Datasets {
 		if !datasetName.MatchString(name) {

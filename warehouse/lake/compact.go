@@ -20,7 +20,8 @@ type Relaid struct {
 }
 
 // Compact writes anew, in one commit, every partition whose object is not what this program would write of its rows: after a
-// change of the layout, or of a dataset's columns. There is one object a partition to begin with, and no row changes: rows and
+// change of the layout, or of a dataset's columns; in an encrypted clinic, where a name says nothing of the layout, after a change
+// of the columns or of the key. There is one object a partition to begin with, and no row changes: rows and
 // money totals are compared. Where everything is as it should be there is no commit, and commit is the newest.
 func (c *Clinic) Compact(ctx context.Context) (done map[string]Relaid, commit *Commit, err error) {
 	commit, err = c.Update(ctx, Compaction, func(ctx context.Context, tx *Tx) error {
@@ -81,26 +82,14 @@ func (t Table[T]) relay(ctx context.Context, tx *Tx) (Relaid, error) {
 }
 
 func (t Table[T]) relayObject(ctx context.Context, tx *Tx, o Object) (Object, error) {
-	stored, err := tx.clinic.fetch(ctx, o)
-	if err != nil {
-		return Object{}, err
-	}
-	if err := t.knowsAll(stored); err != nil {
-		return Object{}, fmt.Errorf("object %s: %w", o.Path, err)
-	}
-	rows, err := t.decode(stored)
+	rows, err := t.wholly(ctx, tx.clinic, o)
 	if err != nil {
 		return Object{}, fmt.Errorf("object %s: %w", o.Path, err)
 	}
-	body, err := t.encode(rows)
+	changed, err := t.put(ctx, tx, o.Month, inOrder(rows, nil))
 	if err != nil {
 		return Object{}, err
 	}
-	changed, err := tx.upload(ctx, "data/"+t.name+"/month="+o.Month+"/", ".parquet", body)
-	if err != nil {
-		return Object{}, err
-	}
-	changed.Month, changed.Rows, changed.Schema, changed.Totals = o.Month, int64(len(rows)), t.hash, t.totals(rows)
 	same := changed.Rows == o.Rows
 	for column, sum := range o.Totals {
 		same = same && changed.Totals[column] == sum
@@ -111,6 +100,30 @@ func (t Table[T]) relayObject(ctx context.Context, tx *Tx, o Object) (Object, er
 	return changed, nil
 }
 
+// wholly reads all rows of an object that has no column which this program does not know.
+func (t Table[T]) wholly(ctx context.Context, c *Clinic, o Object) ([]T, error) {
+	if o.isTable() {
+		f, err := c.openStored(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, column := range f.schema.Fields() {
+			if err := t.knows(column.Name); err != nil {
+				return nil, err
+			}
+		}
+		return t.load(ctx, c, o)
+	}
+	stored, err := c.fetch(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.knowsAll(stored); err != nil {
+		return nil, err
+	}
+	return t.decode(stored)
+}
+
 // knowsAll refuses a file with a column that this program does not know: writing it anew would lose it.
 func (t Table[T]) knowsAll(body []byte) (err error) {
 	defer recovered(&err)
@@ -119,9 +132,16 @@ func (t Table[T]) knowsAll(body []byte) (err error) {
 		return err
 	}
 	for _, c := range f.Root().Columns() {
-		if _, found := t.schema.Lookup(c.Name()); !found {
-			return fmt.Errorf("it has a column %s that this program does not know: use the version of falloff that wrote it, or a newer one", c.Name())
+		if err := t.knows(c.Name()); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (t Table[T]) knows(column string) error {
+	if _, found := t.schema.Lookup(column); !found {
+		return fmt.Errorf("it has a column %s that this program does not know: use the version of falloff that wrote it, or a newer one", column)
 	}
 	return nil
 }

@@ -18,6 +18,12 @@ func EncodeAppointments(rows []contract.Appointment) ([]byte, error) {
 	return Appointments.encode(rows)
 }
 
+// EncryptAppointments is the encrypted file of a partition, whose rows are in order.
+func EncryptAppointments(c *Clinic, rows []contract.Appointment) ([]byte, error) {
+	file, err := Appointments.encryptTable(c, "data/appointments/month=2024-01/", rows)
+	return file.body, err
+}
+
 // IsRemoved says whether a commit's list of removed units has one.
 func IsRemoved(ctx context.Context, c *Clinic, commit *Commit, dataset, unit string) (bool, error) {
 	object := commit.Datasets[dataset].Removed

@@ -13,9 +13,52 @@ import (
 // parallel is how many objects are read or written at once: enough to hide the way to S3, few enough to hold in memory.
 const parallel = 8
 
-// fetch is an object's plain bytes, verified against its name where the naming key is known.
-func (c *Clinic) fetch(ctx context.Context, o Object) ([]byte, error) {
+// stored is an object's bytes as they lie, verified against what the commit says of them where it says so.
+func (c *Clinic) stored(ctx context.Context, o Object) ([]byte, error) {
 	stored, err := c.store.Get(ctx, c.name(o.Path))
+	if err != nil {
+		return nil, err
+	}
+	if o.Key != "" && sumOf(stored) != o.Sum {
+		return nil, fmt.Errorf("object %s of clinic %s is %w: its bytes are not those that the commit speaks of", o.Path, c.id, ErrDamaged)
+	}
+	return stored, nil
+}
+
+// takeUp makes of an encrypted object that was there already, written by a run that did not commit it, what a commit says of it:
+// it holds the right content, and other bytes than those that were about to be written.
+func (c *Clinic) takeUp(ctx context.Context, o Object) (Object, []byte, error) {
+	stored, err := c.awaited(ctx, c.name(o.Path), true)
+	if err != nil {
+		return Object{}, nil, err
+	}
+	o.Sum = sumOf(stored)
+	if !o.isTable() {
+		_, err = c.fetch(ctx, o)
+		return o, stored, err
+	}
+	o.Bytes = int64(len(stored))
+	_, err = c.describeSealed(ctx, o)
+	return o, stored, err
+}
+
+// fetchFile is an object as a file that others open: its plain bytes, or encrypted ones where its rows are encrypted. It is
+// verified.
+func (c *Clinic) fetchFile(ctx context.Context, o Object) ([]byte, error) {
+	if !o.isTable() {
+		return c.fetch(ctx, o)
+	}
+	stored, err := c.stored(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.openSealed(o, bytes.NewReader(stored))
+	return stored, err
+}
+
+// fetch is an object's plain bytes, verified against its name where the naming key is known. Encrypted rows have none.
+func (c *Clinic) fetch(ctx context.Context, o Object) ([]byte, error) {
+	stored, err := c.stored(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 	"github.com/falloff-analytics/falloff/warehouse/lake/storetest"
 )
@@ -18,6 +19,35 @@ func noon() time.Time { return time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC) }
 func openClinic(t testing.TB, store lake.Store) *lake.Clinic {
 	t.Helper()
 	clinic, err := lake.Open(store, "harbour-street", lake.Options{NamingKey: testKey, Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clinic
+}
+
+// testKeys are the keys of encrypted clinics.
+func testKeys(t testing.TB, oldestFirst ...string) *lake.Keys {
+	t.Helper()
+	var secrets []secret.Bytes
+	for _, s := range oldestFirst {
+		secrets = append(secrets, secret.FromText(s))
+	}
+	keys, err := lake.NewKeys(secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+const (
+	dataKey  = "a data key of thirty-two bytes 1"
+	otherKey = "a data key of thirty-two bytes 2"
+)
+
+// openEncrypted opens a clinic that is encrypted from its first commit on.
+func openEncrypted(t testing.TB, store lake.Store) *lake.Clinic {
+	t.Helper()
+	clinic, err := lake.Open(store, "harbour-street", lake.Options{NamingKey: testKey, Now: noon, Keys: testKeys(t, dataKey), Encrypt: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
@@ -35,6 +37,9 @@ func Pairs[T contract.Row](ctx context.Context, s *Snapshot, table Table[T], fir
 // pairsOf is the distinct pairs of one object, in order.
 func (t Table[T]) pairsOf(ctx context.Context, c *Clinic, o Object, first, second string) (pairs [][2]string, err error) {
 	defer recovered(&err)
+	if o.isTable() {
+		return t.sealedPairsOf(ctx, c, o, first, second)
+	}
 	f, err := c.openColumns(ctx, o, []string{first, second})
 	if err != nil {
 		return nil, err
@@ -70,6 +75,39 @@ func (t Table[T]) pairsOf(ctx context.Context, c *Clinic, o Object, first, secon
 		pairs = append(pairs, [2]string{texts[0].texts[pair[0]], texts[1].texts[pair[1]]})
 	}
 	return pairs, nil
+}
+
+// sealedPairsOf is pairsOf of an encrypted object.
+func (t Table[T]) sealedPairsOf(ctx context.Context, c *Clinic, o Object, first, second string) ([][2]string, error) {
+	f, err := c.openStored(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[[2]string]struct{}{}
+	for record, err := range f.records(ctx, []string{first, second}) {
+		if err != nil {
+			return nil, fmt.Errorf("clinic %s: %w", c.id, err)
+		}
+		var texts [2]*array.String
+		for i, name := range []string{first, second} {
+			var ok bool
+			if texts[i], ok = record.Column(record.Schema().FieldIndices(name)[0]).(*array.String); !ok {
+				return nil, fmt.Errorf("object %s of clinic %s: column %s holds no text", o.Path, c.id, name)
+			}
+		}
+		for r := range int(record.NumRows()) {
+			var pair [2]string
+			for i, text := range texts {
+				if text.IsValid(r) {
+					pair[i] = text.Value(r)
+				}
+			}
+			if _, known := seen[pair]; !known {
+				seen[[2]string{strings.Clone(pair[0]), strings.Clone(pair[1])}] = struct{}{}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }), nil
 }
 
 // numbered gives each text of a column a number, so that a text is made a string once.

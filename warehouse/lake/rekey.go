@@ -39,8 +39,9 @@ type AnyTable interface {
 	// Name is the dataset's name.
 	Name() string
 	rewrite(ctx context.Context, tx *Tx, changes TextChanges) (Rewritten, error)
-	examine(body []byte, month string) (units [][16]byte, err error)
+	examine(ctx context.Context, c *Clinic, o Object, body []byte) (units [][16]byte, err error)
 	relay(ctx context.Context, tx *Tx) (Relaid, error)
+	encrypt(ctx context.Context, tx *Tx, objects []Object) ([]Object, error)
 }
 
 // TextChanges say what to do with the texts of rows.
@@ -151,15 +152,10 @@ func (t Table[T]) rewriteObject(ctx context.Context, tx *Tx, o Object, changes T
 		return Object{}, fmt.Errorf("object %s had %d different rows, and would have %d", o.Path, before, after)
 	}
 	rows = inOrder(rows, nil) // a key that holds a changed text has another place
-	body, err := t.encodeSorted(rows)
+	changed, err := t.put(ctx, tx, o.Month, rows)
 	if err != nil {
 		return Object{}, err
 	}
-	changed, err := tx.upload(ctx, "data/"+t.name+"/month="+o.Month+"/", ".parquet", body)
-	if err != nil {
-		return Object{}, err
-	}
-	changed.Month, changed.Rows, changed.Schema, changed.Totals = o.Month, int64(len(rows)), t.hash, t.totals(rows)
 	same := changed.Rows == o.Rows
 	for column, sum := range o.Totals {
 		same = same && changed.Totals[column] == sum

@@ -16,8 +16,8 @@ type Sealer interface {
 // ErrSealed is returned for an object that is sealed under a key which this reader was not given.
 var ErrSealed = errors.New("sealed under a key that is not at hand")
 
-// sealer is where encryption at rest belongs: it stands between the plain bytes of an object, which name it, and the
-// bytes that a store holds. Every object but commits passes it, both ways. Until a lake is encrypted it is plain.
+// sealer stands between the plain bytes of an object, which name it, and the bytes that a store holds. Every object passes it,
+// both ways, but commits and the rows of an encrypted clinic, which are encrypted as Parquet is.
 type sealer interface {
 	seal(plain []byte) (stored []byte, err error)
 	open(stored []byte) (plain []byte, err error)
@@ -63,7 +63,16 @@ func (c *Clinic) writes(path string) (sealer, bool) {
 
 // reads is the sealer of an object as a commit names it.
 func (c *Clinic) reads(o Object) sealer {
-	if !o.Sealed {
+	switch {
+	case o.isTable():
+		return keyless{o.Path} // its rows are read, never its bytes
+	case o.Key != "":
+		key, err := c.dataKey(o.Key)
+		if err != nil {
+			return keyless{o.Path}
+		}
+		return whole{key, c.about(o.Path)}
+	case !o.Sealed:
 		return c.seal
 	}
 	if own, ok := c.writes(o.Path); ok {

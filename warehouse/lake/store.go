@@ -70,6 +70,12 @@ func NamesOf(entries iter.Seq2[Entry, error]) iter.Seq2[string, error] {
 	}
 }
 
+// OnThisMachine says whether a store is a folder of this machine.
+func OnThisMachine(store Store) bool {
+	_, local := store.(interface{ LocalPath(name string) string })
+	return local
+}
+
 // Operations, as errors name them.
 const (
 	opOpen    = "open"

@@ -66,6 +66,8 @@ type column struct {
 	field    int // index of the struct field
 	kind     reflect.Kind
 	optional bool
+	// dictionary says that its values repeat.
+	dictionary bool
 }
 
 // NewTable makes a table of a struct whose fields are strings, bools, int32, int64 or pointers to these, each with a
@@ -86,7 +88,9 @@ func NewTable[T contract.Row](name, day string, unit ...string) (Table[T], error
 	for i := range row.NumField() {
 		f := row.Field(i)
 		c := column{field: i, kind: f.Type.Kind()}
-		c.name, _, _ = strings.Cut(f.Tag.Get("parquet"), ",")
+		var options string
+		c.name, options, _ = strings.Cut(f.Tag.Get("parquet"), ",")
+		c.dictionary = slices.Contains(strings.Split(options, ","), "dict")
 		if c.kind == reflect.Pointer {
 			c.optional, c.kind = true, f.Type.Elem().Kind()
 		}

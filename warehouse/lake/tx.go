@@ -24,8 +24,8 @@ type Tx struct {
 	head   *Commit
 	next   *Commit
 
-	live sync.Map // paths that the head names: they need no upload
-	// ours are the paths that this Update has written, in this turn or in one before: they need none either.
+	live sync.Map // objects by path, that the head names: they need no upload
+	// ours are the objects, by path, that this Update has written, in this turn or in one before: they need none either.
 	ours *sync.Map
 	// reused are those of them that were there before, though the head does not name them.
 	reused *sync.Map
@@ -112,17 +112,41 @@ func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, input int64
 	if input < 1 || input >= tx.next.Number {
 		return fmt.Errorf("mart %s: there is no commit %d to have made it from", name, input)
 	}
-	described, err := describe(body)
+	o, err := tx.uploadMart(ctx, "marts/"+name+"/", body)
 	if err != nil {
 		return fmt.Errorf("mart %s: %w", name, err)
 	}
-	o, err := tx.upload(ctx, "marts/"+name+"/", ".parquet", body)
-	if err != nil {
-		return fmt.Errorf("store mart %s: %w", name, err)
-	}
-	o.Rows, o.Schema, o.Totals = described.Rows, described.Schema, described.Totals
 	put(&tx.next.Marts, name, Mart{Object: o, Input: input, AsOf: asOf})
 	return nil
+}
+
+// uploadMart stores the rows of a Parquet file.
+func (tx *Tx) uploadMart(ctx context.Context, folder string, body []byte) (Object, error) {
+	if tx.next.Encrypted() {
+		file, err := tx.clinic.encryptParquet(ctx, folder, body)
+		if err != nil {
+			return Object{}, err
+		}
+		return tx.uploadRows(ctx, file)
+	}
+	described, err := describe(body)
+	if err != nil {
+		return Object{}, err
+	}
+	o, err := tx.upload(ctx, folder, parquetEnding, body)
+	o.Rows, o.Schema, o.Totals = described.Rows, described.Schema, described.Totals
+	return o, err
+}
+
+// uploadRows stores an encrypted file, unless its rows are there already.
+func (tx *Tx) uploadRows(ctx context.Context, file encryptedFile) (Object, error) {
+	o := file.Object
+	o.Bytes = int64(len(file.body))
+	if there, ok := tx.there(o.Path); ok {
+		o.Bytes, o.Sum = there.Bytes, there.Sum
+		return o, nil
+	}
+	return tx.create(ctx, o, file.body)
 }
 
 // DropDataset forgets a dataset. Its objects stay where earlier commits name them: see EraseDataset.
@@ -134,33 +158,65 @@ func (tx *Tx) DropDataset(name string) {
 // DropMart forgets a mart that the models no longer make.
 func (tx *Tx) DropMart(name string) { delete(tx.next.Marts, name) }
 
-// upload stores an object under the keyed hash of its bytes, unless it is there already.
+// upload stores an object under the keyed hash of its bytes, unless it is there already. In an encrypted clinic it is sealed
+// whole.
 func (tx *Tx) upload(ctx context.Context, folder, ending string, body []byte) (Object, error) {
-	o := Object{Path: folder + tx.clinic.hash(body) + ending, Bytes: int64(len(body))}
-	seal, own := tx.clinic.writes(o.Path)
+	c := tx.clinic
+	o := Object{Path: folder + c.hash(body) + ending, Bytes: int64(len(body))}
+	seal, own := c.writes(o.Path)
 	o.Sealed = own
-	if _, live := tx.live.Load(o.Path); live {
-		return o, nil
+	if tx.next.Encrypted() && !own {
+		if c.keys == nil {
+			return Object{}, fmt.Errorf("seal an object: %w", ErrSealed)
+		}
+		key := c.keys.newest
+		o.Path, o.Key = folder+c.hashUnder(key, formWhole, body)+ending, key.id
+		seal = whole{key, c.about(o.Path)}
 	}
-	if _, written := tx.ours.Load(o.Path); written {
-		return o, nil
+	if there, ok := tx.there(o.Path); ok {
+		return Object{Path: o.Path, Bytes: there.Bytes, Sealed: there.Sealed, Key: there.Key, Sum: there.Sum}, nil
 	}
 	stored, err := seal.seal(body)
 	if err != nil {
 		return Object{}, fmt.Errorf("seal %s: %w", o.Path, err)
 	}
-	name := tx.clinic.name(o.Path)
-	err = tx.clinic.store.Create(ctx, name, stored)
+	return tx.create(ctx, o, stored)
+}
+
+// there is an object that the head names, or that this Update has written.
+func (tx *Tx) there(path string) (Object, bool) {
+	found, ok := tx.live.Load(path)
+	if !ok {
+		found, ok = tx.ours.Load(path)
+	}
+	o, _ := found.(Object)
+	return o, ok
+}
+
+// create writes an object.
+func (tx *Tx) create(ctx context.Context, o Object, stored []byte) (Object, error) {
+	c := tx.clinic
+	name := c.name(o.Path)
+	if o.Key != "" {
+		o.Sum = sumOf(stored)
+	}
+	err := c.store.Create(ctx, name, stored)
 	if errors.Is(err, ErrExists) {
 		// Its bytes are as good: the name is their hash, and a store holds no halves. But no commit may name it, and then it is
-		// removed one day for its age: it is made young again before anything relies on it.
-		err = tx.clinic.store.Replace(ctx, name, stored)
+		// removed one day for its age: it is made young again before anything relies on it. What is encrypted has other bytes each
+		// time, and an earlier commit may speak of those that are there: they stay.
+		if o.Key != "" {
+			if o, stored, err = c.takeUp(ctx, o); err != nil {
+				return Object{}, err
+			}
+		}
+		err = c.store.Replace(ctx, name, stored)
 		tx.reused.Store(o.Path, true)
 	}
 	if err != nil {
 		return Object{}, err
 	}
-	tx.ours.Store(o.Path, true)
+	tx.ours.Store(o.Path, o)
 	return o, nil
 }
 

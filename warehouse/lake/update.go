@@ -42,12 +42,21 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 		tx := &Tx{clinic: c, head: head, next: head.next(), ours: &ours, reused: &reused}
 		if head == nil {
 			tx.next.KeyVersion = c.keyVersion
+			if c.encrypt {
+				if c.keys == nil {
+					return nil, fmt.Errorf("clinic %s is to be encrypted: %w", c.id, ErrSealed)
+				}
+				tx.next.Encryption = ByParquet
+			}
 		} else if err := c.sameKeys(head); err != nil {
 			return nil, err
 		}
 		if head != nil {
+			if err := c.follows(head, kind); err != nil {
+				return nil, err
+			}
 			for o := range head.objects {
-				tx.live.Store(o.Path, true)
+				tx.live.Store(o.Path, o)
 			}
 		}
 		if err := plan(ctx, tx); err != nil {
@@ -87,7 +96,7 @@ func (c *Clinic) writer() (string, error) {
 
 // publish creates the commit, and says whether it is ours.
 func (c *Clinic) publish(ctx context.Context, commit *Commit) (won bool, err error) {
-	body, err := EncodeCommit(commit)
+	body, err := c.encode(commit)
 	if err != nil {
 		return false, fmt.Errorf("commit %d of clinic %s: %w", commit.Number, c.id, err)
 	}
@@ -104,7 +113,7 @@ func (c *Clinic) publish(ctx context.Context, commit *Commit) (won bool, err err
 	case err == nil:
 		// That it differs is no proof that it is another's: it may have come in half. Planning again on top of one's own commit
 		// would do the work twice.
-		other, err := DecodeCommit(stored)
+		other, err := c.decode(commit.Number, stored)
 		if err != nil || other.Writer == commit.Writer {
 			return false, fmt.Errorf("commit %d of clinic %s: it is not known whether it was made; running the same again is safe: %w",
 				commit.Number, c.id, errors.Join(failed, err))

@@ -195,11 +195,7 @@ func (m *merge[T]) touches(ctx context.Context, c *Clinic, o Object) (bool, erro
 	for _, i := range m.table.light {
 		columns = append(columns, m.table.columns[i].name)
 	}
-	f, err := c.openColumns(ctx, o, columns)
-	if err != nil {
-		return false, err
-	}
-	err = m.table.eachLight(f, func(row *T) error {
+	err := m.table.eachLightOf(ctx, c, o, columns, func(row *T) error {
 		if m.incoming.units[(*row).Unit()] != nil {
 			return errTouched
 		}
@@ -218,8 +214,32 @@ func (m *merge[T]) touches(ctx context.Context, c *Clinic, o Object) (bool, erro
 	return false, nil
 }
 
+// eachLightOf is eachLight of an object.
+func (t Table[T]) eachLightOf(ctx context.Context, c *Clinic, o Object, columns []string, visit func(row *T) error) error {
+	if !o.isTable() {
+		f, err := c.openColumns(ctx, o, columns)
+		if err != nil {
+			return err
+		}
+		return t.eachLight(f, visit)
+	}
+	rows, err := t.loadSealed(ctx, c, o, columns)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if err := visit(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // load reads all rows of an object.
 func (t Table[T]) load(ctx context.Context, c *Clinic, o Object) ([]T, error) {
+	if o.isTable() {
+		return t.loadSealed(ctx, c, o, nil)
+	}
 	body, err := c.fetch(ctx, o)
 	if err != nil {
 		return nil, err
@@ -281,20 +301,41 @@ func (m *merge[T]) rewrite(ctx context.Context, tx *Tx, partitions map[string]*p
 				p.object = nil
 				return nil
 			}
-			body, err := m.table.encodeSorted(rows)
+			o, err := m.table.put(ctx, tx, month, rows)
 			if err != nil {
 				return err
 			}
-			o, err := tx.upload(ctx, "data/"+m.table.name+"/month="+month+"/", ".parquet", body)
-			if err != nil {
-				return err
-			}
-			o.Month, o.Rows, o.Schema, o.Totals = month, int64(len(rows)), m.table.hash, m.table.totals(rows)
 			p.object = &o
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// put stores a month's rows, which are in order.
+func (t Table[T]) put(ctx context.Context, tx *Tx, month string, rows []T) (Object, error) {
+	folder := "data/" + t.name + "/month=" + month + "/"
+	var o Object
+	if own := tx.clinic.sealed[t.name] != nil; tx.next.Encrypted() && !own {
+		file, err := t.encryptTable(tx.clinic, folder, rows)
+		if err == nil {
+			o, err = tx.uploadRows(ctx, file)
+		}
+		if err != nil {
+			return Object{}, err
+		}
+	} else {
+		body, err := t.encodeSorted(rows)
+		if err == nil {
+			o, err = tx.upload(ctx, folder, parquetEnding, body)
+		}
+		if err != nil {
+			return Object{}, err
+		}
+		o.Schema, o.Totals = t.hash, t.totals(rows)
+	}
+	o.Month, o.Rows = month, int64(len(rows))
+	return o, nil
 }
 
 func (m *merge[T]) putGraves(ctx context.Context, tx *Tx) (*Object, error) {

@@ -237,7 +237,16 @@ func (v *verifier) examineAll(ctx context.Context, commits []*Commit) error {
 
 func (v *verifier) examine(ctx context.Context, e *examined, tables map[string]AnyTable) {
 	o := e.named
-	body, err := v.clinic.fetch(ctx, o)
+	var body []byte
+	var is Object
+	var err error
+	size := o.Bytes
+	if o.isTable() {
+		is, err = v.clinic.describeSealed(ctx, o)
+	} else {
+		body, err = v.clinic.fetch(ctx, o)
+		size = int64(len(body))
+	}
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -257,17 +266,18 @@ func (v *verifier) examine(ctx context.Context, e *examined, tables map[string]A
 	v.mu.Lock()
 	v.out.Objects++
 	v.out.Rows += o.Rows
-	v.out.Bytes += int64(len(body))
+	v.out.Bytes += size
 	v.mu.Unlock()
-	e.is = Object{Path: o.Path, Bytes: int64(len(body)), Month: o.Month, Sealed: o.Sealed}
+	e.is = Object{Path: o.Path, Bytes: size, Month: o.Month, Sealed: o.Sealed}
 	if o.Schema == "" {
 		e.ok = true
 		return // no Parquet: settings
 	}
-	is, err := describe(body)
-	if err != nil {
-		v.findf(e.by, o.Path, "%v", err)
-		return
+	if !o.isTable() {
+		if is, err = describe(body); err != nil {
+			v.findf(e.by, o.Path, "%v", err)
+			return
+		}
 	}
 	e.is.Rows, e.is.Schema, e.is.Totals, e.ok = is.Rows, is.Schema, is.Totals, true
 	rest, isData := strings.CutPrefix(o.Path, "data/")
@@ -276,7 +286,7 @@ func (v *verifier) examine(ctx context.Context, e *examined, tables map[string]A
 	case isData && strings.HasPrefix(rest, "removed/"):
 		e.units, err = buried(body)
 	case isData && tables[dataset] != nil:
-		e.units, err = tables[dataset].examine(body, o.Month)
+		e.units, err = tables[dataset].examine(ctx, v.clinic, o, body)
 	}
 	if err != nil {
 		v.findf(e.by, o.Path, "%v", err)
@@ -306,8 +316,13 @@ func buried(body []byte) (units [][16]byte, err error) {
 func compareUnits(a, b [16]byte) int { return slices.Compare(a[:], b[:]) }
 
 // examine says which units a partition holds, or what is wrong with its rows, without saying whose they are.
-func (t Table[T]) examine(body []byte, month string) (units [][16]byte, err error) {
-	rows, err := t.decode(body)
+func (t Table[T]) examine(ctx context.Context, c *Clinic, o Object, body []byte) (units [][16]byte, err error) {
+	var rows []T
+	if o.isTable() {
+		rows, err = t.load(ctx, c, o)
+	} else {
+		rows, err = t.decode(body)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +331,7 @@ func (t Table[T]) examine(body []byte, month string) (units [][16]byte, err erro
 		if err := t.datable(r); err != nil {
 			return nil, err
 		}
-		if is := contract.MonthOf(r.Day()); is != month {
+		if is := contract.MonthOf(r.Day()); is != o.Month {
 			return nil, fmt.Errorf("row %d belongs to month %s", i, is)
 		}
 		if i > 0 && (rows[i-1].Day() > r.Day() || rows[i-1].Day() == r.Day() && rows[i-1].Key() >= r.Key()) {

@@ -67,6 +67,9 @@ func open(ctx context.Context, in Inputs) (_ *session, err error) {
 			return nil, fmt.Errorf("configuring DuckDB (%s): %w", statement, err)
 		}
 	}
+	if err := in.Keys.Unlock(ctx, s.exec); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -112,7 +115,7 @@ func (s *session) prepare(ctx context.Context, in Inputs) error {
 	if err := s.loadSettings(ctx, in); err != nil {
 		return err
 	}
-	return s.loadDatasets(ctx, in.Tables)
+	return s.loadDatasets(ctx, in.Tables, in.Keys)
 }
 
 // run makes the tables of the given models, which must come in an order in which they can run. A model that is read in

@@ -56,7 +56,7 @@ func TestANewColumnIsNullInOldPartitions(t *testing.T) {
 			if err := s.exec(t.Context(), "create schema lake"); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.loadDatasets(t.Context(), map[string][]string{contract.Appointments: files}); err != nil {
+			if err := s.loadDatasets(t.Context(), map[string][]string{contract.Appointments: files}, nil); err != nil {
 				t.Fatal(err)
 			}
 			var nulls, filled int
@@ -87,7 +87,7 @@ func TestANewColumnIsNullInOldPartitions(t *testing.T) {
 		if err := s.exec(t.Context(), "create schema lake"); err != nil {
 			t.Fatal(err)
 		}
-		err = s.loadDatasets(t.Context(), map[string][]string{contract.Appointments: files})
+		err = s.loadDatasets(t.Context(), map[string][]string{contract.Appointments: files}, nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q: %v", want, err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/parquetkeys"
 )
 
 // datasetRows maps each dataset to the contract's row type, whose parquet tags are the schema of its table.
@@ -80,7 +81,7 @@ func schemaOf(row reflect.Type) ([]Column, error) {
 }
 
 // loadDatasets makes a view over each dataset's files, an empty table where there are none.
-func (s *session) loadDatasets(ctx context.Context, files map[string][]string) error {
+func (s *session) loadDatasets(ctx context.Context, files map[string][]string, keys *parquetkeys.Keys) error {
 	rows := datasetRows()
 	for dataset := range files {
 		if _, isKnown := rows[dataset]; !isKnown {
@@ -99,7 +100,9 @@ func (s *session) loadDatasets(ctx context.Context, files map[string][]string) e
 			}
 			continue
 		}
-		if err := s.loadDataset(ctx, dataset, files[dataset], want, nullable(rows[dataset])); err != nil {
+		// Sorted, so that the order of the argument changes nothing.
+		source := keys.Scan(slices.Sorted(slices.Values(files[dataset])), "hive_partitioning = false", parquetkeys.UnionByName)
+		if err := s.loadDataset(ctx, dataset, source, keys != nil, want, nullable(rows[dataset])); err != nil {
 			return err
 		}
 	}
@@ -119,9 +122,7 @@ func nullable(row reflect.Type) map[string]bool {
 
 // loadDataset makes the view. Files that were written before a column came are null in it; a type is never taken for another:
 // where files disagree the type is none that the contract knows.
-func (s *session) loadDataset(ctx context.Context, dataset string, files []string, want []Column, nullable map[string]bool) error {
-	// Sorted, so that the order of the argument changes nothing.
-	source := "read_parquet(" + textList(slices.Sorted(slices.Values(files))) + ", hive_partitioning = false, union_by_name = true)"
+func (s *session) loadDataset(ctx context.Context, dataset, source string, encrypted bool, want []Column, nullable map[string]bool) error {
 	have, err := s.columns(ctx, "select * from "+source)
 	if err != nil {
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
@@ -142,7 +143,11 @@ func (s *session) loadDataset(ctx context.Context, dataset string, files []strin
 				dataset, column.Name, have[at].Type, column.Type)
 		}
 	}
-	if err := s.exec(ctx, fmt.Sprintf("create view lake.%s as select %s from %s", dataset, strings.Join(names, ", "), source)); err != nil {
+	kind := "view"
+	if encrypted {
+		kind = "table" // DuckDB cannot filter while it reads encrypted files: see parquetkeys
+	}
+	if err := s.exec(ctx, fmt.Sprintf("create %s lake.%s as select %s from %s", kind, dataset, strings.Join(names, ", "), source)); err != nil {
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
 	}
 	return nil

@@ -20,12 +20,15 @@ import (
 
 	"github.com/falloff-analytics/falloff/sql"
 	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/parquetkeys"
 )
 
 // Inputs is what a build starts from.
 type Inputs struct {
 	// Tables lists the Parquet files of each dataset (contract.Appointments, …). A dataset without files is empty.
 	Tables map[string][]string
+	// Keys are those that the files are encrypted under; nil where they are plain.
+	Keys *parquetkeys.Keys
 	// Settings is the clinic's clinic.yaml.
 	Settings settings.Clinic
 	// AsOf is the day D: the marts show what had happened by its end, local time.

@@ -13,6 +13,8 @@ import (
 
 	"cloud.google.com/go/civil"
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/falloff-analytics/falloff/warehouse/parquetkeys"
 )
 
 // Meta says which snapshot an engine holds, and what every answer repeats of it.
@@ -87,13 +89,25 @@ type Engine struct {
 // Where a snapshot lacks a mart, or has it in another shape, the queries that need it answer UnavailableError and the
 // others work.
 func Open(ctx context.Context, marts map[string][]string, meta Meta, limits Limits) (*Engine, error) {
+	return OpenFiles(ctx, Files{Marts: marts}, meta, limits)
+}
+
+// Files are the marts of one snapshot as local Parquet paths, by name, and the keys that they are encrypted under, nil where they
+// are plain.
+type Files struct {
+	Marts map[string][]string
+	Keys  *parquetkeys.Keys
+}
+
+// OpenFiles is Open of files that may be encrypted.
+func OpenFiles(ctx context.Context, files Files, meta Meta, limits Limits) (*Engine, error) {
 	limits = limits.orDefault()
 	connector, err := duckdb.NewConnector(":memory:", nil)
 	if err != nil {
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}
 	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits}
-	if err := e.load(ctx, marts); err != nil {
+	if err := e.load(ctx, files); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening snapshot %s of clinic %s: %w", meta.Commit, meta.Clinic, err), e.db.Close())
 	}
 	return e, nil
@@ -105,7 +119,7 @@ func (e *Engine) Meta() Meta { return e.meta }
 // Close frees the snapshot. Answers already given stay valid.
 func (e *Engine) Close() error { return e.db.Close() }
 
-func (e *Engine) load(ctx context.Context, marts map[string][]string) error {
+func (e *Engine) load(ctx context.Context, files Files) error {
 	settings := []string{
 		fmt.Sprintf("set memory_limit = '%dMB'", e.limits.MemoryMB),
 		fmt.Sprintf("set threads = %d", e.limits.Threads),
@@ -118,8 +132,14 @@ func (e *Engine) load(ctx context.Context, marts map[string][]string) error {
 			return fmt.Errorf("preparing DuckDB: %w", err)
 		}
 	}
-	for _, mart := range slices.Sorted(maps.Keys(marts)) {
-		if err := e.loadMart(ctx, mart, marts[mart]); err != nil {
+	if err := files.Keys.Unlock(ctx, func(ctx context.Context, statement string) error {
+		_, err := e.db.ExecContext(ctx, statement)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, mart := range slices.Sorted(maps.Keys(files.Marts)) {
+		if err := e.loadMart(ctx, mart, files); err != nil {
 			return err
 		}
 	}
@@ -152,19 +172,19 @@ var lockdown = []string{
 
 var martName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-func (e *Engine) loadMart(ctx context.Context, mart string, paths []string) error {
+func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
 	if !martName.MatchString(mart) || slices.Contains(ownTables, mart) {
 		return fmt.Errorf("loading mart %q: that is no mart's name", mart)
 	}
-	if len(paths) == 0 {
+	if len(files.Marts[mart]) == 0 {
 		return nil
 	}
-	quoted := make([]string, len(paths))
-	for i, path := range paths {
-		quoted[i] = "'" + strings.ReplaceAll(path, "'", "''") + "'"
+	var options []string
+	if files.Keys == nil { // DuckDB loses the key of an encrypted file where it unites columns by name
+		options = append(options, "union_by_name = true")
 	}
 	//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
-	statement := fmt.Sprintf(`create table "%s" as select * from read_parquet([%s], union_by_name = true)`, mart, strings.Join(quoted, ", "))
+	statement := fmt.Sprintf(`create table "%s" as select * from %s`, mart, files.Keys.Scan(files.Marts[mart], options...))
 	if _, err := e.db.ExecContext(ctx, statement); err != nil {
 		return fmt.Errorf("loading mart %s: %w", mart, err)
 	}

@@ -12,10 +12,12 @@ import (
 
 // config is falloff.yaml: what one does not want to repeat as a flag. Flags win over it. It holds no secret.
 type config struct {
-	Lake      string `yaml:"lake"`
-	Clinic    string `yaml:"clinic"`
-	ConfigDir string `yaml:"config_dir"`
-	KeyFile   string `yaml:"key_file"`
+	Lake   string `yaml:"lake"`
+	Clinic string `yaml:"clinic"`
+	// Unencrypted lets a clinic whose lake is a folder lie in it unencrypted.
+	Unencrypted bool   `yaml:"unencrypted"`
+	ConfigDir   string `yaml:"config_dir"`
+	KeyFile     string `yaml:"key_file"`
 	// PassphraseFile and KMSKey name what opens the vault; they are not it.
 	PassphraseFile string `yaml:"passphrase_file"`
 	KMSKey         string `yaml:"kms_key"`

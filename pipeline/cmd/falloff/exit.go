@@ -42,7 +42,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, lake.ErrPlainLake):
 		return exitUsage
 	case errors.As(err, &failure):
 		switch {

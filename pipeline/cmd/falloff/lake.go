@@ -23,7 +23,7 @@ func (a *app) lakeCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lakeLogCommand(), a.lakeShowCommand(), a.lakeVerifyCommand(), a.lakeGCCommand(), a.lakeCompactCommand(), a.lakeIcebergCommand())
+	cmd.AddCommand(a.lakeLogCommand(), a.lakeShowCommand(), a.lakeVerifyCommand(), a.lakeGCCommand(), a.lakeCompactCommand(), a.lakeIcebergCommand(), a.lakeEncryptCommand())
 	return cmd
 }
 

@@ -167,12 +167,14 @@ func flagMistake(err error) string {
 func (a *app) lakeFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.flags.Lake, "lake", "", "the lake: a `folder`, or s3://bucket/prefix")
 	cmd.Flags().StringVar(&a.flags.Clinic, "clinic", "", "the clinic's `id` in the lake: lower-case letters, digits, hyphens")
+	cmd.Flags().BoolVar(&a.flags.Unencrypted, "unencrypted", false, "let the clinic lie unencrypted in a lake that is a folder")
 }
 
 // lakeOptions joins flags and falloff.yaml, all but the clinic.
 func (a *app) lakeOptions() (pipeline.SiteOptions, error) {
 	o := pipeline.SiteOptions{
 		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
+		Unencrypted: a.flags.Unencrypted || a.file.Unencrypted,
 	}
 	var err error
 	if o.Lake, err = a.lakeAddress(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/csv"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/falloff-analytics/falloff/extractors/simclinic/canary"
-	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/pipeline"
 )
 
 // newestCommits are the paths of the newest commit of every clinic of a lake.
@@ -46,9 +47,12 @@ func head(ts *testscript.TestScript, neg bool, args []string) {
 func objects(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "objects LAKE")
 	for _, path := range newestCommits(ts, args[0]) {
-		body, err := os.ReadFile(path)
+		_, clinic, _ := strings.Cut(filepath.Base(filepath.Dir(filepath.Dir(path))), "=")
+		site, err := pipeline.OpenExistingSite(context.Background(), pipeline.SiteOptions{
+			Lake: ts.MkAbs(args[0]), Clinic: clinic, ConfigDir: filepath.Join(ts.Getenv("HOME"), ".config", "falloff"),
+		})
 		ts.Check(err)
-		commit, err := lake.DecodeCommit(body)
+		commit, err := site.Clinic.Head(context.Background())
 		ts.Check(err)
 		var names []string
 		for _, d := range commit.Datasets {
