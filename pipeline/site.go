@@ -135,6 +135,9 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := barred(ctx, store, id); err != nil {
+		return nil, err
+	}
 	v, err := OpenVault(ctx, o)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,8 @@ type config struct {
 	PortalURL      string `yaml:"portal_url"`
 	Username       string `yaml:"username"`
 	Listen         string `yaml:"listen"`
+	// Backups are the stores that falloff backup copies to, and that falloff delete clears too.
+	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.
 	Politeness politeness `yaml:"politeness"`
 }
@@ -55,6 +57,11 @@ func loadConfig(path string) (config, error) {
 		}
 		if !isURL(c.Lake) {
 			c.Lake = relativeTo(base, c.Lake)
+		}
+		for i, at := range c.Backups {
+			if !isURL(at) {
+				c.Backups[i] = relativeTo(base, at)
+			}
 		}
 		if _, err := c.Politeness.parse(); err != nil {
 			return c, usagef("reading settings %s: politeness: %v", place, err)

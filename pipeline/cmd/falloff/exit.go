@@ -37,6 +37,7 @@ func exitCode(err error) int {
 	var key *pipeline.KeyError
 	var busy *pipeline.BusyError
 	var alarm *pipeline.AlarmError
+	var barred *pipeline.BarredError
 	switch {
 	case err == nil:
 		return exitOK
@@ -55,7 +56,7 @@ func exitCode(err error) int {
 		}
 	case errors.As(err, &busy):
 		return exitLater
-	case errors.As(err, &alarm):
+	case errors.As(err, &alarm), errors.As(err, &barred):
 		return exitPerson
 	case errors.As(err, &refused):
 		return exitRefused
