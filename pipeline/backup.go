@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/falloff-analytics/falloff/pipeline/backup"
@@ -63,7 +64,7 @@ func OpenBackup(ctx context.Context, v *vault.Vault, from lake.Store, clinic lak
 	keys, err := v.BackupKeys(ctx, string(clinic))
 	if errors.Is(err, vault.ErrNoBackupKeys) {
 		found, listing := backup.Clinics(ctx, from)
-		if listing == nil && !contains(found, clinic) {
+		if listing == nil && !slices.Contains(found, clinic) {
 			return nil, refused("opening the backup", fmt.Errorf("%w of clinic %s in %s%s", backup.ErrNone, clinic, from, holds(found)))
 		}
 		return nil, &KeyError{Err: fmt.Errorf("%w %s: the vault %s cannot open them. Name the configuration folder that made them with --config-dir, or restore the vault from your copy",
@@ -74,15 +75,6 @@ func OpenBackup(ctx context.Context, v *vault.Vault, from lake.Store, clinic lak
 	}
 	view, err := backup.At(from, clinic, backup.Keys(keys)).Open(ctx, number)
 	return view, kinded("opening the backup", err)
-}
-
-func contains(ids []lake.ClinicID, id lake.ClinicID) bool {
-	for _, i := range ids {
-		if i == id {
-			return true
-		}
-	}
-	return false
 }
 
 func holds(ids []lake.ClinicID) string {
@@ -110,6 +102,16 @@ func Restore(ctx context.Context, o SiteOptions, from lake.Store, to lake.Store,
 	source, err := openSite(ctx, view, o)
 	if err != nil {
 		return nil, fmt.Errorf("opening what was backed up: %w", err)
+	}
+	// Before anything is written: the settings of what was backed up say where it belongs.
+	if head, err := source.Clinic.Head(ctx); err == nil && head.Settings != nil {
+		typed, err := source.settings(ctx, source.Clinic.Snapshot(head))
+		if err == nil {
+			_, err = Reside(ctx, id, typed, to, o.Region)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	restored, err := view.Restore(ctx, source.Clinic, to, when, progress.Counted("restore"))
 	if err != nil {

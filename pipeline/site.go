@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/falloff-analytics/falloff/pipeline/vault"
@@ -25,6 +26,8 @@ type SiteOptions struct {
 	Unlock             vault.Unlock
 	// Vault is one that is open already, so that nobody is asked twice; nil opens it.
 	Vault *vault.Vault
+	// Region is where this machine is, for stores that cannot be asked; empty where nobody said.
+	Region string
 	// Now dates commits; nil is time.Now.
 	Now func() time.Time
 }
@@ -43,6 +46,9 @@ type Site struct {
 	random io.Reader
 	// recovery says that the clinic has chosen to show first names: they are stored, sealed under a key of their own.
 	recovery bool
+	// machine is where this machine is, resident that the lake was found to lie where it must.
+	machine  string
+	resident atomic.Bool
 	// asTenant stands in for this process in a test of several.
 	asTenant *tenant
 }
@@ -150,7 +156,7 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	site := &Site{Keys: keys, Vault: v, Origin: origin, now: o.Now}
+	site := &Site{Keys: keys, Vault: v, Origin: origin, now: o.Now, machine: o.Region}
 	if site.now == nil {
 		site.now = time.Now
 	}

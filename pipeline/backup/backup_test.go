@@ -379,7 +379,7 @@ func TestKilledRestore(t *testing.T) {
 func TestDestroyedPrimary(t *testing.T) {
 	keys := newKeys(t, 1)
 	for seed := range uint64(150) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seeded test
+		random := rand.New(rand.NewPCG(seed, 1))
 		primary, second := filled(t), &storetest.Memory{}
 		want := belongs(contents(t, primary))
 		take(t, primary, second, keys)

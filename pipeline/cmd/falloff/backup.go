@@ -41,9 +41,9 @@ func summary(m *backup.Manifest, to lake.Store) backedUp {
 
 // backupFlags are those of backup.
 type backupFlags struct {
-	to                           []string
+	to                             []string
 	all, snapshot, full, verifying bool
-	list                         bool
+	list                           bool
 }
 
 func (a *app) backupCommand() *cobra.Command {
@@ -157,6 +157,13 @@ func (a *app) backUpOne(ctx context.Context, o *pipeline.SiteOptions, f backupFl
 		return err
 	}
 	for _, store := range stores {
+		checked, err := site.Resides(ctx, store)
+		if err != nil {
+			return err
+		}
+		if !checked {
+			a.tellf("Where %s lies cannot be found out: that it is in the clinic's region is for you to see to (falloff.yaml's region says where this machine is).", store)
+		}
 		head, err := site.Clinic.Head(ctx)
 		if err != nil {
 			return &pipeline.StorageError{Doing: "backing up", Err: err}

@@ -22,6 +22,8 @@ type config struct {
 	PortalURL      string `yaml:"portal_url"`
 	Username       string `yaml:"username"`
 	Listen         string `yaml:"listen"`
+	// Region is where this machine is, for stores that cannot be asked.
+	Region string `yaml:"region"`
 	// Backups are the stores that falloff backup copies to, and that falloff delete clears too.
 	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.

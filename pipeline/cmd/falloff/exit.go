@@ -38,6 +38,7 @@ func exitCode(err error) int {
 	var busy *pipeline.BusyError
 	var alarm *pipeline.AlarmError
 	var barred *pipeline.BarredError
+	var elsewhere *pipeline.ResidencyError
 	switch {
 	case err == nil:
 		return exitOK
@@ -56,7 +57,7 @@ func exitCode(err error) int {
 		}
 	case errors.As(err, &busy):
 		return exitLater
-	case errors.As(err, &alarm), errors.As(err, &barred):
+	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):
 		return exitPerson
 	case errors.As(err, &refused):
 		return exitRefused

@@ -172,7 +172,7 @@ func (a *app) lakeFlags(cmd *cobra.Command) {
 // lakeOptions joins flags and falloff.yaml, all but the clinic.
 func (a *app) lakeOptions() (pipeline.SiteOptions, error) {
 	o := pipeline.SiteOptions{
-		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
+		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now, Region: a.file.Region,
 	}
 	var err error
 	if o.Lake, err = a.lakeAddress(); err != nil {
