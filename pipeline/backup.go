@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/falloff-analytics/falloff/pipeline/backup"
+	"github.com/falloff-analytics/falloff/pipeline/deletion"
 	"github.com/falloff-analytics/falloff/pipeline/vault"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -148,9 +149,9 @@ func barred(ctx context.Context, store lake.Store, id lake.ClinicID) error {
 			return storage("opening the lake", err)
 		case name == backup.RestoringName(id):
 			restoring = true
-		case strings.HasSuffix(name, "/deleted.json"):
+		case name == deletion.EndedName(id):
 			return &BarredError{id, "was deleted from this lake", "Its certificate says when and by whom (falloff delete verify). A clinic of the same name needs another id"}
-		case strings.HasSuffix(name, "/deletion.json"):
+		case name == deletion.RecordName(id):
 			return &BarredError{id, "is being deleted from this lake", "Nothing can be written to it any more; falloff delete goes on where it stopped"}
 		}
 	}

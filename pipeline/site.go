@@ -165,6 +165,9 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 		return nil, err
 	}
 	site.recovery = sealed != nil
-	site.Clinic, err = lake.Open(store, id, lake.Options{NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: o.Now})
+	site.Clinic, err = lake.Open(store, id, lake.Options{
+		NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Now: o.Now,
+		Allowed: func(ctx context.Context) error { return barred(ctx, store, id) },
+	})
 	return site, err
 }

@@ -165,3 +165,6 @@ func unpack(packed []byte) ([]byte, error) {
 	}
 	return io.ReadAll(io.LimitReader(r, maxManifest))
 }
+
+// About is what an object of a backup is bound to, beside its clinic.
+func About(name string) []byte { return about(name) }

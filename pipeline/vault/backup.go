@@ -118,3 +118,34 @@ func (v *Vault) Knows(ctx context.Context, clinic string) (known bool, err error
 	})
 	return known, err
 }
+
+// Opens says whether any key that the vault holds, of whichever clinic, opens what was sealed for a clinic under its data keys
+// for a purpose, or under those of its backups where the purpose is empty. It is asked after the keys were destroyed.
+func (v *Vault) Opens(ctx context.Context, clinic, purpose string, sealed, associatedData []byte) (opens bool, err error) {
+	to := bind("falloff backup v1", clinic)
+	if purpose != "" {
+		to = bind("falloff data v1", clinic, purpose)
+	}
+	err = v.readAll(ctx, func(p *payload) error {
+		for _, c := range p.Clinics {
+			for _, body := range [][]byte{c.Data, c.Backup} {
+				if len(body) == 0 {
+					continue
+				}
+				handle, err := readKeyset(body)
+				if err != nil {
+					return err
+				}
+				primitive, err := aead.New(handle)
+				if err != nil {
+					return err
+				}
+				if _, err := (bound{primitive, to}).Decrypt(sealed, associatedData); err == nil {
+					opens = true
+				}
+			}
+		}
+		return nil
+	})
+	return opens, err
+}

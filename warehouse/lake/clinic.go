@@ -46,6 +46,9 @@ type Options struct {
 	// KeyVersion is the version of the keys that the writer makes pseudonyms with. Update refuses to follow a commit whose
 	// pseudonyms are of another one. 0 is 1.
 	KeyVersion int
+	// Allowed says why nothing may be written to the clinic any more; Update asks before each attempt and before it
+	// publishes. Nil allows it.
+	Allowed func(ctx context.Context) error
 	// Now is the clock that dates commits; nil is time.Now.
 	Now func() time.Time
 	// Random tells a writer's commits from another's; nil is crypto/rand.
@@ -60,7 +63,9 @@ type Clinic struct {
 	now    func() time.Time
 	random io.Reader
 	seal   sealer
-	sealed map[string]Sealer
+	// allowed is never nil.
+	allowed func(ctx context.Context) error
+	sealed  map[string]Sealer
 	// keyVersion is 0 for version 1, as in a commit.
 	keyVersion int
 }
@@ -79,6 +84,9 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed}
 	if o.KeyVersion > 1 {
 		c.keyVersion = o.KeyVersion
+	}
+	if c.allowed = o.Allowed; c.allowed == nil {
+		c.allowed = func(context.Context) error { return nil }
 	}
 	if c.now == nil {
 		c.now = time.Now
