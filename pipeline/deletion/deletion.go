@@ -79,7 +79,7 @@ type sample struct {
 	Sealed []byte `json:"sealed"`
 }
 
-// RecordName, EndedName and the folder of certificates, at the lake's root.
+// RecordName is the object that says that a clinic is being deleted.
 func RecordName(clinic lake.ClinicID) string {
 	return backup.Barred + string(clinic) + "/deletion.json"
 }

@@ -89,8 +89,13 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 				return nil
 			}
 			var err error
-			a.file, err = loadConfig(a.configFile)
-			return err
+			if a.file, err = loadConfig(a.configFile); err != nil {
+				return err
+			}
+			cmd.SetContext(lake.WithS3Encryption(cmd.Context(), lake.S3Encryption{
+				Mode: lake.EncryptionMode(a.file.S3Encryption), KMSKey: a.file.S3KMSKey, Warn: func(text string) { a.tellf("%s", text) },
+			}))
+			return nil
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
