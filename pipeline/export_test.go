@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // What tests outside of the package need to see of its inside.
 
@@ -15,3 +18,11 @@ var OpenSiteOn = openSite
 
 // PseudonymKinds says of every column that holds pseudonyms whose they are.
 var PseudonymKinds = pseudonymKinds
+
+// HoldLease writes a clinic's lease, whatever it is.
+func HoldLease(ctx context.Context, s *Site, l Lease) error {
+	return recordOf[Lease](s, leaseRegister, "holding the lease").change(ctx, func(held *Lease) error {
+		*held = l
+		return nil
+	})
+}

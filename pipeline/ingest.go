@@ -148,6 +148,9 @@ func sourceFailed(ctx context.Context, err error) error {
 // clinicSettings gives the settings to read with, and their stored form when they were given anew.
 func (s *Site) clinicSettings(ctx context.Context, given *settings.Clinic) (settings.Clinic, []byte, error) {
 	if given != nil {
+		if err := s.resides(ctx, *given); err != nil {
+			return settings.Clinic{}, nil, err
+		}
 		body, err := given.JSON()
 		return *given, body, err
 	}
@@ -159,6 +162,9 @@ func (s *Site) clinicSettings(ctx context.Context, given *settings.Clinic) (sett
 		return settings.Clinic{}, nil, storage("reading the lake", err)
 	}
 	clinic, err := s.settings(ctx, s.Clinic.Snapshot(head))
+	if err == nil {
+		err = s.resides(ctx, clinic)
+	}
 	return clinic, nil, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/falloff-analytics/falloff/pipeline/vault"
@@ -29,6 +30,8 @@ type SiteOptions struct {
 	Unencrypted bool
 	// Vault is one that is open already, so that nobody is asked twice; nil opens it.
 	Vault *vault.Vault
+	// Region is where this machine is, for stores that cannot be asked; empty where nobody said.
+	Region string
 	// Now dates commits; nil is time.Now.
 	Now func() time.Time
 }
@@ -50,6 +53,9 @@ type Site struct {
 	// atRest are the keys that an encrypted lake is under, nil where there are none; encrypt says that this one is to be.
 	atRest  *lake.Keys
 	encrypt bool
+	// machine is where this machine is, resident that the lake was found to lie where it must.
+	machine  string
+	resident atomic.Bool
 	// asTenant stands in for this process in a test of several.
 	asTenant *tenant
 }
@@ -153,11 +159,14 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := barred(ctx, store, id); err != nil {
+		return nil, err
+	}
 	v, err := OpenVault(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	site := &Site{Vault: v, now: o.Now, encrypt: lake.OnThisMachine(store) && !o.Unencrypted}
+	site := &Site{Vault: v, now: o.Now, encrypt: lake.OnThisMachine(store) && !o.Unencrypted, machine: o.Region}
 	if site.now == nil {
 		site.now = time.Now
 	}
@@ -203,6 +212,7 @@ func (s *Site) openClinic(ctx context.Context, store lake.Store, id lake.ClinicI
 	}
 	clinic, err := lake.Open(store, id, lake.Options{
 		NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Keys: s.atRest, Encrypt: s.encrypt, Now: s.now,
+		Allowed: func(ctx context.Context) error { return barred(ctx, store, id) },
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,10 @@ const (
 	IdentityModeChanged  Action = "identity_mode.changed"
 	Reconciled           Action = "access.reconciled"
 	LakeEncrypted        Action = "lake.encrypted"
+	BackupStarted        Action = "backup.started"
+	ClinicRestored       Action = "clinic.restored"
+	DeletionStarted      Action = "deletion.started"
+	DeletionEnded        Action = "deletion.ended"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -71,6 +75,10 @@ var allowed = map[Action]map[string]sort{
 	IdentityModeChanged:  {"mode": word, "objects_erased": count},
 	LakeEncrypted:        {},
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
+	BackupStarted:        {"commit": count, "snapshot": flag, "full": flag},
+	ClinicRestored:       {"backup": count, "commit": count, "objects": count},
+	DeletionStarted:      {"id": word, "stores": count},
+	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
 }
 
 var (

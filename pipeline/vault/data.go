@@ -94,11 +94,26 @@ func readKeyset(body []byte) (*keyset.Handle, error) {
 
 // rotateData makes a new primary data key; the older ones stay for reading unless they are dropped.
 func (c *clinicSecrets) rotateData(dropOld bool) error {
+	old := c.Data
+	if dropOld {
+		old = nil
+	}
+	fresh, err := rotated(old)
+	if err != nil {
+		return err
+	}
+	secret.Wipe(c.Data)
+	c.Data = fresh
+	return nil
+}
+
+// rotated is a keyset with a new primary key, and those that it had before.
+func rotated(old []byte) ([]byte, error) {
 	manager := keyset.NewManager()
-	if len(c.Data) > 0 && !dropOld {
-		handle, err := readKeyset(c.Data)
+	if len(old) > 0 {
+		handle, err := readKeyset(old)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		manager = keyset.NewManagerFromHandle(handle)
 	}
@@ -107,17 +122,15 @@ func (c *clinicSecrets) rotateData(dropOld bool) error {
 		err = manager.SetPrimary(id)
 	}
 	if err != nil {
-		return fmt.Errorf("making a data key: %w", err)
+		return nil, fmt.Errorf("making a data key: %w", err)
 	}
 	handle, err := manager.Handle()
 	if err != nil {
-		return fmt.Errorf("making a data key: %w", err)
+		return nil, fmt.Errorf("making a data key: %w", err)
 	}
 	var out bytes.Buffer
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewBinaryWriter(&out)); err != nil {
-		return fmt.Errorf("making a data key: %w", err)
+		return nil, fmt.Errorf("making a data key: %w", err)
 	}
-	secret.Wipe(c.Data)
-	c.Data = out.Bytes()
-	return nil
+	return out.Bytes(), nil
 }

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"slices"
 	"time"
 
 	"github.com/falloff-analytics/falloff/transforms/secret"
@@ -12,6 +13,8 @@ type payload struct {
 	Clinics map[string]*clinicSecrets `json:"clinics,omitempty"`
 	// Tips are the newest audit records that were seen, by lake: what is cut off the end of a log shows by them.
 	Tips map[string]Tip `json:"audit_tips,omitempty"`
+	// Signing is a Tink keyset of this installation's own, which signs certificates of deletion.
+	Signing []byte `json:"signing_keyset,omitempty"`
 }
 
 // clinicSecrets is what is kept of one clinic.
@@ -23,8 +26,11 @@ type clinicSecrets struct {
 	// Lake are the keys that the clinic's lakes are encrypted under, the oldest first.
 	Lake [][]byte `json:"lake_keys,omitempty"`
 	// Data is a Tink keyset.
-	Data        []byte             `json:"data_keyset,omitempty"`
-	Identities  []byte             `json:"identities_key,omitempty"`
+	Data       []byte `json:"data_keyset,omitempty"`
+	Identities []byte `json:"identities_key,omitempty"`
+	// Backup is the Tink keyset that backups are sealed under, BackupNames the key that names their objects.
+	Backup      []byte             `json:"backup_keyset,omitempty"`
+	BackupNames []byte             `json:"backup_names_key,omitempty"`
 	Credentials *storedCredentials `json:"credentials,omitempty"`
 }
 
@@ -63,17 +69,20 @@ func (p *payload) wipe() {
 	if p == nil {
 		return
 	}
+	secret.Wipe(p.Signing)
 	for _, c := range p.Clinics {
-		for _, k := range c.Keys {
-			secret.Wipe(k)
-		}
-		for _, k := range c.Lake {
-			secret.Wipe(k)
-		}
-		secret.Wipe(c.Data)
-		secret.Wipe(c.Identities)
-		c.Credentials.wipe()
+		c.wipe()
 	}
+}
+
+func (c *clinicSecrets) wipe() {
+	for _, k := range slices.Concat(c.Keys, c.Lake) {
+		secret.Wipe(k)
+	}
+	for _, k := range [][]byte{c.Data, c.Identities, c.Backup, c.BackupNames} {
+		secret.Wipe(k)
+	}
+	c.Credentials.wipe()
 }
 
 func (c *storedCredentials) wipe() {

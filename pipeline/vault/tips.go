@@ -31,3 +31,15 @@ func (v *Vault) SeeAuditTip(ctx context.Context, lake string, tip Tip) error {
 		return nil
 	})
 }
+
+// ReplaceAuditTip remembers a record as the newest of a lake whatever was known before: the lake was restored, with a log that ends
+// earlier than the lost one did.
+func (v *Vault) ReplaceAuditTip(ctx context.Context, lake string, tip Tip) error {
+	return v.change(ctx, func(p *payload) error {
+		if p.Tips == nil {
+			p.Tips = map[string]Tip{}
+		}
+		p.Tips[lake] = tip
+		return nil
+	})
+}

@@ -8,7 +8,10 @@
 //   - the keys that its lakes are encrypted under,
 //   - a Tink keyset for what is stored on this machine between runs: browser profile, staged rows, caches,
 //   - the key of its identities, while it is in recovery mode,
+//   - the keys of its backups,
 //   - the portal's address, account, password and TOTP secret.
+//
+// Beside the clinics it holds the key with which this installation signs certificates of deletion.
 //
 // What that protects against: somebody who gets the lake, or the lake and the vault without passphrase, KMS key or key
 // file, can neither turn a pseudonym back by guessing nor join clinics nor sign in. What it does not: somebody who is this
@@ -350,8 +353,9 @@ func (v *Vault) store(f *file, p *payload) error {
 
 // Rotate gives the vault a new master key, wrapped as to says, and every clinic a new primary key for what is stored on this
 // machine, and for its lakes where they are encrypted. What was encrypted under the older ones can still be read, until dropOld
-// takes those away; what is left under them then must be made anew. A lake's older keys stay even then: its past lies under
-// them. Pseudonyms and object names stay: Prepare begins a rekey.
+// takes those away; what is left under them then must be made anew. Backups get a new primary key as well. Backups and lakes keep
+// their older keys in any case: a second store is not made anew, and a lake's past lies under them. Pseudonyms and object
+// names stay: Prepare begins a rekey.
 //
 // Processes that have the vault open meanwhile are asked for the new passphrase, or fail.
 func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
@@ -390,6 +394,9 @@ func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
 				if err := v.addLakeKey(c); err != nil {
 					return err
 				}
+			}
+			if err := c.rotateBackup(); err != nil {
+				return err
 			}
 		}
 		before, beforeWrapping = v.master, v.wrapping // another process may have rotated between

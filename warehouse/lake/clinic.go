@@ -51,6 +51,9 @@ type Options struct {
 	// KeyVersion is the version of the keys that the writer makes pseudonyms with. Update refuses to follow a commit whose
 	// pseudonyms are of another one. 0 is 1.
 	KeyVersion int
+	// Allowed says why nothing may be written to the clinic any more; Update asks before each attempt and before it
+	// publishes. Nil allows it.
+	Allowed func(ctx context.Context) error
 	// Now is the clock that dates commits; nil is time.Now.
 	Now func() time.Time
 	// Random tells a writer's commits from another's; nil is crypto/rand.
@@ -69,6 +72,9 @@ type Clinic struct {
 	// keys are those of an encrypted clinic, encrypt what the options say.
 	keys    *Keys
 	encrypt bool
+	// allowed is never nil.
+	allowed func(ctx context.Context) error
+	sealed  map[string]Sealer
 	// keyVersion is 0 for version 1, as in a commit.
 	keyVersion int
 }
@@ -87,6 +93,9 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed, keys: o.Keys, encrypt: o.Encrypt}
 	if o.KeyVersion > 1 {
 		c.keyVersion = o.KeyVersion
+	}
+	if c.allowed = o.Allowed; c.allowed == nil {
+		c.allowed = func(context.Context) error { return nil }
 	}
 	if c.now == nil {
 		c.now = time.Now

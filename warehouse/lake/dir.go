@@ -256,6 +256,10 @@ func (d *Dir) Delete(ctx context.Context, name string) error {
 	if err := d.check(ctx, opDelete, name); err != nil {
 		return err
 	}
+	return d.remove(name)
+}
+
+func (d *Dir) remove(name string) error {
 	path := d.LocalPath(name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return d.fail(opDelete, name, err)

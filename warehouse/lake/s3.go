@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,6 +32,8 @@ type S3Location struct {
 	// Config is used instead of the usual AWS environment variables and files. Nil outside of tests and programs that
 	// obtain credentials in their own way.
 	Config *aws.Config
+	// Encryption is the encryption at rest that is asked for; nil takes what the context says (WithS3Encryption).
+	Encryption *S3Encryption
 }
 
 // S3 is a Store in a bucket of Amazon S3 or of a server that speaks its protocol and honours If-None-Match. Requests are
@@ -41,6 +44,9 @@ type S3 struct {
 	client *s3.Client
 	bucket string
 	prefix string // empty, or ending in a slash
+	// encryption is settled; unasked says that the bucket does not have it, of which somebody was told.
+	encryption S3Encryption
+	unasked    atomic.Bool
 
 	probing sync.Mutex
 	// probe is what came of asking, once that is known.
@@ -107,6 +113,12 @@ func OpenS3(ctx context.Context, at S3Location) (s *S3, err error) {
 	if err := s.tryCredentials(ctx, options.Credentials); err != nil {
 		return nil, refuse(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives credentials")
 	}
+	if at.Encryption != nil {
+		s.encryption = *at.Encryption
+	} else if asked, ok := ctx.Value(encryptionKey{}).(S3Encryption); ok {
+		s.encryption = asked
+	}
+	s.encryption = s.encryption.settle(s.OnThisMachine())
 	if _, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &s.prefix, MaxKeys: aws.Int32(1)}); err != nil {
 		return nil, s.fail(opOpen, "", err)
 	}
@@ -199,6 +211,10 @@ func (s *S3) get(ctx context.Context, name string, span *string) ([]byte, error)
 		if err != nil {
 			return nil, s.fail(opGet, name, err)
 		}
+		if err := s.confirmsRead(name, out); err != nil {
+			_ = out.Body.Close()
+			return nil, err
+		}
 		body, err := io.ReadAll(out.Body)
 		_ = out.Body.Close()
 		if err == nil {
@@ -248,6 +264,9 @@ func (s *S3) put(ctx context.Context, name string, body []byte, create bool) err
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: s.key(name), Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body)))}
 	if create {
 		in.IfNoneMatch = aws.String("*")
+	}
+	if name != probeName && !s.unasked.Load() {
+		s.encryption.ask(in)
 	}
 	_, err := s.client.PutObject(ctx, in)
 	return err

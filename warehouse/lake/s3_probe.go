@@ -33,7 +33,13 @@ func (s *S3) probed(ctx context.Context) error {
 			s.probe = &probeOutcome{&StoreError{Op: opCreate, Name: probeName, Store: s.String(), Err: ErrUnconditional,
 				Hint: "a lake needs a server that keeps the condition, such as Amazon S3, MinIO or versitygw; if there is a proxy or gateway before it, let it pass If-None-Match on"}}
 		case code(err) == "PreconditionFailed":
-			s.probe = &probeOutcome{}
+			if err := s.provesEncryption(ctx); errors.Is(err, ErrUnencrypted) {
+				s.probe = &probeOutcome{err}
+			} else if err != nil {
+				return err // it is asked again the next time
+			} else {
+				s.probe = &probeOutcome{}
+			}
 		case code(err) == "ConditionalRequestConflict" && attempt < 20: // somebody else asks at this moment
 			continue
 		default:

@@ -32,6 +32,9 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if err := c.allowed(ctx); err != nil {
+			return nil, err
+		}
 		head, err := c.Head(ctx)
 		if errors.Is(err, ErrNoCommit) {
 			head, err = nil, nil
@@ -74,6 +77,9 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 			return nil, err
 		} else if lost {
 			continue
+		}
+		if err := c.allowed(ctx); err != nil {
+			return nil, err
 		}
 		won, err := c.publish(ctx, tx.next)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -24,6 +25,13 @@ type config struct {
 	PortalURL      string `yaml:"portal_url"`
 	Username       string `yaml:"username"`
 	Listen         string `yaml:"listen"`
+	// Region is where this machine is, for stores that cannot be asked.
+	Region string `yaml:"region"`
+	// S3Encryption is demand, warn or off; S3KMSKey the clinic's key.
+	S3Encryption string `yaml:"s3_encryption"`
+	S3KMSKey     string `yaml:"s3_kms_key"`
+	// Backups are the stores that falloff backup copies to, and that falloff delete clears too.
+	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.
 	Politeness politeness `yaml:"politeness"`
 }
@@ -57,6 +65,14 @@ func loadConfig(path string) (config, error) {
 		}
 		if !isURL(c.Lake) {
 			c.Lake = relativeTo(base, c.Lake)
+		}
+		for i, at := range c.Backups {
+			if !isURL(at) {
+				c.Backups[i] = relativeTo(base, at)
+			}
+		}
+		if !slices.Contains([]string{"", "demand", "warn", "off"}, c.S3Encryption) {
+			return c, usagef("reading settings %s: s3_encryption is demand, warn or off", place)
 		}
 		if _, err := c.Politeness.parse(); err != nil {
 			return c, usagef("reading settings %s: politeness: %v", place, err)

@@ -37,6 +37,8 @@ func exitCode(err error) int {
 	var key *pipeline.KeyError
 	var busy *pipeline.BusyError
 	var alarm *pipeline.AlarmError
+	var barred *pipeline.BarredError
+	var elsewhere *pipeline.ResidencyError
 	switch {
 	case err == nil:
 		return exitOK
@@ -55,7 +57,7 @@ func exitCode(err error) int {
 		}
 	case errors.As(err, &busy):
 		return exitLater
-	case errors.As(err, &alarm):
+	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):
 		return exitPerson
 	case errors.As(err, &refused):
 		return exitRefused

@@ -89,8 +89,13 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 				return nil
 			}
 			var err error
-			a.file, err = loadConfig(a.configFile)
-			return err
+			if a.file, err = loadConfig(a.configFile); err != nil {
+				return err
+			}
+			cmd.SetContext(lake.WithS3Encryption(cmd.Context(), lake.S3Encryption{
+				Mode: lake.EncryptionMode(a.file.S3Encryption), KMSKey: a.file.S3KMSKey, Warn: func(text string) { a.tellf("%s", text) },
+			}))
+			return nil
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -110,7 +115,7 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.BoolVar(&a.json, "json", false, "print a machine-readable summary on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.connectCommand(), a.preflightCommand(), a.runCommand(), a.pauseCommand(), a.resumeCommand(), a.reconcileCommand(),
-		a.identityModeCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
+		a.identityModeCommand(), a.backupCommand(), a.restoreCommand(), a.deleteCommand(), a.importCommand(), a.buildCommand(), a.leaksCommand(), a.statusCommand(),
 		a.lakeCommand(), a.sqlCommand(), a.serveCommand(), a.credentialsCommand(), a.agreementCommand(), a.auditCommand(), a.profileCommand(), a.trustCommand(), a.simclinicCommand(),
 		a.versionCommand())
 	explainArgs(root)
@@ -173,7 +178,7 @@ func (a *app) lakeFlags(cmd *cobra.Command) {
 // lakeOptions joins flags and falloff.yaml, all but the clinic.
 func (a *app) lakeOptions() (pipeline.SiteOptions, error) {
 	o := pipeline.SiteOptions{
-		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now,
+		ConfigDir: firstOf(a.flags.ConfigDir, a.file.ConfigDir), KeyFile: firstOf(a.flags.KeyFile, a.file.KeyFile), Now: a.now, Region: a.file.Region,
 		Unencrypted: a.flags.Unencrypted || a.file.Unencrypted,
 	}
 	var err error

@@ -102,6 +102,21 @@ var promises = []promise{
 		[]string{"falloff run"},
 		[]string{"TestScripts/run", "TestScripts/credentials", "TestCredentialsPrintAsRedacted"}, "",
 	},
+	{
+		"C15", "A clinic is deleted for good: lake with every version, backups, files of this machine, keys last; a signed certificate says what and how it was verified.",
+		[]string{"falloff delete", "falloff delete verify"},
+		[]string{"TestDeleteKilledAnywhere", "TestDeleteLeavesNobody", "TestDeleteVersions", "TestScripts/delete"}, "copies of the vault from before the deletion still open copies of the data from before",
+	},
+	{
+		"J2", "A clinic's lake and backups lie in its region, or are refused.",
+		[]string{"falloff import", "falloff backup"},
+		[]string{"TestResidence", "TestResidency", "TestNothingLandsElsewhere"}, "a folder cannot be asked: falloff.yaml says where the machine is; it was tried against an S3 server of the tests, not against Amazon's",
+	},
+	{
+		"J5", "Backups are encrypted whatever the lake does, compared as they are written, and restored as they were, byte by byte.",
+		[]string{"falloff backup", "falloff restore"},
+		[]string{"TestEverythingComesBack", "TestKilledAnywhere", "TestKilledRestore", "TestDestroyedPrimary", "TestBackup", "TestScripts/backup"}, "no scheduler rehearses a restore yet",
+	},
 }
 
 func (s *statement) promises() {

@@ -84,7 +84,7 @@ func startGateway() (endpoint string, stop func() error, err error) {
 		}
 	}()
 	objects := root + "/objects"
-	if err := os.Mkdir(objects, 0o700); err != nil {
+	if err := errors.Join(os.Mkdir(objects, 0o700), os.Mkdir(root+"/versions", 0o700)); err != nil {
 		return "", nil, err
 	}
 	attributes, err := attributeStore(root)
@@ -96,7 +96,7 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	backend, err := posix.New(objects, attributes, posix.PosixOpts{CopyObjectThreshold: 5 << 30})
+	backend, err := posix.New(objects, attributes, posix.PosixOpts{CopyObjectThreshold: 5 << 30, VersioningDir: root + "/versions"})
 	if err != nil {
 		return "", nil, err
 	}

@@ -1,0 +1,95 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/lake/storetest"
+)
+
+// away is a bucket that is asked as if its server were not on this machine.
+type away struct{ *lake.S3 }
+
+func (away) OnThisMachine() bool { return false }
+
+func TestResidency(t *testing.T) {
+	config, bucket := storetest.Gateway(t)
+	s3, err := lake.OpenS3(t.Context(), lake.S3Location{Bucket: bucket, Config: &config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := lake.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		store   lake.Store
+		clinic  settings.Clinic
+		machine string
+		checked bool
+		refused string
+	}{
+		"a bucket elsewhere":                 {away{s3}, settings.Clinic{Country: "CA"}, "", false, "ca-central-1 (Montreal)"},
+		"a bucket elsewhere, near":           {away{s3}, settings.Clinic{Country: "US"}, "us-west-2", false, "us-west-2 (Oregon)"},
+		"a bucket where it was agreed":       {away{s3}, settings.Clinic{Country: "CA", Region: storetest.Region}, "", true, ""},
+		"a server of this machine":           {s3, settings.Clinic{Country: "CA"}, "ca-central-1", true, ""},
+		"a server of this machine, unstated": {s3, settings.Clinic{Country: "CA"}, "", false, ""},
+		"a folder":                           {folder, settings.Clinic{Country: "AU"}, "ap-southeast-2", true, ""},
+		"a folder elsewhere":                 {folder, settings.Clinic{Country: "AU"}, "eu-west-2", false, "ap-southeast-2 (Sydney)"},
+		"a folder, unstated":                 {folder, settings.Clinic{Country: "AU"}, "", false, ""},
+		"a clinic that says nothing":         {away{s3}, settings.Clinic{}, "", false, ""},
+	} {
+		checked, err := pipeline.Reside(t.Context(), "harbour", c.clinic, c.store, c.machine)
+		elsewhere, refused := errors.AsType[*pipeline.ResidencyError](err)
+		if err != nil && !refused || checked != c.checked || refused != (c.refused != "") {
+			t.Errorf("%s: %v, %v", what, checked, err)
+		}
+		if refused && (!strings.Contains(err.Error(), c.refused) || !strings.Contains(err.Error(), c.store.String()) || elsewhere.Clinic != "harbour") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestNothingLandsElsewhere refuses before anything is written.
+func TestNothingLandsElsewhere(t *testing.T) {
+	some, err := exportOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	o := pipeline.SiteOptions{Lake: filepath.Join(dir, "lake"), Clinic: "harbour", ConfigDir: filepath.Join(dir, "config"), Region: "eu-west-2"}
+	site, err := pipeline.OpenSite(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	land := func(site *pipeline.Site) error {
+		_, err := site.Ingest(context.Background(), some.reports, pipeline.IngestOptions{Source: "test", Settings: &some.typed})
+		return err
+	}
+	if _, refused := errors.AsType[*pipeline.ResidencyError](land(site)); !refused {
+		t.Fatal("a Canadian clinic landed in London")
+	}
+	if names := storetest.Names(t, site.Clinic.Store(), "clinic=harbour/data/"); len(names) > 0 {
+		t.Errorf("%v were written", names)
+	}
+	o.Region = "ca-central-1"
+	if site, err = pipeline.OpenSite(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := land(site); err != nil {
+		t.Fatal(err)
+	}
+	o.Region = "eu-west-2"
+	if site, err = pipeline.OpenExistingSite(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Resides(t.Context(), &storetest.Memory{}); err == nil {
+		t.Error("a backup in London was not refused")
+	}
+}
