@@ -76,8 +76,9 @@ long: setup-test ## the long suites in full (CI runs a seeded sample of each), e
 	.ci/fuzz 60s
 
 .PHONY: docs
-docs: ## generate docs/trust.md from the program's own lists
+docs: ## generate docs/trust.md and docs/schema.md from the program's own lists
 	go run ./pipeline/cmd/falloff trust --write docs/trust.md
+	go run ./pipeline/cmd/falloff schema --write docs/schema.md
 
 .PHONY: setup-demo
 setup-demo:

@@ -34,6 +34,7 @@ const (
 	Resumed              Action = "extraction.resumed"
 	IdentityModeChanged  Action = "identity_mode.changed"
 	Reconciled           Action = "access.reconciled"
+	ClinicExported       Action = "clinic.exported"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -69,6 +70,7 @@ var allowed = map[Action]map[string]sort{
 	Resumed:              {"reason": word},
 	IdentityModeChanged:  {"mode": word, "objects_erased": count},
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
+	ClinicExported:       {"format": word, "commit": count, "identities": flag},
 }
 
 var (

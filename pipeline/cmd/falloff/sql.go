@@ -14,16 +14,24 @@ import (
 
 func (a *app) sqlCommand() *cobra.Command {
 	var text, format string
+	var script bool
 	cmd := &cobra.Command{
-		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json]",
+		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json] [--init]",
 		Short: "run SQL over the lake, as its owner",
 		Example: `  falloff sql --lake lake --clinic harbour-street -c "from marts.patient_status limit 10"
-  falloff sql --lake lake --clinic harbour-street --format csv < question.sql`,
+  falloff sql --lake lake --clinic harbour-street --format csv < question.sql
+  falloff sql --lake lake --clinic harbour-street --init > lake.sql && duckdb -init lake.sql`,
 		Args: cobra.NoArgs,
 		Long: `Runs one statement in an in-memory DuckDB in which every dataset of the newest commit is a view of the schema
-lake, and every mart one of the schema marts. "show all tables" lists them. Without -c the statement is read from standard
-input.`,
+lake, and every mart one of the schema marts. "show all tables" lists them, docs/schema.md explains them. Without -c the
+statement is read from standard input.
+
+--init prints a script that makes the same views in any other DuckDB, over the exact files of the newest commit. It holds no key
+and no credential. docs/analysts.md has more.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if script {
+				return a.printScript(cmd, text)
+			}
 			if text == "" {
 				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 					return usagef("no statement: give one with -c, or on standard input")
@@ -65,5 +73,23 @@ input.`,
 	a.lakeFlags(cmd)
 	cmd.Flags().StringVarP(&text, "command", "c", "", "the `SQL` statement")
 	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json")
+	cmd.Flags().BoolVar(&script, "init", false, "print a script for another DuckDB, and run nothing")
 	return cmd
+}
+
+// printScript prints what makes another DuckDB show the newest commit.
+func (a *app) printScript(cmd *cobra.Command, text string) error {
+	if text != "" {
+		return usagef("--init prints a script and runs nothing: leave -c away")
+	}
+	site, err := a.existingSite(cmd.Context())
+	if err != nil {
+		return err
+	}
+	script, err := site.Script(cmd.Context())
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(a.stdout, script)
+	return err
 }
