@@ -27,6 +27,7 @@ func newestCommits(ts *testscript.TestScript, root string) []string {
 	for _, folder := range folders {
 		entries, err := os.ReadDir(folder) // sorted by name, and names sort by number
 		ts.Check(err)
+		entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) != ".json" }) // the hint
 		if len(entries) > 0 {
 			out = append(out, filepath.Join(folder, entries[len(entries)-1].Name()))
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 
 func (a *app) sqlCommand() *cobra.Command {
 	var text, format string
-	var script bool
+	var script, forget bool
 	cmd := &cobra.Command{
 		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json] [--init]",
 		Short: "run SQL over the lake, as its owner",
@@ -26,6 +27,10 @@ func (a *app) sqlCommand() *cobra.Command {
 lake, and every mart one of the schema marts. "show all tables" lists them, docs/schema.md explains them. Without -c the
 statement is read from standard input.
 
+On a terminal, without -c, statements are typed one after the other: with history, and completion by Tab. What is typed may hold
+pseudonyms; it is kept in sql_history of the folder with this machine's keys, for you alone to read, the newest thousand lines.
+--no-history keeps nothing.
+
 --init prints a script that makes the same views in any other DuckDB, over the exact files of the newest commit. It holds no key
 and no credential. docs/analysts.md has more.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +39,7 @@ and no credential. docs/analysts.md has more.`,
 			}
 			if text == "" {
 				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-					return usagef("no statement: give one with -c, or on standard input")
+					return a.sqlShell(cmd, forget)
 				}
 				body, err := io.ReadAll(a.stdin)
 				if err != nil {
@@ -74,7 +79,26 @@ and no credential. docs/analysts.md has more.`,
 	cmd.Flags().StringVarP(&text, "command", "c", "", "the `SQL` statement")
 	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json")
 	cmd.Flags().BoolVar(&script, "init", false, "print a script for another DuckDB, and run nothing")
+	cmd.Flags().BoolVar(&forget, "no-history", false, "on a terminal: neither read nor keep what is typed")
 	return cmd
+}
+
+// sqlShell has statements typed on the terminal.
+func (a *app) sqlShell(cmd *cobra.Command, forget bool) error {
+	site, err := a.existingSite(cmd.Context())
+	if err != nil {
+		return err
+	}
+	view, err := site.Open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = view.Close() }()
+	s := &shell{app: a, view: view}
+	if !forget {
+		s.history = filepath.Join(filepath.Dir(site.Vault.Paths().Vault), "sql_history")
+	}
+	return s.run(cmd.Context())
 }
 
 // printScript prints what makes another DuckDB show the newest commit.
