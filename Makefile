@@ -81,8 +81,9 @@ interop: ## install Apache Spark and have it read the lake's Iceberg tables (CI 
 	FALLOFF_INTEROP=1 go test -run TestSparkReadsTheLake -count 1 -timeout 20m ./pipeline/cmd/falloff
 
 .PHONY: docs
-docs: ## generate docs/trust.md from the program's own lists
+docs: ## generate docs/trust.md and docs/schema.md from the program's own lists
 	go run ./pipeline/cmd/falloff trust --write docs/trust.md
+	go run ./pipeline/cmd/falloff schema --write docs/schema.md
 
 .PHONY: setup-demo
 setup-demo:

@@ -41,12 +41,17 @@ func (s *Site) open(ctx context.Context, want func(*lake.Commit) lake.Want) (*Vi
 	if err != nil {
 		return nil, storage("opening the lake", err)
 	}
-	snapshot := s.Clinic.Snapshot(head)
-	local, err := snapshot.Materialise(ctx, want(head))
+	return s.openView(ctx, head, want(head))
+}
+
+// openView opens some of a commit.
+func (s *Site) openView(ctx context.Context, commit *lake.Commit, want lake.Want) (*View, error) {
+	snapshot := s.Clinic.Snapshot(commit)
+	local, err := snapshot.Materialise(ctx, want)
 	if err != nil {
 		return nil, storage("reading the lake", err)
 	}
-	v := &View{Commit: head, snapshot: snapshot, local: local}
+	v := &View{Commit: commit, snapshot: snapshot, local: local}
 	if err := v.attach(ctx); err != nil {
 		if damaged := damage(ctx, snapshot, err); damaged != nil {
 			err = damaged

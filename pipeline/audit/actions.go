@@ -39,6 +39,7 @@ const (
 	ClinicRestored       Action = "clinic.restored"
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
+	ClinicExported       Action = "clinic.exported"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -79,6 +80,7 @@ var allowed = map[Action]map[string]sort{
 	ClinicRestored:       {"backup": count, "commit": count, "objects": count},
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
+	ClinicExported:       {"format": word, "commit": count, "identities": flag},
 }
 
 var (

@@ -68,7 +68,6 @@ type Clinic struct {
 	now    func() time.Time
 	random io.Reader
 	seal   sealer
-	sealed map[string]Sealer
 	// keys are those of an encrypted clinic, encrypt what the options say.
 	keys    *Keys
 	encrypt bool

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+
 	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 	"github.com/falloff-analytics/falloff/warehouse/lake/storetest"
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 )
 
 // ownKey seals with AES-GCM, bound to the object's name.

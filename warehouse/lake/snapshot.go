@@ -191,18 +191,9 @@ func (s *Snapshot) Materialise(ctx context.Context, want Want) (local *Local, er
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}
-	for _, o := range objects {
-		if o.Key == "" {
-			continue
-		}
-		key, err := s.clinic.dataKey(o.Key)
-		if err != nil {
-			return nil, errors.Join(err, local.Close())
-		}
-		if local.Keys == nil {
-			local.Keys = &parquetkeys.Keys{}
-		}
-		local.Keys.Add(filepath.Join(root, filepath.FromSlash(o.Path)), key.id, key.footer)
+	local.Keys, err = s.clinic.keysOf(objects, func(o Object) string { return filepath.Join(root, filepath.FromSlash(o.Path)) })
+	if err != nil {
+		return nil, errors.Join(err, local.Close())
 	}
 	for _, paths := range []map[string][]string{local.Datasets, local.Marts} {
 		for _, list := range paths {
@@ -256,6 +247,34 @@ func (s *Snapshot) root(ctx context.Context, want Want, objects []Object, local 
 		return "", fmt.Errorf("fetch objects of commit %d of clinic %s: %w", s.commit.Number, c.id, err)
 	}
 	return folder, nil
+}
+
+// Keys are the keys of the commit's datasets and marts, by where a function says that an object lies; nil where they are plain.
+func (s *Snapshot) Keys(place func(Object) string) (*parquetkeys.Keys, error) {
+	var objects []Object
+	for o := range s.commit.objects {
+		if o.isTable() {
+			objects = append(objects, o)
+		}
+	}
+	return s.clinic.keysOf(objects, place)
+}
+
+func (c *Clinic) keysOf(objects []Object, place func(Object) string) (keys *parquetkeys.Keys, err error) {
+	for _, o := range objects {
+		if o.Key == "" {
+			continue
+		}
+		key, err := c.dataKey(o.Key)
+		if err != nil {
+			return nil, err
+		}
+		if keys == nil {
+			keys = &parquetkeys.Keys{}
+		}
+		keys.Add(place(o), key.id, key.footer)
+	}
+	return keys, nil
 }
 
 // lies says what is wrong with an object that is to be read where it lies. Of an encrypted one the footer is read: DuckDB takes

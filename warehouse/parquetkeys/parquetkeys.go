@@ -54,7 +54,7 @@ func (k *Keys) Unlock(ctx context.Context, exec func(ctx context.Context, statem
 	for _, name := range slices.Sorted(maps.Keys(k.keys)) {
 		var failed error
 		k.keys[name].Borrow(func(key []byte) {
-			failed = exec(ctx, "pragma add_parquet_key("+quoted("falloff_"+name)+", "+quoted(base64.StdEncoding.EncodeToString(key))+")")
+			failed = exec(ctx, "pragma add_parquet_key("+Quoted("falloff_"+name)+", "+Quoted(base64.StdEncoding.EncodeToString(key))+")")
 		})
 		if failed != nil {
 			if err := ctx.Err(); err != nil {
@@ -85,7 +85,7 @@ func (k *Keys) Scan(paths []string, options ...string) string {
 		if k != nil {
 			name = k.files[path]
 		}
-		byKey[name] = append(byKey[name], quoted(path))
+		byKey[name] = append(byKey[name], Quoted(path))
 	}
 	encryptedOptions := slices.DeleteFunc(slices.Clone(options), func(o string) bool { return o == UnionByName })
 	var scans []string
@@ -94,7 +94,7 @@ func (k *Keys) Scan(paths []string, options ...string) string {
 			scans = append(scans, readParquet(byKey[name], options))
 			continue
 		}
-		arguments := append(slices.Clone(encryptedOptions), "encryption_config = {footer_key: "+quoted("falloff_"+name)+"}")
+		arguments := append(slices.Clone(encryptedOptions), "encryption_config = {footer_key: "+Quoted("falloff_"+name)+"}")
 		together := [][]string{byKey[name]}
 		if len(encryptedOptions) < len(options) {
 			together = slices.Collect(slices.Chunk(byKey[name], 1))
@@ -113,4 +113,5 @@ func readParquet(paths, options []string) string {
 	return "read_parquet(" + strings.Join(append([]string{"[" + strings.Join(paths, ", ") + "]"}, options...), ", ") + ")"
 }
 
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// Quoted is a text as SQL writes it.
+func Quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

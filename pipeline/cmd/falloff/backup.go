@@ -147,7 +147,7 @@ func (a *app) clinicsOf(all bool, every func() ([]lake.ClinicID, error)) ([]lake
 }
 
 func (a *app) backUpOne(ctx context.Context, o *pipeline.SiteOptions, f backupFlags, stores []lake.Store) error {
-	k, err := a.keep(ctx, *o, nil)
+	k, err := a.keep(ctx, *o)
 	if err != nil {
 		return err
 	}
@@ -320,7 +320,7 @@ func parseMoment(text string) (time.Time, error) {
 }
 
 func (a *app) restoreOne(ctx context.Context, o pipeline.SiteOptions, from lake.Store, number int64, when backup.Moment) error {
-	k, err := a.keep(ctx, o, nil)
+	k, err := a.keep(ctx, o)
 	if err != nil {
 		return err
 	}

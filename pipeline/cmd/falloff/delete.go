@@ -60,12 +60,11 @@ again in this lake.`,
 }
 
 func (a *app) deleteClinic(ctx context.Context, f deleteFlags) error {
-	options, err := a.siteOptions()
-	k, err := a.keep(ctx, options, err)
+	k, err := a.kept(ctx)
 	if err != nil {
 		return err
 	}
-	id := lake.ClinicID(options.Clinic)
+	id := lake.ClinicID(k.options.Clinic)
 	named, pending, err := deletion.Pending(ctx, k.store, id)
 	if err != nil {
 		return &pipeline.StorageError{Doing: "looking for a deletion that was begun", Err: err}
@@ -83,11 +82,11 @@ func (a *app) deleteClinic(ctx context.Context, f deleteFlags) error {
 		}
 	}
 	switch {
-	case f.confirm != "" && f.confirm != options.Clinic:
-		return usagef("nothing was done: --confirm does not name the clinic %s", options.Clinic)
+	case f.confirm != "" && f.confirm != k.options.Clinic:
+		return usagef("nothing was done: --confirm does not name the clinic %s", k.options.Clinic)
 	case f.confirm == "":
-		what := fmt.Sprintf("Everything of clinic %s in %s is deleted for good, %d stores of backups and its keys included", options.Clinic, k.store, len(named))
-		if err := a.confirm(what, options.Clinic); err != nil {
+		what := fmt.Sprintf("Everything of clinic %s in %s is deleted for good, %d stores of backups and its keys included", k.options.Clinic, k.store, len(named))
+		if err := a.confirm(what, k.options.Clinic); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/files"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/export"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -31,8 +32,13 @@ notes are not read; patients become pseudonyms. All of it lands in one commit, o
 
 Importing again changes nothing, and the order of imports does not matter: of two versions of a row the one from the
 newer report stays. Rows are only ever deleted by --covers, which says that the files hold everything of a range.
-docs/import.md lists the reports, with a sample of each.`,
+docs/import.md lists the reports, with a sample of each.
+
+A folder that falloff export wrote is taken in as a whole, into a clinic that has no data yet.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && export.Is(args[0]) {
+				return a.importExport(cmd, args[0])
+			}
 			ctx := cmd.Context()
 			observed, err := parseDay("--observed-on", observedOn)
 			if err != nil {

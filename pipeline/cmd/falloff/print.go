@@ -3,19 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
-	"math/big"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/duckdb/duckdb-go/v2"
+	"github.com/falloff-analytics/falloff/warehouse/export"
 )
 
 // The forms that rows are printed in.
@@ -42,14 +38,14 @@ func printCSV(w io.Writer, columns []string, rows [][]any) error {
 	out := csv.NewWriter(w)
 	record := make([]string, len(columns))
 	for i, c := range columns {
-		record[i] = safeCell(c)
+		record[i] = export.SafeCell(c)
 	}
 	if err := out.Write(record); err != nil {
 		return err
 	}
 	for _, row := range rows {
 		for i, v := range row {
-			record[i] = safeCell(v)
+			record[i] = export.SafeCell(v)
 		}
 		if err := out.Write(record); err != nil {
 			return err
@@ -57,50 +53,6 @@ func printCSV(w io.Writer, columns []string, rows [][]any) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// safeCell is a cell that no spreadsheet takes for a formula: numbers stay numbers, in text see inert.
-func safeCell(v any) string {
-	text := plain(v)
-	if isNumber(v) {
-		return text
-	}
-	return inert(text)
-}
-
-// inert puts an apostrophe before whatever could begin a formula: at the start of a text, and behind what a spreadsheet of
-// another country parts cells at (it reads a CSV with semicolons, and then our commas and quotes mean nothing to it). What
-// cannot be seen does not hide a beginning. JSON has the text as it is.
-func inert(text string) string {
-	var out strings.Builder
-	beginning, copied := true, 0
-	for at, r := range text {
-		switch {
-		case beginning && beginsFormula(r):
-			out.WriteString(text[copied:at] + "'")
-			copied, beginning = at, false
-		case beginning && r != '\'' && (unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)):
-		default:
-			beginning = false
-		}
-		if r == ';' || r == '\t' || r == '\n' || r == '\r' || r == '|' {
-			beginning = true
-		}
-	}
-	return out.String() + text[copied:]
-}
-
-// beginsFormula reports whether a spreadsheet may take a cell that begins so for a formula: the signs, in the full width of East
-// Asian keyboards too, and the two blanks that some take off first.
-func beginsFormula(r rune) bool { return strings.ContainsRune("=+-@\t\r＝＋－＠﹦﹢﹣﹫", r) }
-
-func isNumber(v any) bool {
-	switch v.(type) {
-	case int, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, *big.Int, duckdb.Decimal:
-		return true
-	default:
-		return false
-	}
 }
 
 // printJSON prints an array with one object a row, its members in the order of the columns.
@@ -120,7 +72,7 @@ func printJSON(w io.Writer, columns []string, rows [][]any) error {
 			if err != nil {
 				return err
 			}
-			value, err := json.Marshal(jsonValue(v))
+			value, err := json.Marshal(export.JSONValue(v))
 			if err != nil {
 				return fmt.Errorf("printing column %s as JSON: %w", columns[i], err)
 			}
@@ -138,78 +90,6 @@ func printJSON(w io.Writer, columns []string, rows [][]any) error {
 	return err
 }
 
-// jsonValue is a value that JSON can hold. Decimals and large integers keep every digit.
-func jsonValue(v any) any {
-	switch v := v.(type) {
-	case float64:
-		if math.IsInf(v, 0) || math.IsNaN(v) {
-			return plain(v)
-		}
-	case float32:
-		if f := float64(v); math.IsInf(f, 0) || math.IsNaN(f) {
-			return plain(v)
-		}
-	case *big.Int, duckdb.Decimal:
-		return json.Number(plain(v))
-	case time.Time, []byte:
-		return plain(v)
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = jsonValue(v[i])
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name := range v {
-			out[name] = jsonValue(v[name])
-		}
-		return out
-	case nil, bool, string, int, int8, int16, int32, int64, uint8, uint16, uint32, uint64:
-	default:
-		return plain(v)
-	}
-	return v
-}
-
-// plain is a value as text: dates as YYYY-MM-DD, instants in UTC, nothing for null.
-func plain(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case time.Time:
-		if v.Equal(v.Truncate(24 * time.Hour)) {
-			return v.UTC().Format(time.DateOnly)
-		}
-		return v.UTC().Format(time.RFC3339Nano)
-	case float64:
-		return plainFloat(v, 64)
-	case float32:
-		return plainFloat(float64(v), 32)
-	case []byte:
-		return `\x` + hex.EncodeToString(v)
-	case duckdb.Decimal:
-		return v.String()
-	case []any, map[string]any:
-		text, err := json.Marshal(jsonValue(v))
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		return string(text)
-	default:
-		return fmt.Sprint(v)
-	}
-}
-
-// plainFloat writes exponents only where there would be very many zeros.
-func plainFloat(v float64, bits int) string {
-	form := byte('f')
-	if size := math.Abs(v); size != 0 && (size < 1e-6 || size >= 1e21) {
-		form = 'e'
-	}
-	return strings.TrimPrefix(strconv.FormatFloat(v, form, -1, bits), "+")
-}
-
 // printTable aligns columns: numbers to the right, everything else to the left.
 func printTable(w io.Writer, columns []string, rows [][]any) error {
 	width := make([]int, len(columns))
@@ -221,9 +101,9 @@ func printTable(w io.Writer, columns []string, rows [][]any) error {
 	for r, row := range rows {
 		cells[r] = make([]string, len(row))
 		for i, v := range row {
-			cells[r][i] = strings.Map(printable, plain(v))
+			cells[r][i] = strings.Map(printable, export.Text(v))
 			width[i] = max(width[i], utf8.RuneCountInString(cells[r][i]))
-			if m, ok := v.(money); isNumber(v) || ok && m != "" {
+			if m, ok := v.(money); export.IsNumber(v) || ok && m != "" {
 				right[i] = true
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/falloff-analytics/falloff/warehouse/export"
 )
 
 func TestNoCellStartsAFormula(t *testing.T) {
@@ -17,7 +19,7 @@ func TestNoCellStartsAFormula(t *testing.T) {
 		cell any
 		want string
 	}{
-		{"plain", "plain"}, {"", ""}, {nil, ""}, {"a=b", "a=b"}, {"a-b+c@d", "a-b+c@d"}, {"1-2", "1-2"}, {"'=quoted", "'=quoted"},
+		{"plain", "plain"}, {"", ""}, {nil, ""}, {"a=b", "a=b"}, {"a-b+c@d", "a-b+c@d"}, {"1-2", "1-2"}, {"'=quoted", "''=quoted"},
 		{"=1+1", "'=1+1"}, {"+1", "'+1"}, {"-1", "'-1"}, {"@SUM(A1)", "'@SUM(A1)"}, {"-12.00", "'-12.00"}, {"==", "'=="}, {"-", "'-"},
 		{"\t=1", "'\t'=1"}, {"\r=1", "'\r'=1"}, {"\n=1", "\n'=1"}, {" =1", " '=1"}, {"\u00a0=1", "\u00a0'=1"},
 		{"\ufeff=1", "\ufeff'=1"}, {"\u200b=1", "\u200b'=1"}, {"\u202e=1", "\u202e'=1"},
@@ -28,7 +30,7 @@ func TestNoCellStartsAFormula(t *testing.T) {
 		{int64(-12), "-12"}, {-12.5, "-12.5"}, {big.NewInt(-7), "-7"}, {duckdb.Decimal{Width: 10, Scale: 2, Value: big.NewInt(-1234)}, "-12.34"}, {int32(-1), "-1"},
 		{true, "true"}, {time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC), "2026-09-01"}, {[]byte("=1"), `\x3d31`}, {[]any{"=1"}, `["=1"]`},
 	} {
-		if got := safeCell(test.cell); got != test.want {
+		if got := export.SafeCell(test.cell); got != test.want {
 			t.Errorf("%q becomes %q, want %q", test.cell, got, test.want)
 		}
 	}

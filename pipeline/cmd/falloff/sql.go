@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,19 +15,31 @@ import (
 
 func (a *app) sqlCommand() *cobra.Command {
 	var text, format string
+	var script, withKey, forget bool
 	cmd := &cobra.Command{
-		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json]",
+		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json] [--init]",
 		Short: "run SQL over the lake, as its owner",
 		Example: `  falloff sql --lake lake --clinic harbour-street -c "from marts.patient_status limit 10"
-  falloff sql --lake lake --clinic harbour-street --format csv < question.sql`,
+  falloff sql --lake lake --clinic harbour-street --format csv < question.sql
+  falloff sql --lake lake --clinic harbour-street --init > lake.sql && duckdb -init lake.sql`,
 		Args: cobra.NoArgs,
 		Long: `Runs one statement in an in-memory DuckDB in which every dataset of the newest commit is a view of the schema
-lake, and every mart one of the schema marts. "show all tables" lists them. Without -c the statement is read from standard
-input.`,
+lake, and every mart one of the schema marts. "show all tables" lists them, docs/schema.md explains them. Without -c the
+statement is read from standard input.
+
+On a terminal, without -c, statements are typed one after the other: with history, and completion by Tab. What is typed may hold
+pseudonyms; it is kept in sql_history of the folder with this machine's keys, for you alone to read, the newest thousand lines.
+--no-history keeps nothing.
+
+--init prints a script that makes the same views in any other DuckDB, over the exact files of the newest commit. It holds no key
+and no credential. docs/analysts.md has more.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if script {
+				return a.printScript(cmd, text, withKey)
+			}
 			if text == "" {
 				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-					return usagef("no statement: give one with -c, or on standard input")
+					return a.sqlShell(cmd, forget)
 				}
 				body, err := io.ReadAll(a.stdin)
 				if err != nil {
@@ -65,5 +78,46 @@ input.`,
 	a.lakeFlags(cmd)
 	cmd.Flags().StringVarP(&text, "command", "c", "", "the `SQL` statement")
 	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json")
+	cmd.Flags().BoolVar(&script, "init", false, "print a script for another DuckDB, and run nothing")
+	cmd.Flags().BoolVar(&withKey, "with-key", false, "with --init: put the key of an encrypted lake into the script, which is then as secret as the lake")
+	cmd.Flags().BoolVar(&forget, "no-history", false, "on a terminal: neither read nor keep what is typed")
 	return cmd
+}
+
+// sqlShell has statements typed on the terminal.
+func (a *app) sqlShell(cmd *cobra.Command, forget bool) error {
+	site, err := a.existingSite(cmd.Context())
+	if err != nil {
+		return err
+	}
+	view, err := site.Open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = view.Close() }()
+	s := &shell{app: a, view: view}
+	if !forget {
+		s.history = filepath.Join(filepath.Dir(site.Vault.Paths().Vault), "sql_history")
+	}
+	return s.run(cmd.Context())
+}
+
+// printScript prints what makes another DuckDB show the newest commit.
+func (a *app) printScript(cmd *cobra.Command, text string, withKey bool) error {
+	if text != "" {
+		return usagef("--init prints a script and runs nothing: leave -c away")
+	}
+	if f, ok := a.stdout.(*os.File); ok && withKey && term.IsTerminal(int(f.Fd())) {
+		return usagef("--with-key prints the key of the clinic's lake: send it into a file that only you can read (umask 077; … > lake.sql)")
+	}
+	site, err := a.existingSite(cmd.Context())
+	if err != nil {
+		return err
+	}
+	script, err := site.Script(cmd.Context(), withKey)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(a.stdout, script)
+	return err
 }

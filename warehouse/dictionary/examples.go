@@ -1,0 +1,142 @@
+package dictionary
+
+// examples are by full name. Each shows what its table is for, and runs as it stands: in falloff sql, and in any DuckDB that
+// has run the script of falloff sql --init. A test runs them on a simulated clinic.
+var examples = map[string]string{
+	"lake.appointments": `-- What became of the appointments of each month.
+select date_trunc('month', service_date) as month, state, count(*) as appointments
+from lake.appointments
+where patient is not null
+group by all
+order by month, state`,
+	"lake.invoice_lines": `-- Invoiced and still open, by month of service. A reversal takes its original away again.
+select date_trunc('month', purchase_date) as month, sum(total_cents) / 100 as invoiced, sum(balance_cents) / 100 as open
+from lake.invoice_lines
+where not is_prepay
+group by all
+order by month`,
+	"lake.payments": `-- Money that came in and went back, by month and method.
+select date_trunc('month', received_on) as month, method, kind, sum(amount_cents) / 100 as amount
+from lake.payments
+group by all
+order by month, method, kind`,
+	"lake.applied_payments": `-- How long after the service an invoice is paid.
+select payer_kind, median(applied_on - purchase_date) as days, count(*) as applications
+from lake.applied_payments
+where applied_on is not null and purchase_date is not null
+group by payer_kind
+order by payer_kind`,
+	"lake.claims": `-- Where the claims of each insurer stand.
+select coalesce(insurer.name, 'other insurer') as insurer, claim.folder, count(*) as claims, sum(claim.claimed_cents) / 100 as claimed
+from lake.claims as claim
+left join lake.insurers as insurer using (payer_id)
+group by all
+order by insurer, claim.folder`,
+	"lake.policies": `-- Policies by status, and how many treatments are left on those with a maximum.
+select status, count(*) as policies, sum(greatest(max_treatments - treatments_used, 0)) as treatments_left
+from lake.policies
+group by status
+order by status`,
+	"lake.shifts": `-- Hours by practitioner and month, from the reports of single days.
+select staff_member, date_trunc('month', period_from) as month, sum(shift_minutes - break_minutes) / 60 as hours
+from lake.shifts
+group by all
+order by staff_member, month`,
+	"lake.shift_periods": `-- Hours by practitioner, from the reports of longer periods.
+select staff_member, period_from, period_to, booked_minutes / nullif(shift_minutes - break_minutes, 0) as utilisation
+from lake.shift_periods
+order by staff_member, period_from`,
+	"lake.adjustments": `-- What was taken off invoices without money, by month and kind.
+select date_trunc('month', adjusted_on) as month, kind, sum(amount_cents) / 100 as amount
+from lake.adjustments
+group by all
+order by month, kind`,
+	"lake.write_offs": `-- Written off, by month and payer.
+select date_trunc('month', adjusted_on) as month, payer_kind, sum(amount_cents) / 100 as amount
+from lake.write_offs
+group by all
+order by month, payer_kind`,
+	"lake.credits": `-- Money on account, which the clinic owes, on the newest day that is known.
+select as_of, payer_kind, count(*) as accounts, sum(credit_cents) / 100 as amount
+from lake.credits
+where as_of = (select max(as_of) from lake.credits)
+group by all`,
+	"lake.accounts_receivable": `-- Whether the portal's own totals add up: the difference is 0.
+select period_from, opening_cents + sales_cents - transactions_cents + closing_credits_cents - opening_credits_cents
+    - credit_memos_cents + tips_cents - closing_cents as difference_cents
+from lake.accounts_receivable
+order by period_from`,
+	"lake.unscheduled_patients": `-- Who has been seen and has no booking ahead, longest first.
+select patient, discipline, last_visit_on
+from lake.unscheduled_patients
+order by last_visit_on
+limit 20`,
+	"lake.portal_activity": `-- What the portal's own log says that our account did, by day.
+select occurred_on, action, count(*) as lines
+from lake.portal_activity
+group by all
+order by occurred_on, action`,
+	"lake.insurers": `-- The insurers that are known by name.
+select name, payer_id
+from lake.insurers
+order by name`,
+	"lake.access_ledger": `-- What falloff did in the portal, by day, and what of it failed.
+select occurred_on, action, count(*) as times, count(*) filter (where outcome <> 'done') as failed
+from lake.access_ledger
+group by all
+order by occurred_on, action`,
+	"lake.identities": `-- How many patients' names are kept. They are sealed: no view shows them.
+select count(*) as patients
+from lake.identities`,
+
+	"marts.adjustments_by_month": `select month_from, kind, payer_kind, amount_cents / 100 as amount
+from marts.adjustments_by_month
+order by month_from, kind, payer_kind`,
+	"marts.cohort_retention": `-- Of those who began in a month, the share with a visit three months later.
+select discipline, cohort_month, cohort_size, active_share
+from marts.cohort_retention
+where month_index = 3 and is_complete
+order by discipline, cohort_month`,
+	"marts.episode_status": `-- Episodes at risk: whom to call first.
+select patient, discipline, days_since, usual_gap_days
+from marts.episode_status
+where status = 'at_risk'
+order by days_since / usual_gap_days desc
+limit 20`,
+	"marts.falloff_by_days": `-- The curve of all patients together, at some days.
+select time, survival, ci_low, ci_high, n_risk
+from marts.falloff_by_days
+where discipline = 'all' and cohort_month = 'all'
+order by time`,
+	"marts.falloff_by_visit": `-- After which visit patients stop.
+select visit_number, visits, stopping_share
+from marts.falloff_by_visit
+where discipline = 'all' and visit_number <= 12
+order by visit_number`,
+	"marts.leak_ledger": `-- Leaked revenue by category; estimates stand apart.
+select category, certainty, count(*) as leaks, sum(amount_cents) / 100 as amount, min(occurred_on) as oldest
+from marts.leak_ledger
+group by all
+order by amount desc`,
+	"marts.patient_status": `select status, count(*) as patients
+from marts.patient_status
+group by status
+order by status`,
+	"marts.receivables_aging": `-- What is owed, by age since the service.
+select side, bucket, sum(amount_cents) / 100 as amount
+from marts.receivables_aging
+where basis = 'service' and not is_waiting
+group by all
+order by side, bucket`,
+	"marts.staff_hours": `select staff_member, date_trunc('month', period_from) as month,
+    sum(booked_minutes) / nullif(sum(shift_minutes - break_minutes), 0) as utilisation
+from marts.staff_hours
+group by all
+order by staff_member, month`,
+	"marts.visits_by_week": `-- Visits by week.
+select week_from, sum(appointments) as visits
+from marts.visits_by_week
+where state = 'arrived' and is_complete
+group by week_from
+order by week_from`,
+}

@@ -1,0 +1,147 @@
+package dictionary
+
+import "github.com/falloff-analytics/falloff/transforms/contract"
+
+// What the columns of the marts mean. D is the day that a mart speaks about, its as_of.
+
+func said(meaning string) Column { return Column{Sensitivity: contract.Business, Meaning: meaning} }
+
+func (c Column) in(unit string) Column               { c.Unit = unit; return c }
+func (c Column) orNull() Column                      { c.Nullable = true; return c }
+func (c Column) as(kind contract.Sensitivity) Column { c.Sensitivity = kind; return c }
+func counting(things, meaning string) Column         { return said(meaning).in(things) }
+func person(meaning string) Column                   { return said(meaning).as(contract.Pseudonym) }
+func cents(meaning string) Column                    { return said(meaning).in("cents") }
+func days(meaning string) Column                     { return said(meaning).in("days") }
+func ours(meaning string) Column                     { return said(meaning).as(contract.Public) }
+
+// martColumn explains a column of a mart: what is said of it there, else what it means in all of them.
+func martColumn(mart, name string) Column {
+	if c, ok := martColumns[mart][name]; ok {
+		return c
+	}
+	return sharedColumns[name]
+}
+
+// sharedColumns mean the same in every mart that has them.
+var sharedColumns = map[string]Column{
+	"as_of":        ours("D, the day by whose end everything in the table had happened."),
+	"history_from": ours("First day that the clinic's complete reports cover: what was before is not known.").orNull(),
+	"currency":     ours("ISO 4217 code of all amounts."),
+	"discipline":   said("The item's discipline by clinic.yaml's price list; Unspecified where no price names the item."),
+	"staff_member": said("Name of the practitioner, or a pseudonym where clinic.yaml says so."),
+	"location":     said("Name of the clinic's location."),
+	"payer_kind":   said("person or insurer."),
+}
+
+// martColumns are by mart and column.
+var martColumns = map[string]map[string]Column{
+	"adjustments_by_month": {
+		"month_from":   said("First day of the month in which it was taken off."),
+		"kind":         said("write_off, credit_memo, contractual, reversal or other."),
+		"invoices":     counting("invoices", "Different invoices that were adjusted."),
+		"amount_cents": cents("What was taken off, less what was undone."),
+	},
+	"cohort_retention": {
+		"discipline":   said("Discipline of the episodes; all for all of them together."),
+		"cohort_month": said("YYYY-MM of the episode's first visit."),
+		"month_index":  counting("months", "Calendar months since that of the first visit, which is 0."),
+		"cohort_size":  counting("episodes", "Episodes that began in the cohort's month."),
+		"active":       counting("episodes", "Those of them with a visit in the calendar month."),
+		"active_share": said("active ÷ cohort_size, 0 to 1."),
+		"is_complete":  said("Whether the calendar month is over at D."),
+	},
+	"episode_status": {
+		"patient":         person("Pseudonym of the patient."),
+		"episode_id":      person("Patient, discipline and first day of the episode, which keep it apart from others."),
+		"episode_number":  counting("episodes", "Which of the patient's episodes in the discipline it is, from 1."),
+		"beginning":       said("How it began: new, returning, or unknown where the history is too short to tell."),
+		"status":          said("active (a booking ahead, or a visit lately), at_risk or fallen_off."),
+		"first_on":        said("Local day of its first visit."),
+		"last_on":         said("Local day of its last visit."),
+		"visit_days":      days("Days with a visit."),
+		"days_since":      days("From the last visit to D."),
+		"usual_gap_days":  days("Median gap between visit days in the episode; with one visit day, the discipline's."),
+		"next_booking_on": said("Local day of the next booking in the discipline; none where nothing is booked.").orNull(),
+	},
+	"falloff_by_days": {
+		"definition":   said("How a lapse is timed: first_lapse, from the first visit to the gap's start, plus falloff_days."),
+		"discipline":   said("Discipline of the episodes; all for all of them together."),
+		"cohort_month": said("YYYY-MM of the episode's first visit; all for every month together."),
+		"time":         days("Since the episode's first visit."),
+		"n_risk":       counting("episodes", "Episodes without a lapse that were still observed just before this day."),
+		"n_event":      counting("episodes", "Lapses on this day."),
+		"n_censor":     counting("episodes", "Episodes whose observation ends on this day without a lapse."),
+		"survival":     said("Share without a lapse after this day (Kaplan–Meier), 0 to 1."),
+		"std_err":      said("Greenwood's standard error of survival; none where survival is 0.").orNull(),
+		"ci_low":       said("Lower end of the log-log 95 % interval; none where survival is 0 or 1.").orNull(),
+		"ci_high":      said("Upper end of it.").orNull(),
+		"falloff_days": days("Gap without a visit or booking that counts as a lapse."),
+		"is_complete":  said("Whether every episode of the cohort could have lapsed by D."),
+	},
+	"falloff_by_visit": {
+		"discipline":     said("Discipline of the episodes; all for all of them together."),
+		"visit_number":   counting("visits", "n: which visit day of an episode, from 1."),
+		"visits":         counting("visits", "n-th visit days at least falloff_days before D."),
+		"stopped":        counting("visits", "Those of them that were followed by a lapse."),
+		"stopping_share": said("stopped ÷ visits, 0 to 1."),
+		"falloff_days":   days("Gap without a visit or booking that counts as a lapse."),
+	},
+	"leak_ledger": {
+		"category":          said("The kind of leak: visit_not_closed, arrived_no_charge, no_show_fee, late_cancel_fee, after_policy_end, over_policy_maximum, claim_never_sent, claim_rejected, claim_underpaid, insurer_balance_aged, copay_missed or patient_balance_aged."),
+		"source_id":         said("What it was found on: the appointment's id, or the current invoice number. With category it identifies the leak."),
+		"occurred_on":       said("Local day of the service."),
+		"amount_cents":      cents("What is missing: a balance, a fee, or the price that was to be expected.").orNull(),
+		"certainty":         said("firm, likely, or estimate where no price was known; estimates are never added to money owed."),
+		"patients":          counting("patients", "Patients of the appointment, more than one in a group booking."),
+		"patient":           person("Pseudonym of the patient; none for a group.").orNull(),
+		"staff_member":      said("Name of the practitioner, or a pseudonym where clinic.yaml says so; none where a group's differ.").orNull(),
+		"location":          said("Name of the clinic's location; none where a group's differ.").orNull(),
+		"discipline":        said("The item's discipline by clinic.yaml's price list; none where a group's differ.").orNull(),
+		"item":              said("Treatment or item: of an invoice with several lines, the dearest; none where a group's differ.").orNull(),
+		"payer":             said("Who owes it: the insurer by name, other insurer, or person; none for what was not invoiced.").orNull(),
+		"appointment_id":    said("The appointment, for leaks found on one.").orNull(),
+		"invoice_number":    said("The current invoice, for leaks found on one.").orNull(),
+		"invoice_date":      said("Local day of the invoice.").orNull(),
+		"claim_folder":      said("Where the newest claim of the invoice stands.").orNull(),
+		"claim_sent_on":     said("Day on which it was submitted.").orNull(),
+		"claim_answered_on": said("Day of the answer.").orNull(),
+		"policy_ended_on":   said("End Date of the policy, where the visit was after it.").orNull(),
+		"amount_basis":      said("Where the amount is from: balance, fee_policy, price_list, history (the commonest total of 90 days) or none."),
+		"age_days":          days("From the service to D."),
+	},
+	"patient_status": {
+		"patient":         person("Pseudonym of the patient."),
+		"status":          said("The most engaged of the patient's episodes: active, at_risk or fallen_off; a booking ahead makes active."),
+		"disciplines":     counting("disciplines", "Disciplines in which the patient has been seen."),
+		"visit_days":      days("Days with a visit in the current episodes, added over disciplines."),
+		"last_on":         said("Local day of the last visit."),
+		"days_since":      days("From the last visit to D."),
+		"next_booking_on": said("Local day of the next booking; none where nothing is booked.").orNull(),
+	},
+	"receivables_aging": {
+		"basis":        said("What the age counts from: service or invoice. Each open balance is in the table once by either: choose one."),
+		"side":         said("patient for what patients owe, insurer for what insurers owe."),
+		"payer":        said("The insurer by name, other insurer, or person."),
+		"is_waiting":   said("Whether it waits for another insurer's answer: it then repeats that insurer's balance, so leave it out of sums."),
+		"bucket":       said("Age at D in days: not_due, 0-30, 31-60, 61-90, 91-120 or over_120."),
+		"invoices":     counting("invoices", "Open invoices."),
+		"amount_cents": cents("Their balances."),
+	},
+	"staff_hours": {
+		"period_from":    said("First day of the period, which is one day as a rule."),
+		"period_to":      said("Last day of it."),
+		"shift_minutes":  counting("minutes", "On shift, breaks included."),
+		"break_minutes":  counting("minutes", "Of breaks."),
+		"booked_minutes": counting("minutes", "With appointments."),
+		"booked_count":   counting("appointments", "Appointments."),
+		"utilisation":    said("booked ÷ (shift − break), as a share; none without hours.").orNull(),
+	},
+	"visits_by_week": {
+		"week_from":    said("First day of the week, which begins as clinic.yaml says."),
+		"state":        said("State of the appointments at D: booked, arrived, cancelled, no_show."),
+		"appointments": counting("appointments", "Patients' appointments; a group counts each patient."),
+		"patients":     counting("patients", "Different patients."),
+		"is_complete":  said("Whether the week is over at D."),
+	},
+}
