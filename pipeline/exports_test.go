@@ -199,8 +199,7 @@ func TestAnExportNeedsTheKeysItWasMadeWith(t *testing.T) {
 	out := exportTo(t, fullSite(t), export.CSV)
 	stranger := testSite(t, "full")
 	_, err := stranger.ImportExport(t.Context(), out, nil)
-	var key *pipeline.KeyError
-	if !errors.As(err, &key) {
+	if _, ok := errors.AsType[*pipeline.KeyError](err); !ok {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := stranger.Clinic.Head(t.Context()); !errors.Is(err, lake.ErrNoCommit) {

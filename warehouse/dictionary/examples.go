@@ -2,7 +2,7 @@ package dictionary
 
 // examples are by full name. Each shows what its table is for, and runs as it stands: in falloff sql, and in any DuckDB that
 // has run the script of falloff sql --init. A test runs them on a simulated clinic.
-var examples = map[string]string{
+var examples = map[string]string{ //nolint:gosec // queries, in which it sees a password
 	"lake.appointments": `-- What became of the appointments of each month.
 select date_trunc('month', service_date) as month, state, count(*) as appointments
 from lake.appointments

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -14,10 +15,10 @@ import (
 )
 
 func (a *app) sqlCommand() *cobra.Command {
-	var text, format string
+	var text, format, output string
 	var script, withKey, forget bool
 	cmd := &cobra.Command{
-		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json] [--init]",
+		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json|parquet] [--init]",
 		Short: "run SQL over the lake, as its owner",
 		Example: `  falloff sql --lake lake --clinic harbour-street -c "from marts.patient_status limit 10"
   falloff sql --lake lake --clinic harbour-street --format csv < question.sql
@@ -53,6 +54,9 @@ and no credential. docs/analysts.md has more.`,
 			if a.json {
 				format = formatJSON
 			}
+			if (format == formatParquet) != (output != "") {
+				return usagef("--format parquet and --output FILE go together: Parquet is nothing to print")
+			}
 			site, err := a.existingSite(cmd.Context())
 			if err != nil {
 				return err
@@ -62,6 +66,9 @@ and no credential. docs/analysts.md has more.`,
 				return err
 			}
 			defer func() { _ = view.Close() }()
+			if format == formatParquet {
+				return answerParquet(cmd.Context(), view, text, output)
+			}
 			columns, rows, err := view.Query(cmd.Context(), text)
 			var damaged *pipeline.StorageError
 			switch {
@@ -77,11 +84,36 @@ and no credential. docs/analysts.md has more.`,
 	}
 	a.lakeFlags(cmd)
 	cmd.Flags().StringVarP(&text, "command", "c", "", "the `SQL` statement")
-	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json")
+	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json, parquet")
+	cmd.Flags().StringVar(&output, "output", "", "`file` to write with --format parquet, not there yet")
 	cmd.Flags().BoolVar(&script, "init", false, "print a script for another DuckDB, and run nothing")
 	cmd.Flags().BoolVar(&withKey, "with-key", false, "with --init: put the key of an encrypted lake into the script, which is then as secret as the lake")
 	cmd.Flags().BoolVar(&forget, "no-history", false, "on a terminal: neither read nor keep what is typed")
 	return cmd
+}
+
+// formatParquet goes into a file.
+const formatParquet = "parquet"
+
+// answerParquet writes a statement's answer into a file that is not there yet, for its owner alone to read.
+func answerParquet(ctx context.Context, view *pipeline.View, text, output string) error {
+	file, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return usagef("--output: %v. Name a file that is not there yet", err)
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	statement := "copy (" + strings.TrimRight(strings.TrimSpace(text), ";") + "\n) to '" + strings.ReplaceAll(output, "'", "''") +
+		"' (format parquet, compression zstd, use_tmp_file false)"
+	if _, _, err := view.Query(ctx, statement); err != nil {
+		_ = os.Remove(output)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return usagef("%v", err)
+	}
+	return nil
 }
 
 // sqlShell has statements typed on the terminal.

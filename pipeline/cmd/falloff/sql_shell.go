@@ -60,7 +60,7 @@ func (s *shell) run(ctx context.Context) error {
 		return fmt.Errorf("reading the terminal's settings: %w", err)
 	}
 	line := liner.NewLiner()
-	defer line.Close()
+	defer func() { _ = line.Close() }()
 	raw, err := liner.TerminalMode()
 	if err != nil {
 		return fmt.Errorf("reading the terminal's settings: %w", err)
