@@ -39,6 +39,8 @@ const (
 	ClinicRestored       Action = "clinic.restored"
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
+	MonthClosed          Action = "month.closed"
+	MonthsRetired        Action = "months.retired"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -74,6 +76,8 @@ var allowed = map[Action]map[string]sort{
 	Resumed:              {"reason": word},
 	IdentityModeChanged:  {"mode": word, "objects_erased": count},
 	LakeEncrypted:        {},
+	MonthClosed:          {"month": word, "as_of": word, "commit": count},
+	MonthsRetired:        {"before": word, "months": count, "rows": count},
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
 	BackupStarted:        {"commit": count, "snapshot": flag, "full": flag},
 	ClinicRestored:       {"backup": count, "commit": count, "objects": count},
