@@ -53,15 +53,22 @@ type FigureSum struct {
 	Restated  int64  `json:"restated"`
 }
 
-// Sum finds the sum of a figure, zero where the month has none.
-func (m ClosedMonth) Sum(figure string) FigureSum {
+// Money finds the sum of a figure that is money, nothing where the month has none.
+func (m ClosedMonth) Money(figure string) FigureSum {
+	none := FigureSum{Figure: figure, Unit: unitCents}
 	for _, s := range m.Sums {
 		if s.Figure == figure {
 			return s
 		}
+		if s.Unit == unitCents {
+			none.Currency = s.Currency
+		}
 	}
-	return FigureSum{Figure: figure}
+	return none
 }
+
+// unitCents is the unit of figures that are money.
+const unitCents = "cents"
 
 // summary is what a person is shown of a closed month.
 func (m *closedMonth) summary() ClosedMonth {
@@ -98,7 +105,7 @@ func (e *AlreadyClosedError) Error() string {
 	}
 	var sums []string
 	for _, s := range e.Closed.Sums {
-		if s.Unit == "cents" {
+		if s.Unit == unitCents {
 			sums = append(sums, fmt.Sprintf("%s %d.%02d %s", s.Figure, s.Published/100, max(s.Published%100, -s.Published%100), s.Currency))
 		}
 	}

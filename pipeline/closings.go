@@ -154,6 +154,20 @@ func (m *closedMonth) restate(now []models.Figure, from dataFrom) bool {
 	return len(changed) > 0
 }
 
+// receivable is the figure that all earlier months are part of, those too whose rows went at the end of their retention period.
+const receivable = "receivable"
+
+// keeping is what the figures are by now, with one of them as it was known before.
+func (m *closedMonth) keeping(now []models.Figure, figure string) []models.Figure {
+	now = slices.DeleteFunc(slices.Clone(now), func(f models.Figure) bool { return f.FigureName.Figure == figure })
+	for _, f := range m.figures() {
+		if f.FigureName.Figure == figure {
+			now = append(now, models.Figure{FigureName: f.FigureName, Unit: f.Unit, Amount: f.Restated})
+		}
+	}
+	return now
+}
+
 // add puts a change at the end. Of the same data there is one row a figure: a new version of the models may judge it anew.
 func (m *closedMonth) add(r models.Restatement) {
 	at := slices.IndexFunc(m.history, func(o models.Restatement) bool { return o.Since == r.Since && o.FigureName == r.FigureName })
@@ -252,6 +266,11 @@ func (s *Site) compareClosings(ctx context.Context, head *lake.Commit, months []
 	var out []compared
 	computed := map[civil.Date]map[string]models.MonthFigures{}
 	var from *dataFrom
+	retired, err := retiredBefore(head.Sources[retiredSource])
+	if err != nil {
+		return nil, err
+	}
+	_, invoicesWent := retired[contract.InvoiceLines]
 	for _, m := range months {
 		if m.closing.Retired {
 			continue
@@ -280,7 +299,11 @@ func (s *Site) compareClosings(ctx context.Context, head *lake.Commit, months []
 				return nil, err
 			}
 		}
-		out = append(out, compared{m, basis, m.restate(computed[m.closing.AsOf][m.month].Figures, *from)})
+		now := computed[m.closing.AsOf][m.month].Figures
+		if invoicesWent {
+			now = m.keeping(now, receivable)
+		}
+		out = append(out, compared{m, basis, m.restate(now, *from)})
 	}
 	return out, nil
 }

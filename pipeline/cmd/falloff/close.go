@@ -114,7 +114,7 @@ func printClosedLeaks(w io.Writer, months []pipeline.ClosedMonth) error {
 	}
 	var rows [][]any
 	for _, m := range months {
-		s := m.Sum("leaked")
+		s := m.Money("leaked")
 		rows = append(rows, []any{m.Month, inUnit(s, s.Published), inUnit(s, s.Restated-s.Published), m.Restatements, m.ClosedAt.Format("2006-01-02")})
 	}
 	if _, err := fmt.Fprint(w, "\nClosed months, as published\n\n"); err != nil {
