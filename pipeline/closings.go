@@ -159,7 +159,7 @@ const receivable = "receivable"
 
 // keeping is what the figures are by now, with one of them as it was known before.
 func (m *closedMonth) keeping(now []models.Figure, figure string) []models.Figure {
-	now = slices.DeleteFunc(slices.Clone(now), func(f models.Figure) bool { return f.FigureName.Figure == figure })
+	now = slices.DeleteFunc(slices.Clone(now), func(f models.Figure) bool { return f.Figure == figure })
 	for _, f := range m.figures() {
 		if f.FigureName.Figure == figure {
 			now = append(now, models.Figure{FigureName: f.FigureName, Unit: f.Unit, Amount: f.Restated})
