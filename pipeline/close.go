@@ -210,15 +210,11 @@ func (s *Site) closable(ctx context.Context, snapshot *lake.Snapshot, month stri
 	case mart.AsOf != head.AsOf:
 		return no("the last build was made as of %s, and the reports show how things stood on %s: run falloff build", mart.AsOf, head.AsOf)
 	}
-	body, err := snapshot.ReadMart(ctx, models.FiguresMart)
-	if err != nil {
-		return models.MonthFigures{}, lake.Closing{}, storage(doing, err)
-	}
-	months, err := models.ReadFigures(body)
+	figures, err := s.figuresOf(ctx, head, month)
 	if err != nil {
 		return models.MonthFigures{}, lake.Closing{}, err
 	}
-	figures, known := months[month]
+	known := len(figures.Figures) > 0
 	if !known {
 		return no("nothing is known of it: no report about it has landed")
 	}
@@ -243,6 +239,35 @@ func (s *Site) closable(ctx context.Context, snapshot *lake.Snapshot, month stri
 		return models.MonthFigures{}, lake.Closing{}, err
 	}
 	return figures, lake.Closing{AsOf: mart.AsOf, Input: mart.Input, Built: head.Number, Compared: basis}, nil
+}
+
+// figuresOf reads the figures of a month out of the marts of the newest commit, which must be that one.
+func (s *Site) figuresOf(ctx context.Context, head *lake.Commit, month string) (out models.MonthFigures, err error) {
+	view, err := s.OpenMarts(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = view.Close() }()
+	if view.Commit.Number != head.Number {
+		return out, errOvertaken
+	}
+	rows, err := view.DB.QueryContext(ctx, `
+		select figure, category, detail, discipline, location, currency, unit, amount, is_complete
+		from marts.figures_by_month
+		where month = $1`, month)
+	if err != nil {
+		return out, fmt.Errorf("reading the figures of %s: %w", month, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var f models.Figure
+		if err := rows.Scan(&f.Figure, &f.Category, &f.Detail, &f.Discipline, &f.Location, &f.Currency, &f.Unit, &f.Amount, &out.Complete); err != nil {
+			return out, fmt.Errorf("reading the figures of %s: %w", month, err)
+		}
+		out.Figures = append(out.Figures, f)
+	}
+	slices.SortFunc(out.Figures, func(a, b models.Figure) int { return a.Compare(b.FigureName) })
+	return out, rows.Err()
 }
 
 // ClosedMonths lists the closed months of the newest commit, in order.

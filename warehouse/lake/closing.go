@@ -50,7 +50,7 @@ func (tx *Tx) CloseMonth(ctx context.Context, month string, published []byte, c 
 	if _, closed := tx.next.Closed[month]; closed {
 		return fmt.Errorf("month %s of clinic %s is closed already", month, tx.clinic.id)
 	}
-	o, err := tx.upload(ctx, closingFolder(month), ".json", published)
+	o, err := tx.upload(ctx, closingFolder(month), closingEnding, published)
 	if err != nil {
 		return fmt.Errorf("store the figures of %s: %w", month, err)
 	}
@@ -67,7 +67,7 @@ func (tx *Tx) Restate(ctx context.Context, month string, restated []byte, compar
 		return fmt.Errorf("month %s of clinic %s is not closed", month, tx.clinic.id)
 	}
 	if restated != nil {
-		o, err := tx.upload(ctx, closingFolder(month), ".json", restated)
+		o, err := tx.upload(ctx, closingFolder(month), closingEnding, restated)
 		if err != nil {
 			return fmt.Errorf("store the restatements of %s: %w", month, err)
 		}
@@ -112,17 +112,19 @@ func (s *Snapshot) Restated(ctx context.Context, month string) ([]byte, error) {
 	return body, nil
 }
 
+const closingEnding = ".json"
+
 func closingFolder(month string) string { return "closings/" + month + "/" }
 
 func (c Closing) validate(month string, number int64) error {
 	if !closedMonth.MatchString(month) {
 		return fmt.Errorf("closed month %q", month)
 	}
-	if err := c.Object.validate(closingFolder(month), ".json"); err != nil {
+	if err := c.Object.validate(closingFolder(month), closingEnding); err != nil {
 		return fmt.Errorf("closed month %s: %w", month, err)
 	}
 	if c.Restated != nil {
-		if err := c.Restated.validate(closingFolder(month), ".json"); err != nil {
+		if err := c.Restated.validate(closingFolder(month), closingEnding); err != nil {
 			return fmt.Errorf("closed month %s: %w", month, err)
 		}
 	}
@@ -130,17 +132,4 @@ func (c Closing) validate(month string, number int64) error {
 		return fmt.Errorf("closed month %s of commit %d is said to be of commit %d, built by %d, as of %v", month, number, c.Input, c.Built, c.AsOf)
 	}
 	return nil
-}
-
-// ReadMart is a mart's Parquet bytes, nil where the commit has no such mart.
-func (s *Snapshot) ReadMart(ctx context.Context, name string) ([]byte, error) {
-	m, ok := s.commit.Marts[name]
-	if !ok {
-		return nil, nil
-	}
-	body, err := s.clinic.fetch(ctx, m.Object)
-	if err != nil {
-		return nil, fmt.Errorf("read mart %s of clinic %s: %w", name, s.clinic.id, err)
-	}
-	return body, nil
 }
