@@ -80,9 +80,17 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 		return nil, storage("reading the lake", err)
 	}
 	defer func() { _ = local.Close() }()
-	result, err := models.Build(ctx, models.Inputs{
-		Tables: local.Datasets, Keys: local.Keys, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Threads: o.Threads,
-	})
+	months, err := readClosings(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	in := models.Inputs{Tables: local.Datasets, Keys: local.Keys, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Threads: o.Threads}
+	found, err := s.compareClosings(ctx, head, months, in)
+	var result *models.Result
+	if err == nil {
+		in.Closed, in.Restatements = modelInputs(months)
+		result, err = models.Build(ctx, in)
+	}
 	if err != nil {
 		if damaged := damage(ctx, snapshot, err); damaged != nil {
 			return nil, damaged
@@ -97,7 +105,10 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 		if tx.Head().Number != head.Number {
 			return errOvertaken
 		}
-		changed := false
+		changed, err := noteCompared(ctx, tx, found)
+		if err != nil {
+			return err
+		}
 		for _, m := range result.Marts {
 			if err := tx.PutMart(ctx, m.Name, m.Parquet, built.Input, asOf); err != nil {
 				return err
@@ -143,7 +154,7 @@ func dataCommit(head *lake.Commit) int64 {
 		for _, m := range head.Marts {
 			return m.Input
 		}
-	case Access, lake.Encrypting:
+	case Access, lake.Close, lake.Encrypting:
 		return carriedData(head)
 	}
 	return head.Number

@@ -68,7 +68,10 @@ type landing struct {
 	// expected is how many files there are, 0 where the source cannot say; seen is how many were looked at.
 	expected, seen int64
 	names          map[string]string // payer id → name, in memory only
-	report         *Ingested
+	// barred are the first days that land, by dataset, retired counts what was older.
+	barred  map[string]int32
+	retired map[string]int64
+	report  *Ingested
 }
 
 // Ingest reads every report of the source and lands them in one commit: all, or nothing of them.
@@ -226,6 +229,21 @@ func counted(n int, thing string) string {
 
 // land merges every batch into the commit in the making.
 func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, stored []byte) error {
+	in.barred, in.retired = nil, nil
+	if stored != nil { // they say how long what comes next is kept
+		if err := tx.PutSettings(ctx, stored); err != nil {
+			return err
+		}
+	}
+	for _, b := range in.batches {
+		// What we did in the portal says nothing of how far the clinic's own reports reach.
+		if b.Dataset != contract.PortalActivity {
+			tx.AdvanceAsOf(b.ReportDate)
+		}
+	}
+	if err := in.readBarred(ctx, tx); err != nil {
+		return err
+	}
 	for _, merge := range []func() error{
 		func() error {
 			return upsert(ctx, tx, lake.Appointments, in, o, func(b *transforms.Batch) []contract.Appointment { return b.Appointments })
@@ -251,17 +269,6 @@ func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, store
 	} {
 		// On a full disk one error says it all.
 		if err := merge(); err != nil {
-			return err
-		}
-	}
-	for _, b := range in.batches {
-		// What we did in the portal says nothing of how far the clinic's own reports reach.
-		if b.Dataset != contract.PortalActivity {
-			tx.AdvanceAsOf(b.ReportDate)
-		}
-	}
-	if stored != nil {
-		if err := tx.PutSettings(ctx, stored); err != nil {
 			return err
 		}
 	}
@@ -318,6 +325,7 @@ func upsert[T contract.Row](ctx context.Context, tx *lake.Tx, table lake.Table[T
 		}
 		covers = append(covers, cover(table.Name(), o.Covers, newest))
 	}
+	rows, covers = leaveOut(in, table.Name(), rows, covers)
 	result, err := lake.Upsert(ctx, tx, table, lake.Batch[T]{Rows: rows, Covers: covers})
 	if err != nil {
 		return err
@@ -334,6 +342,9 @@ func cover(dataset string, window extractors.Window, observed civil.Date) lake.C
 	return lake.Cover{From: window.From, To: window.To, ObservedOn: observed}
 }
 
+// retiredReason counts rows that were left out because they are older than the clinic keeps them; nothing is wrong with them.
+const retiredReason = "retired"
+
 // countQuarantine keeps how many rows each dataset's reports lost, by reason.
 func (in *landing) countQuarantine(tx *lake.Tx) {
 	counts := map[string]map[string]int64{}
@@ -344,6 +355,11 @@ func (in *landing) countQuarantine(tx *lake.Tx) {
 		}
 		for _, q := range b.Quarantine {
 			counts[dataset][q.Column+": "+string(q.Reason)]++
+		}
+	}
+	for dataset, rows := range in.retired {
+		if rows > 0 {
+			counts[dataset][retiredReason] = rows
 		}
 	}
 	for dataset, reasons := range counts {
@@ -381,8 +397,12 @@ func (in *landing) noteRanges(tx *lake.Tx) error {
 	}
 	for _, b := range in.batches {
 		r := ranges[landsIn(b)]
-		if b.Covers.From.IsValid() && (!r.From.IsValid() || b.Covers.From.Before(r.From)) {
-			r.From = b.Covers.From
+		from := b.Covers.From
+		if first, barred := in.barred[landsIn(b)]; barred && from.IsValid() {
+			from = later(from, contract.DateOf(first))
+		}
+		if from.IsValid() && (!r.From.IsValid() || from.Before(r.From)) {
+			r.From = from
 		}
 		if b.Covers.To.After(r.To) {
 			r.To = b.Covers.To

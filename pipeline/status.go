@@ -31,6 +31,8 @@ type Status struct {
 	Running *Lease       `json:"running,omitempty"`
 	Last    *Outcome     `json:"last_run,omitempty"`
 	Mode    IdentityMode `json:"identity_mode"`
+	// Closed are the months whose published figures are fixed.
+	Closed []ClosedMonth `json:"closed_months,omitempty"`
 }
 
 // Quarantined counts the rows that a dataset's last reports lost to validation.
@@ -77,6 +79,9 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 	out.Last, out.Mode = hold.Last, s.Mode()
 	if lease.Holder != "" && lease.Until.After(s.clock()) {
 		out.Running = &lease
+	}
+	if out.Closed, err = closedMonthsOf(ctx, s.Clinic.Snapshot(head)); err != nil {
+		return nil, err
 	}
 	for _, m := range head.Marts {
 		out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input

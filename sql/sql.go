@@ -4,8 +4,8 @@
 //
 // A model begins with a comment that says its grain (what one row is), its key (the columns that identify a row, `none`
 // where there are none) and its description. Models read other models, the tables `lake.<dataset>` with the columns of
-// transforms/contract, and the tables `settings.*` made from clinic.yaml; package warehouse/models finds the order and
-// runs them. Staging cleans the datasets and says how things stood at the as-of day, intermediate models answer one
+// transforms/contract, the tables `settings.*` made from clinic.yaml, and `closed.*` with what was published of closed
+// months; package warehouse/models finds the order and runs them. Staging cleans the datasets and says how things stood at the as-of day, intermediate models answer one
 // question each, marts are what is published: no `select *`, a total order, and only the types bigint, double, varchar,
 // date and boolean.
 //

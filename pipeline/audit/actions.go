@@ -40,6 +40,8 @@ const (
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
 	ClinicExported       Action = "clinic.exported"
+	MonthClosed          Action = "month.closed"
+	MonthsRetired        Action = "months.retired"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -75,6 +77,8 @@ var allowed = map[Action]map[string]sort{
 	Resumed:              {"reason": word},
 	IdentityModeChanged:  {"mode": word, "objects_erased": count},
 	LakeEncrypted:        {},
+	MonthClosed:          {"month": word, "as_of": word, "commit": count},
+	MonthsRetired:        {"before": word, "months": count, "rows": count},
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
 	BackupStarted:        {"commit": count, "snapshot": flag, "full": flag},
 	ClinicRestored:       {"backup": count, "commit": count, "objects": count},

@@ -57,6 +57,7 @@ func (c Clinic) sorted() Clinic {
 	c.Prices = slices.SortedFunc(slices.Values(c.Prices), comparePrices)
 	c.Fees = slices.SortedFunc(slices.Values(c.Fees), compareFees)
 	c.Insurers = slices.Sorted(slices.Values(c.Insurers))
+	c.Retention = sortedRetention(c.Retention)
 	c.ChecksOff = slices.Sorted(slices.Values(c.ChecksOff))
 	c.FilingLimits = slices.SortedFunc(slices.Values(c.FilingLimits), func(a, b FilingLimit) int { return strings.Compare(a.Insurer, b.Insurer) })
 	return c

@@ -49,6 +49,7 @@ func Parse(body []byte, file string) (Clinic, error) {
 		key{"fees", false, d.list("fees", func(n ast.Node) error { return d.fee(n, &fees) })},
 		key{"insurers", false, d.list("insurers", func(n ast.Node) error { return d.insurer(n, &c) })},
 		key{"filing_limits", false, d.list("filing_limits", func(n ast.Node) error { return d.filingLimit(n, &c) })},
+		key{"retention", false, d.retention(&c)},
 		key{"checks_off", false, d.list("checks_off", func(n ast.Node) error { return d.checkOff(n, &c) })},
 	)
 	if err != nil {

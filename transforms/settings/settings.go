@@ -39,6 +39,8 @@ type Clinic struct {
 	Fees          []Fee         `json:"fees,omitempty"`
 	Insurers      []string      `json:"insurers,omitempty"`
 	FilingLimits  []FilingLimit `json:"filing_limits,omitempty"`
+	// Retention is how long datasets are kept; one that is not in it is kept for ever.
+	Retention []Retention `json:"retention,omitempty"`
 	// ChecksOff are the plausibility checks of report files that this clinic's honest files do not pass, by the names that
 	// their refusals give them.
 	ChecksOff []string `json:"checks_off,omitempty"`

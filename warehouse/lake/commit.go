@@ -35,10 +35,10 @@ const (
 const commitFormat = 3
 
 // format is the oldest format that says all that the commit says. Before format 2 nobody carried KeyVersion on, before
-// format 3 nobody knew of encryption.
+// format 3 nobody knew of encryption, nor carried Closed on.
 func (c *Commit) format() int {
 	switch {
-	case c.Encrypted():
+	case c.Encrypted(), len(c.Closed) > 0:
 		return 3
 	case c.KeyVersion > 1:
 		return 2
@@ -74,6 +74,8 @@ type Commit struct {
 	Sources map[string]json.RawMessage `json:"sources,omitempty"`
 	// Settings is the clinic's settings that this commit was made with, nil before any were stored.
 	Settings *Object `json:"settings,omitempty"`
+	// Closed are the months whose figures were published, by month (YYYY-MM).
+	Closed map[string]Closing `json:"closed,omitempty"`
 	// Checks are what the last build found.
 	Checks []Check `json:"checks,omitempty"`
 	// Quarantine counts the rows that each dataset's last report lost to validation, by reason.
@@ -182,6 +184,7 @@ func (c *Commit) next() *Commit {
 	n.Sources = maps.Clone(c.Sources)
 	n.Checks = slices.Clone(c.Checks)
 	n.Quarantine = maps.Clone(c.Quarantine)
+	n.Closed = maps.Clone(c.Closed)
 	return &n // what lies deeper is replaced as a whole, never changed in place
 }
 
@@ -200,6 +203,15 @@ func (c *Commit) objects(yield func(Object) bool) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Marts)) {
 		if !yield(c.Marts[name].Object) {
+			return
+		}
+	}
+	for _, month := range slices.Sorted(maps.Keys(c.Closed)) {
+		closing := c.Closed[month]
+		if !yield(closing.Object) {
+			return
+		}
+		if closing.Restated != nil && !yield(*closing.Restated) {
 			return
 		}
 	}
@@ -323,6 +335,11 @@ func (c *Commit) validate() error {
 		}
 		if m.Input < 1 || m.Input >= c.Number {
 			return fmt.Errorf("mart %s of commit %d is said to be made from commit %d", name, c.Number, m.Input)
+		}
+	}
+	for month, closing := range c.Closed {
+		if err := closing.validate(month, c.Number); err != nil {
+			return err
 		}
 	}
 	if c.Settings != nil {

@@ -101,6 +101,21 @@ func (tx *Tx) encrypt(ctx context.Context) error {
 		}
 		put(&tx.next.Marts, name, Mart{Object: o, Input: was.Input, AsOf: was.AsOf})
 	}
+	for month, was := range tx.head.Closed {
+		next := was
+		var err error
+		if next.Object, err = tx.encryptWhole(ctx, was.Object, closingFolder(month), closingEnding); err != nil {
+			return fmt.Errorf("closed month %s: %w", month, err)
+		}
+		if was.Restated != nil {
+			o, err := tx.encryptWhole(ctx, *was.Restated, closingFolder(month), closingEnding)
+			if err != nil {
+				return fmt.Errorf("closed month %s: %w", month, err)
+			}
+			next.Restated = &o
+		}
+		put(&tx.next.Closed, month, next)
+	}
 	if was := tx.head.Settings; was != nil {
 		o, err := tx.encryptWhole(ctx, *was, "settings/", "")
 		if err != nil {

@@ -72,9 +72,13 @@ func buildOf(t *testing.T, in Inputs) *Result {
 }
 
 func TestMartsOfTheRandomClinic(t *testing.T) {
-	result := buildOf(t, newRandomClinic(t, 2, 150).inputs(t, 2, nil))
-	want := []string{"adjustments_by_month", "cohort_retention", "episode_status", "falloff_by_days", "falloff_by_visit", "leak_ledger", "patient_status",
-		"receivables_aging", "staff_hours", "visits_by_week"}
+	in := newRandomClinic(t, 2, 150).inputs(t, 2, nil)
+	day := civil.Date{Year: 2026, Month: 3, Day: 31}
+	in.Closed = []ClosedFigure{{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", AsOf: day, ClosedOn: day}}
+	in.Restatements = []Restatement{{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", FirstSeen: day}}
+	result := buildOf(t, in)
+	want := []string{"adjustments_by_month", "cohort_retention", "episode_status", "falloff_by_days", "falloff_by_visit", "figures_by_month", "leak_ledger", "patient_status",
+		"published_figures", "receivables_aging", "restatements", "staff_hours", "visits_by_week"}
 	var names []string
 	for _, m := range result.Marts {
 		names = append(names, m.Name)

@@ -45,6 +45,9 @@ func inputTables() []string {
 	for _, t := range settingsTables(Inputs{}) {
 		names = append(names, "settings."+t.name)
 	}
+	for _, t := range closedTables(Inputs{}) {
+		names = append(names, closedSchema+"."+t.name)
+	}
 	slices.Sort(names)
 	return names
 }

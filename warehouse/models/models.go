@@ -39,6 +39,11 @@ type Inputs struct {
 	Threads int
 	// MemoryLimit is DuckDB's memory limit, such as `4GB`; its own default where it is empty. Past it the build fails.
 	MemoryLimit string
+	// Closed are the figures of closed months, Restatements how they changed since, for the marts that show them.
+	Closed       []ClosedFigure
+	Restatements []Restatement
+	// Only limits the result to these marts, and the work to what they need; none is all of them.
+	Only []string
 	// ScratchDir is where a private directory for finished marts is made. Empty means /dev/shm where there is one, else
 	// the system's temporary directory.
 	ScratchDir string
@@ -100,6 +105,10 @@ func Build(ctx context.Context, in Inputs) (*Result, error) {
 
 // Build runs the models of the project over the inputs.
 func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
+	wanted, err := p.only(in.Only)
+	if err != nil {
+		return nil, err
+	}
 	s, err := open(ctx, in)
 	if err != nil {
 		return nil, err
@@ -108,13 +117,13 @@ func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
 	if err := s.prepare(ctx, in); err != nil {
 		return nil, err
 	}
-	timings, err := s.run(ctx, p, p.Models, false)
+	timings, err := s.run(ctx, p, wanted, false)
 	if err != nil {
 		return nil, err
 	}
 	result := &Result{Timings: timings}
-	for _, m := range p.Models {
-		if m.Layer != Marts {
+	for _, m := range wanted {
+		if m.Layer != Marts || len(in.Only) > 0 && !slices.Contains(in.Only, m.table) {
 			continue
 		}
 		mart, err := s.export(ctx, m)

@@ -198,7 +198,7 @@ func similar(table string, known map[string]bool) string {
 		}
 	}
 	if len(near) == 0 {
-		return "schemas are staging, intermediate, marts, lake and settings"
+		return "schemas are staging, intermediate, marts, lake, settings and closed"
 	}
 	slices.Sort(near)
 	return "there are " + strings.Join(near, ", ")

@@ -44,7 +44,7 @@ var leakQueries = []Definition{
 	{
 		Name:        "leaks_by_month",
 		Title:       "Money leaked by service month",
-		Description: "The ledger's open leaks at the snapshot's day by the month of the service.",
+		Description: "The ledger's open leaks at the snapshot's day by the month of the service; closed months as they were published, whole.",
 		Parameters: []Parameter{
 			{
 				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "category",
@@ -59,10 +59,47 @@ var leakQueries = []Definition{
 			{Name: "series", Title: "Series", Type: Text},
 			{Name: "amount_cents", Title: "Leaked", Type: Integer, Unit: Cents},
 			{Name: "leaks", Title: "Leaks", Type: Integer, Unit: Count},
+			{Name: "restated_cents", Title: "Now", Type: Integer, Unit: Cents, Description: "What a closed month comes to now, for the day that it was published for"},
+			{Name: "is_closed", Title: "Closed", Type: Flag, Description: "Whether the month's figures are published and fixed"},
 		},
 		Series: &Series{X: "month", Name: "series", Value: "amount_cents"},
-		Marts:  []string{"leak_ledger"},
+		Marts:  []string{"leak_ledger", "published_figures"},
 		order:  "month, place, series",
+	},
+	{
+		Name:        "restatements",
+		Title:       "Restatements of closed months",
+		Description: "What later corrections made of the figures of closed months. What was published stays; this stands beside it.",
+		Parameters: []Parameter{
+			{
+				Name: "figure", Title: "Figure", Type: ChoiceParameter, Default: "all",
+				Allowed: []string{
+					"all", "leaked", "leaks", "charged", "open", "invoices", "receivable", "adjusted", "appointments", "patients_seen",
+					"episodes_begun", "episodes_lapsed", "open_hours", "booked_hours",
+				},
+				Description: "One figure, or all",
+			},
+			{
+				Name: "show", Title: "Show", Type: ChoiceParameter, Default: "current", Allowed: []string{"current", "all"},
+				Description: "current is what differs from the published figure now; all is every change on the way",
+			},
+		},
+		Columns: []Column{
+			{Name: "month", Title: "Month", Type: Day, Description: "First day of the closed month"},
+			{Name: "figure", Title: "Figure", Type: Text},
+			{Name: "category", Title: "Category", Type: Text},
+			{Name: "split", Title: "Of", Type: Text, Description: "What else the figure is split by"},
+			{Name: "unit", Title: "Unit", Type: Text, Description: "cents, count or minutes"},
+			{Name: "published", Title: "Published", Type: Integer},
+			{Name: "before", Title: "Before", Type: Integer, Description: "What it was before this change"},
+			{Name: "restated", Title: "Since", Type: Integer, Description: "What it is since this change"},
+			{Name: "difference", Title: "Restated by", Type: Integer, Description: "From what was published"},
+			{Name: "since_commit", Title: "Commit", Type: Integer, Description: "The commit whose data showed it first: falloff lake log says when and what it was"},
+			{Name: "first_seen", Title: "First seen", Type: Day},
+			{Name: "is_current", Title: "Current", Type: Flag, Description: "Whether nothing came after it"},
+		},
+		Marts: []string{"restatements"},
+		order: "month, since_commit, figure, category, split",
 	},
 	{
 		Name:        "worst_open_leaks",

@@ -152,6 +152,10 @@ func compareCommits(was, is *lake.Commit) loggedCommit {
 			names["marts."+name] = true
 		}
 	}
+	for month, c := range is.Closed {
+		before, closed := was.Closed[month]
+		names["closed "+month] = !closed || (c.Restated == nil) != (before.Restated == nil) || c.Restated != nil && !samePath(*c.Restated, *before.Restated)
+	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if names[name] {
 			e.Changed = append(e.Changed, name)
@@ -173,6 +177,12 @@ func named(c *lake.Commit) (all []lake.Object) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Marts)) {
 		all = append(all, c.Marts[name].Object)
+	}
+	for _, month := range slices.Sorted(maps.Keys(c.Closed)) {
+		all = append(all, c.Closed[month].Object)
+		if restated := c.Closed[month].Restated; restated != nil {
+			all = append(all, *restated)
+		}
 	}
 	if c.Settings != nil {
 		all = append(all, *c.Settings)
@@ -247,6 +257,13 @@ func (a *app) printCommit(c *lake.Commit) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Marts)) {
 		m := c.Marts[name]
 		rows = append(rows, []any{"marts." + name, fmt.Sprintf("of commit %d", m.Input), m.Rows, m.Bytes, m.Path})
+	}
+	for _, month := range slices.Sorted(maps.Keys(c.Closed)) {
+		closing := c.Closed[month]
+		rows = append(rows, []any{"closed " + month, fmt.Sprintf("as of %s", closing.AsOf), "", closing.Bytes, closing.Path})
+		if closing.Restated != nil {
+			rows = append(rows, []any{"restated " + month, "", "", closing.Restated.Bytes, closing.Restated.Path})
+		}
 	}
 	if c.Settings != nil {
 		rows = append(rows, []any{"settings", "", "", c.Settings.Bytes, c.Settings.Path})

@@ -19,7 +19,8 @@ func (a *app) leaksCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		Long: `Prints every leak at the day the models were built for: its category, the appointment or invoice it was found
 on, its service day and amount, and the evidence. The CSV begins with the columns category, source_id, occurred_on and
-amount_cents, sorted by the first two. Amounts are whole cents.`,
+amount_cents, sorted by the first two. Amounts are whole cents. The summary also shows what closed months leak as it was published,
+and what was restated since.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			site, err := a.existingSite(cmd.Context())
 			if err != nil {
@@ -34,7 +35,14 @@ amount_cents, sorted by the first two. Amounts are whole cents.`,
 				format = formatJSON
 			}
 			if format == formatTable {
-				return a.printLedgerSummary(cmd.Context(), view)
+				if err := a.printLedgerSummary(cmd.Context(), view); err != nil {
+					return err
+				}
+				closed, err := view.ClosedMonths(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return printClosedLeaks(a.stdout, closed)
 			}
 			columns, rows, err := view.Ledger(cmd.Context())
 			if err != nil {

@@ -60,7 +60,10 @@ func (a *app) printStatus(s *pipeline.Status) error {
 	for _, f := range s.Datasets {
 		rows = append(rows, []any{f.Dataset, f.Rows, f.Objects, f.Bytes, orDash(f.From), orDash(f.To), orDash(f.ObservedOn), s.Quarantined(f.Dataset)})
 	}
-	return printTable(a.stdout, []string{"dataset", "rows", "objects", "bytes", "reports from", "to", "show", "quarantined"}, rows)
+	if err := printTable(a.stdout, []string{"dataset", "rows", "objects", "bytes", "reports from", "to", "show", "quarantined"}, rows); err != nil {
+		return err
+	}
+	return printClosedLeaks(a.stdout, s.Closed)
 }
 
 func orDash(d civil.Date) string {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
-//go:embed small/*.sql large/*.sql
+//go:embed small/*.sql large/*.sql closed/*.sql
 var scripts embed.FS
 
 // AsOf is the day whose state the marts describe.
@@ -27,6 +28,14 @@ var AsOf = civil.Date{Year: 2026, Month: time.September, Day: 30}
 func Small(tb testing.TB) map[string][]string {
 	tb.Helper()
 	return write(tb, "small")
+}
+
+// Closed is Small after July was closed, as closed/ spells it out.
+func Closed(tb testing.TB) map[string][]string {
+	tb.Helper()
+	marts := Small(tb)
+	maps.Copy(marts, write(tb, "closed"))
+	return marts
 }
 
 // Large writes marts as a clinic with a million appointments has them: ledger and weeks in full size.
