@@ -133,6 +133,23 @@ order by side, bucket`,
 from marts.staff_hours
 group by all
 order by staff_member, month`,
+	"marts.figures_by_month": `-- Leaked money by month.
+select month, currency, sum(amount) / 100 as leaked
+from marts.figures_by_month
+where figure = 'leaked'
+group by all
+order by month`,
+	"marts.published_figures": `-- Closed months: published, and restated since.
+select month, currency, sum(published) / 100 as published, sum(restated) / 100 as restated
+from marts.published_figures
+where figure = 'leaked'
+group by all
+order by month`,
+	"marts.restatements": `-- What later data changed in closed months, and since when.
+select month, figure, category, published, restated, first_seen
+from marts.restatements
+where is_current
+order by month, figure`,
 	"marts.visits_by_week": `-- Visits by week.
 select week_from, sum(appointments) as visits
 from marts.visits_by_week

@@ -31,9 +31,12 @@ func ExampleBuild() {
 	// episode_status 0 by [patient discipline]
 	// falloff_by_days 0 by [definition discipline cohort_month time]
 	// falloff_by_visit 0 by [discipline visit_number]
+	// figures_by_month 0 by [month figure category detail discipline location currency]
 	// leak_ledger 0 by [category source_id]
 	// patient_status 0 by [patient]
+	// published_figures 0 by [month figure category detail discipline location currency]
 	// receivables_aging 0 by [basis side payer is_waiting currency bucket]
+	// restatements 0 by [month figure category detail discipline location currency since_commit]
 	// staff_hours 0 by [staff_member period_from period_to]
 	// visits_by_week 0 by [week_from state discipline location staff_member]
 }

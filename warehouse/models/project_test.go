@@ -263,6 +263,14 @@ func TestKeysOfAllModelsHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := newRandomClinic(t, 6, 150).inputs(t, 1, nil)
+	in.Closed = []ClosedFigure{
+		{FigureName: FigureName{Figure: "charged"}, Month: "2025-11", Unit: "cents", AsOf: in.AsOf, ClosedOn: in.AsOf},
+		{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", AsOf: in.AsOf, ClosedOn: in.AsOf},
+	}
+	in.Restatements = []Restatement{
+		{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", FirstSeen: in.AsOf, Since: 3},
+		{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", FirstSeen: in.AsOf, Since: 5},
+	}
 	s, err := open(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
