@@ -43,7 +43,8 @@ func (b *budget) spend(ctx context.Context, requests int) error {
 	today := civil.DateOf(now)
 	spent := 0
 	err := b.record.change(ctx, func(r *budgetRecord) error {
-		if r.Day != today {
+		// A look that came before the clinic's zone was known has counted in this machine's, where it may be tomorrow already.
+		if r.Day.Before(today) {
 			*r = budgetRecord{Day: today}
 		}
 		r.Spent += requests

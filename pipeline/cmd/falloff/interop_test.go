@@ -348,7 +348,7 @@ func simulatedLake(t *testing.T) *sparkLake {
 	dir := t.TempDir()
 	t.Setenv("HOME", filepath.Join(dir, "home"))
 	t.Setenv("XDG_CONFIG_HOME", "")
-	where := []string{"--lake", filepath.Join(dir, "lake"), "--clinic", "c"}
+	where := []string{"--lake", filepath.Join(dir, "lake"), "--clinic", "c", "--unencrypted"}
 	for _, to := range []string{"2025-11-30", "2026-02-28"} {
 		out := filepath.Join(dir, "reports-"+to)
 		falloff(t, "simclinic", "export", "-q", "--patients", "60", "--from", "2025-06-01", "--to", to, "--out", out, "--truth", out+".csv")

@@ -70,7 +70,11 @@ func Follows(ctx context.Context, clinic *lake.Clinic) (bool, error) {
 		return true, nil
 	}
 	_, version, err := clinic.Register(register).Read(ctx)
-	return version > 0, err
+	if err != nil || version == 0 {
+		return false, err
+	}
+	head, err := clinic.Head(ctx)
+	return err == nil && !head.Encrypted(), err // it may have been encrypted since
 }
 
 // Sync brings a clinic's tables up to its newest commit, with one snapshot for every commit that changed a table. It may be

@@ -85,8 +85,8 @@ var (
 )
 
 // refusedBecause says why a commit of a clinic cannot be described to other engines; nil where it can.
-func refusedBecause(clinic *lake.Clinic, _ *lake.Commit) error {
-	if !clinic.Plain() {
+func refusedBecause(clinic *lake.Clinic, commit *lake.Commit) error {
+	if !clinic.Plain() || commit.Encrypted() {
 		return fmt.Errorf("clinic %s: %w", clinic.ID(), ErrEncrypted)
 	}
 	return nil
