@@ -88,6 +88,8 @@ func (s *stage) run(t *testing.T, lakeAt string) (*pipeline.Ingested, *browser.L
 
 func (s *stage) options(lakeAt, clinic string) pipeline.SiteOptions {
 	return pipeline.SiteOptions{
+		Unencrypted: true, // what is encrypted hides what should not be there
+
 		Lake: lakeAt, Clinic: clinic, ConfigDir: filepath.Join(s.dir, "config"),
 		Now: func() time.Time { return time.Date(2026, 1, 1, 3, 0, 0, 0, time.UTC) },
 	}

@@ -138,7 +138,7 @@ func (w whole) open(stored []byte) ([]byte, error) {
 // under a newer one is not taken for being there already.
 func (c *Clinic) hashUnder(key *dataKey, form string, content []byte) string {
 	mac := hmac.New(sha256.New, c.key)
-	fmt.Fprintf(mac, "falloff encrypted %s v1|%s|", form, key.id)
+	_, _ = fmt.Fprintf(mac, "falloff encrypted %s v1|%s|", form, key.id)
 	mac.Write(content)
 	return strings.ToLower(hashText.EncodeToString(mac.Sum(nil)))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func (a *app) deleteClinic(ctx context.Context, f deleteFlags) error {
 		return &pipeline.StorageError{Doing: "looking for a deletion that was begun", Err: err}
 	}
 	if !pending {
-		named = append(f.backups, a.file.Backups...)
+		named = slices.Concat(f.backups, a.file.Backups)
 	}
 	if len(named) == 0 && !f.noBackups && !pending {
 		return usagef("no backups: name the stores that have any with --backup, or say --no-backups. What is not named is not deleted")
