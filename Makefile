@@ -22,7 +22,7 @@ demo: setup-demo build ## install what is missing, build, and run the whole way 
 
 .PHONY: test
 test: setup-test ## install what the tests need and run all of them (Go and the Grafana plugin)
-	go test -timeout 20m ./...
+	go test -timeout 30m ./...
 	cd grafana-plugin && npm run typecheck && npm run test:ci
 	@[ -n "$$GRAFANA_URL" ] || echo "NOT RUN: the dashboard in a running Grafana; set GRAFANA_URL to the address of one"
 
