@@ -397,7 +397,7 @@ func TestChangedPages(t *testing.T) {
 			p, url := startPortal(t, portal.Options{})
 			cfg := config(url)
 			cfg.Profile, cfg.Orders = profile, orders("claims")
-			cfg.Timeouts.Element, cfg.Timeouts.Report, cfg.Timeouts.Export = 6*time.Second, 6*time.Second, 6*time.Second
+			cfg.Timeouts.Element, cfg.Timeouts.Report, cfg.Timeouts.Export = 10*time.Second, 10*time.Second, 10*time.Second
 			reports, _, err := read(t, cfg)
 			wantCause(t, err, extractors.PageChanged)
 			if !strings.Contains(err.Error(), "[data-test=gone]") || len(reports) > 0 {

@@ -209,20 +209,26 @@ func (s settled) complete(shownRange string) bool {
 	return !s.busy && s.count != "" && s.shown != "" && (shownRange == "" || s.shown == shownRange)
 }
 
-// missing says what a report screen lacks to be settled.
+// missing says all that a report screen lacks to be settled. What comes last of it on a page that is merely slow is not
+// known, so nothing is left out.
 func (s settled) missing(on reportScreen, shownRange string, answered bool) string {
-	switch {
-	case !answered:
+	if !answered {
 		return fmt.Sprintf("the request to %s, which was not sent or not answered", on.Rows)
-	case s.busy:
-		return fmt.Sprintf("an end of the computation, %s is still shown", on.Busy)
-	case s.shown == "":
-		return fmt.Sprintf("one element %s with a range", on.Range)
-	case shownRange != "" && s.shown != shownRange:
-		return fmt.Sprintf("the range %s in %s, found %q", shownRange, on.Range, shapeOf(s.shown))
-	default:
-		return fmt.Sprintf("a count like `50 of 1,234` in %s, found %q", on.Count, shapeOf(s.count))
 	}
+	var lacks []string
+	if s.busy {
+		lacks = append(lacks, fmt.Sprintf("an end of the computation, %s is still shown", on.Busy))
+	}
+	switch {
+	case s.shown == "":
+		lacks = append(lacks, fmt.Sprintf("one element %s with a range", on.Range))
+	case shownRange != "" && s.shown != shownRange:
+		lacks = append(lacks, fmt.Sprintf("the range %s in %s, found %q", shownRange, on.Range, shapeOf(s.shown)))
+	}
+	if len(lacks) == 0 || s.count == "" {
+		lacks = append(lacks, fmt.Sprintf("a count like `50 of 1,234` in %s, found %q", on.Count, shapeOf(s.count)))
+	}
+	return strings.Join(lacks, "; and ")
 }
 
 // rows reads Y of "X of Y".
