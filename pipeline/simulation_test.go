@@ -478,7 +478,7 @@ func TestSimulation(t *testing.T) {
 	if n == 0 {
 		n = 260
 		if os.Getenv("FALLOFF_LONG") != "" {
-			n = 40_000
+			n = 4_000
 		}
 	}
 	seeds := make([]uint64, 0, n)
