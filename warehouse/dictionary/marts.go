@@ -1,6 +1,10 @@
 package dictionary
 
-import "github.com/falloff-analytics/falloff/transforms/contract"
+import (
+	"slices"
+
+	"github.com/falloff-analytics/falloff/transforms/contract"
+)
 
 // What the columns of the marts mean. D is the day that a mart speaks about, its as_of.
 
@@ -15,9 +19,13 @@ func cents(meaning string) Column                    { return said(meaning).in("
 func days(meaning string) Column                     { return said(meaning).in("days") }
 func ours(meaning string) Column                     { return said(meaning).as(contract.Public) }
 
-// martColumn explains a column of a mart: what is said of it there, else what it means in all of them.
+// martColumn explains a column of a mart: what is said of it there, else what it means in all of them that hold figures, else
+// what it means in all of them.
 func martColumn(mart, name string) Column {
 	if c, ok := martColumns[mart][name]; ok {
+		return c
+	}
+	if c, ok := figureColumns[name]; ok && slices.Contains(figureMarts, mart) {
 		return c
 	}
 	return sharedColumns[name]
@@ -33,6 +41,21 @@ var sharedColumns = map[string]Column{
 	"location":     said("Name of the clinic's location."),
 	"payer_kind":   said("person or insurer."),
 }
+
+// figureMarts hold figures of a month, one a row, and figureColumns name a figure in each of them.
+var (
+	figureMarts   = []string{"figures_by_month", "published_figures", "restatements"}
+	figureColumns = map[string]Column{
+		"month":      said("YYYY-MM that the figure is about."),
+		"figure":     said("What is counted or summed: leaked, leaks, charged, open, invoices, receivable, adjusted, appointments, patients_seen, episodes_begun, episodes_lapsed, open_hours, booked_hours."),
+		"category":   said("What the figure is split by first: the kind of leak, who pays, the appointments' state; empty where it is not split."),
+		"detail":     said("What it is split by next: a leak's certainty, who an adjustment was for; else empty."),
+		"discipline": said("Discipline; empty where the figure is not split by it."),
+		"location":   said("Location; empty where the figure is not split by it."),
+		"currency":   ours("ISO 4217 code of an amount; empty for what is no money."),
+		"unit":       ours("What the number is in: cents, count or minutes."),
+	}
+)
 
 // martColumns are by mart and column.
 var martColumns = map[string]map[string]Column{
@@ -88,14 +111,6 @@ var martColumns = map[string]map[string]Column{
 		"falloff_days":   days("Gap without a visit or booking that counts as a lapse."),
 	},
 	"figures_by_month": {
-		"month":       said("YYYY-MM that the figure is about."),
-		"figure":      said("What is counted or summed: leaked, leaks, charged, open, invoices, receivable, adjusted, appointments, patients_seen, episodes_begun, episodes_lapsed, open_hours, booked_hours."),
-		"category":    said("What the figure is split by first: the kind of leak, who pays, the appointments' state; empty where it is not split."),
-		"detail":      said("What it is split by next: a leak's certainty, who an adjustment was for; else empty."),
-		"discipline":  said("Discipline; empty where the figure is not split by it."),
-		"location":    said("Location; empty where the figure is not split by it."),
-		"currency":    ours("ISO 4217 code of an amount; empty for what is no money."),
-		"unit":        ours("What the number is in: cents, count or minutes."),
 		"amount":      said("The figure at D, in its unit."),
 		"is_complete": said("Whether the month is over at D by the longest falloff_days, and history began before it."),
 	},
@@ -132,14 +147,6 @@ var martColumns = map[string]map[string]Column{
 		"next_booking_on": said("Local day of the next booking; none where nothing is booked.").orNull(),
 	},
 	"published_figures": {
-		"month":      said("YYYY-MM that the figure is about."),
-		"figure":     said("What is counted or summed: leaked, leaks, charged, open, invoices, receivable, adjusted, appointments, patients_seen, episodes_begun, episodes_lapsed, open_hours, booked_hours."),
-		"category":   said("What the figure is split by first: the kind of leak, who pays, the appointments' state; empty where it is not split."),
-		"detail":     said("What it is split by next: a leak's certainty, who an adjustment was for; else empty."),
-		"discipline": said("Discipline; empty where the figure is not split by it."),
-		"location":   said("Location; empty where the figure is not split by it."),
-		"currency":   ours("ISO 4217 code of an amount; empty for what is no money."),
-		"unit":       ours("What the number is in: cents, count or minutes."),
 		"published":  said("The figure as it was when the month was closed, in its unit."),
 		"restated":   said("The same figure by what is known now, at the day it was published for."),
 		"difference": said("restated − published."),
@@ -156,14 +163,6 @@ var martColumns = map[string]map[string]Column{
 		"amount_cents": cents("Their balances."),
 	},
 	"restatements": {
-		"month":        said("YYYY-MM that the figure is about."),
-		"figure":       said("What is counted or summed: leaked, leaks, charged, open, invoices, receivable, adjusted, appointments, patients_seen, episodes_begun, episodes_lapsed, open_hours, booked_hours."),
-		"category":     said("What the figure is split by first: the kind of leak, who pays, the appointments' state; empty where it is not split."),
-		"detail":       said("What it is split by next: a leak's certainty, who an adjustment was for; else empty."),
-		"discipline":   said("Discipline; empty where the figure is not split by it."),
-		"location":     said("Location; empty where the figure is not split by it."),
-		"currency":     ours("ISO 4217 code of an amount; empty for what is no money."),
-		"unit":         ours("What the number is in: cents, count or minutes."),
 		"published":    said("The figure as it was when the month was closed, in its unit."),
 		"before":       said("The figure just before the change."),
 		"restated":     said("The figure since the change."),
