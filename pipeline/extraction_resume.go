@@ -29,38 +29,35 @@ func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool,
 	if err := x.tenure.check(ctx); err != nil {
 		return false, err
 	}
-	why := x.stale(found)
-	if found.Run != "" && !landed && why != "" {
-		if err := x.salvage(ctx); err != nil {
-			return false, err
-		}
+	if found.Run == "" || landed {
+		return false, x.begin(ctx)
 	}
-	switch {
-	case found.Run == "" || landed:
-	case why == "":
+	why := x.stale(found)
+	if why == "" {
 		if why, err = x.load(ctx); err != nil {
 			return false, err
 		}
-		if why == "" {
-			x.out.Run, x.out.Orders, x.out.Resumed = found.Run, len(found.Plan.Orders), len(x.parts)
-			// A process that has lost the lease and does not know yet must not note anything more.
-			next := found
-			next.Done, next.Resumed = len(x.parts), found.Resumed+1
-			if err := x.note(ctx, next); err != nil {
-				return false, err
-			}
-			// What a run staged that was discarded goes too, where such a process has kept it since.
-			return false, storage("clearing up", x.site.Clinic.Unstage(ctx, found.Run))
-		}
-		// What is missing may have landed in the meantime, by a run that has taken over from this one.
-		if err := x.tenure.check(ctx); err != nil {
+	}
+	if why == "" {
+		x.out.Run, x.out.Orders, x.out.Resumed = found.Run, len(found.Plan.Orders), len(x.parts)
+		// A process that has lost the lease and does not know yet must not note anything more.
+		next := found
+		next.Done, next.Resumed = len(x.parts), found.Resumed+1
+		if err := x.note(ctx, next); err != nil {
 			return false, err
 		}
-		fallthrough
-	default:
-		x.out.Discarded = why
-		x.progress(Step{Name: "resume", Ended: true, Note: "an unfinished run was discarded: " + why})
+		// What a run staged that was discarded goes too, where such a process has kept it since.
+		return false, storage("clearing up", x.site.Clinic.Unstage(ctx, found.Run))
 	}
+	// What is missing may have landed in the meantime, by a run that has taken over from this one.
+	if err := x.tenure.check(ctx); err != nil {
+		return false, err
+	}
+	if err := x.salvage(ctx); err != nil {
+		return false, err
+	}
+	x.out.Discarded = why
+	x.progress(Step{Name: "resume", Ended: true, Note: "an unfinished run was discarded: " + why})
 	return false, x.begin(ctx)
 }
 
@@ -134,7 +131,8 @@ func (x *extraction) note(ctx context.Context, next extractionRecord) error {
 	return nil
 }
 
-// salvage takes what was done in the portal out of the parts of a run that is discarded: it was done all the same.
+// salvage lands what was done in the portal out of the parts of a run that is discarded: it was done all the same. It lands at
+// once, since the parts go with the run, and this one may not come to its end.
 func (x *extraction) salvage(ctx context.Context) error {
 	numbers, err := x.site.Clinic.Staged(ctx, x.run.Run)
 	if err != nil {
@@ -152,7 +150,8 @@ func (x *extraction) salvage(ctx context.Context) error {
 			x.ledger.restore(p.lines)
 		}
 	}
-	return nil
+	_, err = x.ledger.commit(ctx, x.tenure)
+	return err
 }
 
 // load reads back what is staged: reports one after the other from the first. It gives a reason if they cannot be used.
@@ -170,10 +169,12 @@ func (x *extraction) load(ctx context.Context) (why string, err error) {
 			return why, err
 		}
 		x.parts = append(x.parts, p)
-		x.ledger.restore(p.lines)
 	}
 	if len(x.parts) < x.run.Done {
 		return "what it had read is not whole", nil
+	}
+	for _, p := range x.parts {
+		x.ledger.restore(p.lines)
 	}
 	return "", nil
 }
