@@ -120,8 +120,12 @@ type claimant struct {
 // clockSlack is how far off the estimated difference of the clocks may be.
 const clockSlack = 5 * time.Second
 
+// strangeRanges is how many results of a range that is not its own an order meets, each time it is begun: that of the range
+// that the portal remembered, when the report is opened, and that of the portal's own range, when the filters are reset.
+const strangeRanges = 2
+
 // claims says whether a line, at its time by our clock, can be the killed process's, and counts it then: it signed in only as
-// often as it had begun to, and the one range that is not its order's is the one that the portal remembered.
+// often as it had begun to, and met other ranges than its order's no more often than it had to.
 func (c *claimant) claims(t AccessedThing, at time.Time) bool {
 	if at.Before(c.Since.Add(-clockSlack)) || at.After(c.Until.Add(clockSlack)) {
 		return false
@@ -149,6 +153,6 @@ func (c *claimant) claims(t AccessedThing, at time.Time) bool {
 	case t.Window == nil || *t.Window == c.Window:
 		return true
 	default:
-		return t.Action == contract.Ran && atMost(t.Action, c.Tries)
+		return t.Action == contract.Ran && atMost(t.Action, strangeRanges*c.Tries)
 	}
 }

@@ -28,6 +28,10 @@ func overAugust() *extractors.Window {
 	return &extractors.Window{From: civil.Date{Year: 2026, Month: 8, Day: 1}, To: civil.Date{Year: 2026, Month: 8, Day: 31}}
 }
 
+func overSeptember() *extractors.Window {
+	return &extractors.Window{From: civil.Date{Year: 2026, Month: 9, Day: 1}, To: civil.Date{Year: 2026, Month: 9, Day: 14}}
+}
+
 func overJuly() *extractors.Window {
 	return &extractors.Window{From: civil.Date{Year: 2026, Month: 7, Day: 1}, To: civil.Date{Year: 2026, Month: 7, Day: 31}}
 }
@@ -251,8 +255,9 @@ func TestReconcileAfterAKill(t *testing.T) {
 	// The night before has told how far the clocks are apart. The killed run began sales at 04:00:00 and was dead by 04:01:00.
 	begun := []AccessedThing{
 		at("04:00:01", contract.SignedIn, "", nil), at("04:00:03", contract.Opened, contract.SubjectAccount, nil),
-		at("04:00:05", contract.Ran, "sales", overJuly()), at("04:00:07", contract.Ran, "sales", overAugust()),
-		at("04:00:09", contract.Exported, "sales", overAugust()),
+		// The range that was remembered, the portal's own, and the one that was asked for.
+		at("04:00:05", contract.Ran, "sales", overJuly()), at("04:00:06", contract.Ran, "sales", overSeptember()),
+		at("04:00:07", contract.Ran, "sales", overAugust()), at("04:00:09", contract.Exported, "sales", overAugust()),
 	}
 	killed := intent{Since: oclock("04:00:00"), Until: oclock("04:01:00"), Report: "sales", Window: *overAugust(), Tries: 1, SignIns: 1}
 	for name, test := range map[string]struct {
