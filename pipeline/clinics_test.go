@@ -147,6 +147,7 @@ func testSite(t *testing.T, clinic string) *pipeline.Site {
 }
 
 func TestClinicsByHand(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/clinics/*.yaml")
 	if err != nil || len(files) != 5 {
 		t.Fatalf("five clinics are expected, found %d (%v)", len(files), err)

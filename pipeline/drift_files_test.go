@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"cloud.google.com/go/civil"
@@ -59,6 +60,7 @@ var fewRows = map[string]bool{simclinic.Adjustments: true, simclinic.WriteOffs: 
 // TestFileMutations changes exported files in every way of the corpus, in both formats where it is not about CSV. Each
 // must be read as what the clinic printed, or be refused by name.
 func TestFileMutations(t *testing.T) {
+	t.Parallel()
 	plain := func(patients int) *simclinic.Clinic {
 		dials := simclinic.DefaultDials()
 		dials.Seed, dials.Patients, dials.Style = 3, patients, &simclinic.Style{}
@@ -72,83 +74,95 @@ func TestFileMutations(t *testing.T) {
 	halfYear := extractors.Window{From: civil.Date{Year: 2025, Month: 7, Day: 1}, To: civil.Date{Year: 2025, Month: 12, Day: 31}}
 	year := extractors.Window{From: civil.Date{Year: 2025, Month: 1, Day: 1}, To: halfYear.To}
 	var tally tally
-	tried := 0
-	for _, report := range append(simclinic.Reports(), contract.ActivityReport) {
-		clinic, window := small, halfYear
-		if fewRows[report] {
-			clinic, window = busy, year
-		}
-		reader := readerOf(t, clinic)
-		var err error
-		table := activityTable(window)
-		if report != contract.ActivityReport {
-			if table, err = clinic.Table(report, window.From, window.To); err != nil {
-				t.Fatal(err)
+	var tried atomic.Int64
+	t.Run("each", func(t *testing.T) {
+		for _, report := range append(simclinic.Reports(), contract.ActivityReport) {
+			clinic, window := small, halfYear
+			if fewRows[report] {
+				clinic, window = busy, year
 			}
-		}
-		read := func(table simclinic.Table, stated int, format string, body func([]byte) []byte) ([]string, *transforms.Batch, error) {
-			var out bytes.Buffer
-			write := clinic.WriteCSV
-			if format == "xlsx" {
-				write = clinic.WriteXLSX
-			}
-			if err := write(&out, table); err != nil {
-				t.Fatal(err)
-			}
-			file := out.Bytes()
-			if body != nil {
-				file = body(slices.Clone(file))
-			}
-			name := clinic.FileName(report, window.From, window.To, format)
-			batch, err := reader.Read(t.Context(), extractors.Report{
-				Name: name, Body: file, Range: window, Complete: true, ObservedOn: window.To, StatedRows: stated,
+			t.Run(report, func(t *testing.T) {
+				t.Parallel()
+				tried.Add(changeFiles(t, &tally, clinic, report, window))
 			})
-			if err != nil {
-				if !strings.Contains(err.Error(), name) {
-					t.Errorf("the refusal does not name the file: %v", err)
-				}
-				return nil, nil, err
-			}
-			return rowsOf(t, batch), batch, nil
 		}
-		for i, format := range simclinic.Formats() {
-			if i > 0 && !slices.Contains(simclinic.Reports()[:5], report) && os.Getenv("FALLOFF_LONG") == "" {
-				continue // both forms are read by the same code, which the first five reports show
+	})
+	t.Logf("%d files", tried.Load())
+	tally.write(t, "files")
+}
+
+// changeFiles is the test for one report. It says how many files it tried.
+func changeFiles(t *testing.T, tally *tally, clinic *simclinic.Clinic, report string, window extractors.Window) (tried int64) {
+	t.Helper()
+	reader := readerOf(t, clinic)
+	var err error
+	table := activityTable(window)
+	if report != contract.ActivityReport {
+		if table, err = clinic.Table(report, window.From, window.To); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(table simclinic.Table, stated int, format string, body func([]byte) []byte) ([]string, *transforms.Batch, error) {
+		var out bytes.Buffer
+		write := clinic.WriteCSV
+		if format == "xlsx" {
+			write = clinic.WriteXLSX
+		}
+		if err := write(&out, table); err != nil {
+			t.Fatal(err)
+		}
+		file := out.Bytes()
+		if body != nil {
+			file = body(slices.Clone(file))
+		}
+		name := clinic.FileName(report, window.From, window.To, format)
+		batch, err := reader.Read(t.Context(), extractors.Report{
+			Name: name, Body: file, Range: window, Complete: true, ObservedOn: window.To, StatedRows: stated,
+		})
+		if err != nil {
+			if !strings.Contains(err.Error(), name) {
+				t.Errorf("the refusal does not name the file: %v", err)
 			}
-			want, _, err := read(table, len(table.Rows), format, nil)
-			if err != nil {
-				t.Fatal(err)
+			return nil, nil, err
+		}
+		return rowsOf(t, batch), batch, nil
+	}
+	for i, format := range simclinic.Formats() {
+		if i > 0 && !slices.Contains(simclinic.Reports()[:5], report) && os.Getenv("FALLOFF_LONG") == "" {
+			continue // both forms are read by the same code, which the first five reports show
+		}
+		want, _, err := read(table, len(table.Rows), format, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range portal.FileMutations(table.Headers) {
+			if format == "xlsx" && (m.Body != nil || m.Class == "swapped") { // what is swapped is swapped in both
+				continue
 			}
-			for _, m := range portal.FileMutations(table.Headers) {
-				if format == "xlsx" && (m.Body != nil || m.Class == "swapped") { // what is swapped is swapped in both
-					continue
-				}
-				tried++
-				changed := table
-				if m.Table != nil {
-					changed = m.Table(table)
-				}
-				got, batch, err := read(changed, len(table.Rows), format, m.Body)
-				inQuarantine := 0
-				if batch != nil {
-					inQuarantine = len(batch.Quarantine)
-				}
-				o := judge(err, got, want, inQuarantine)
-				if o == wrong && slices.Contains(alike[report], m.Name) {
-					o = notTold
-				}
-				tally.add(m.Class, m.Name, o)
-				switch {
-				case o == wrong:
-					t.Errorf("%s as %s, %s: %s: wrong data was read (%d rows, %d of them as they should be)", report, format, m.Class, m.Name, len(got), common(got, want))
-				case m.Harmless && o != right:
-					t.Errorf("%s as %s: %s: nothing that matters changed, and it ended in %s: %v", report, format, m.Name, o, err)
-				}
+			tried++
+			changed := table
+			if m.Table != nil {
+				changed = m.Table(table)
+			}
+			got, batch, err := read(changed, len(table.Rows), format, m.Body)
+			inQuarantine := 0
+			if batch != nil {
+				inQuarantine = len(batch.Quarantine)
+			}
+			o := judge(err, got, want, inQuarantine)
+			if o == wrong && slices.Contains(alike[report], m.Name) {
+				o = notTold
+			}
+			tally.add(m.Class, m.Name, o)
+			switch {
+			case o == wrong:
+				t.Errorf("%s as %s, %s: %s: wrong data was read (%d rows, %d of them as they should be)", report, format, m.Class, m.Name, len(got), common(got, want))
+			case m.Harmless && o != right:
+				t.Errorf("%s as %s: %s: nothing that matters changed, and it ended in %s: %v", report, format, m.Name, o, err)
 			}
 		}
 	}
-	t.Logf("%d files", tried)
-	tally.write(t, "files")
+	return tried
 }
 
 // activityTable is a portal's log of nights of ours, with what colleagues did in between.

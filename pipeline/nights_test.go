@@ -155,6 +155,7 @@ func (n *nights) dataObjects(t *testing.T) map[string]bool {
 // others in turn, the one longest unseen first. When nothing changes any more, everything comes right within one round, and
 // then a night uploads nothing but its ledger, and the hours of a month that is not over.
 func TestNights(t *testing.T) {
+	t.Parallel()
 	const changing, still = 12, 8
 	seeds := uint64(2)
 	if os.Getenv("FALLOFF_LONG") != "" {
