@@ -8,6 +8,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/transforms/contract"
@@ -27,6 +31,8 @@ import (
 var (
 	oneSeed = flag.Uint64("seed", 0, "run the simulation of this seed alone, and say what happens")
 	runs    = flag.Int("simulations", 0, "how many seeds the simulation runs")
+	share   = flag.Uint64("share", 0, "of the seeds, run those that leave this rest")
+	shares  = flag.Uint64("shares", 1, "when divided by this")
 )
 
 // worlds is how many histories of a portal the seeds share, so that the undisturbed run of each is made once.
@@ -433,6 +439,9 @@ func (s *simulation) checkLedger(ctx context.Context, site *Site, head *lake.Com
 	}
 }
 
+// simulated finds what a process says of how much it has simulated.
+var simulated = regexp.MustCompile(`(\d+) processes in \d+ histories`)
+
 // describeData names the rows of every dataset, what is known to be gone, and what is covered.
 func describeData(c *lake.Commit) string {
 	var out strings.Builder
@@ -462,15 +471,38 @@ func describeData(c *lake.Commit) string {
 //	go test ./pipeline -run TestSimulation -seed N
 func TestSimulation(t *testing.T) {
 	if os.Getenv("FALLOFF_SIMULATION") == "" {
+		t.Parallel()
 		// Libraries pool what they made in a bubble of simulated time, and nothing outside of it may use that: so the
-		// simulation has a process of its own.
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSimulation$", "-test.v",
-			fmt.Sprintf("-seed=%d", *oneSeed), fmt.Sprintf("-simulations=%d", *runs))
-		cmd.Env = append(os.Environ(), "FALLOFF_SIMULATION=1", "GOGC=400")
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
+		// simulation has processes of its own, one a processor, since in a bubble one thing is done at a time.
+		parts := 1
+		if *oneSeed == 0 {
+			parts = runtime.GOMAXPROCS(0)
+		}
+		said := make([][]byte, parts)
+		var all errgroup.Group
+		for part := range parts {
+			all.Go(func() (err error) {
+				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSimulation$", "-test.v", "-test.timeout=0",
+					fmt.Sprintf("-seed=%d", *oneSeed), fmt.Sprintf("-simulations=%d", *runs), fmt.Sprintf("-share=%d", part), fmt.Sprintf("-shares=%d", parts))
+				cmd.Env = append(os.Environ(), "FALLOFF_SIMULATION=1", "GOGC=400", "GOMAXPROCS=2")
+				said[part], err = cmd.CombinedOutput()
+				return err
+			})
+		}
+		err := all.Wait()
+		processes := 0
+		for _, out := range said {
+			t.Logf("%s", out)
+			if counted := simulated.FindSubmatch(out); counted != nil {
+				n, _ := strconv.Atoi(string(counted[1]))
+				processes += n
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		if t.Logf("%d processes in all", processes); *oneSeed == 0 && *runs == 0 && processes < 2000 {
+			t.Errorf("%d processes are not thousands", processes)
 		}
 		return
 	}
@@ -483,7 +515,9 @@ func TestSimulation(t *testing.T) {
 	}
 	seeds := make([]uint64, 0, n)
 	for seed := range uint64(n) {
-		seeds = append(seeds, seed+1)
+		if seed%*shares == *share {
+			seeds = append(seeds, seed+1)
+		}
 	}
 	if *oneSeed != 0 {
 		seeds = []uint64{*oneSeed}

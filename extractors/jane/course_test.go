@@ -127,6 +127,7 @@ func (v *drawnVisit) Leave(context.Context) {
 // TestCourses runs thousands of drawn portals. A seed that fails is run again by
 // `go test ./extractors/jane -run TestCourses -course.seed N`.
 func TestCourses(t *testing.T) {
+	t.Parallel()
 	first, last := uint64(1), uint64(*courseRuns)
 	if *courseSeed > 0 {
 		first, last = *courseSeed, *courseSeed

@@ -21,6 +21,7 @@ import (
 )
 
 func TestRejectedCredentialsAreNotTriedAgain(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		make  func(p *portal.Portal)
@@ -58,6 +59,7 @@ func TestRejectedCredentialsAreNotTriedAgain(t *testing.T) {
 
 // TestAccess gives the account what it must not have, or takes what it needs: no report may be opened.
 func TestAccess(t *testing.T) {
+	t.Parallel()
 	fitting := portal.Toggles{Billing: true}
 	for _, test := range []struct {
 		name    string
@@ -120,6 +122,7 @@ func asked(p *portal.Portal, method, end string) (n int) {
 // TestFailuresOnTheWay makes a failure happen at a certain request of an export, every time that request comes. Nothing of
 // the report may come, and what is tried again, and how often, is exactly this.
 func TestFailuresOnTheWay(t *testing.T) {
+	t.Parallel()
 	deactivate := func(p *portal.Portal) { p.Deactivate("clerk") }
 	expire := func(p *portal.Portal) { p.ExpireSessions() }
 	unplug := func(p *portal.Portal) { p.Unplug() }
@@ -200,6 +203,7 @@ func TestFailuresOnTheWay(t *testing.T) {
 
 // TestPassingFailures makes each failure happen once: the report comes all the same, whole, and once.
 func TestPassingFailures(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, method, path string
 		do                 func(*portal.Portal)
@@ -270,6 +274,7 @@ func TestWhatCameStays(t *testing.T) {
 }
 
 func TestDeadPortal(t *testing.T) {
+	t.Parallel()
 	t.Run("refuses", func(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -372,6 +377,7 @@ func TestMissingBrowser(t *testing.T) {
 // TestChangedPages takes the profile's word for one element after the other and puts one in its place that the page does
 // not have, as if the page had changed. Each must end in page_changed that names the element, before any report came.
 func TestChangedPages(t *testing.T) {
+	t.Parallel()
 	original, err := os.ReadFile("profile.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -411,6 +417,7 @@ func TestChangedPages(t *testing.T) {
 }
 
 func TestChangedTexts(t *testing.T) {
+	t.Parallel()
 	original, err := os.ReadFile("profile.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -23,10 +23,10 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
 )
 
-// TestMain lets more tests run at once than there are processors: they wait for pages more than they compute.
+// TestMain lets more tests run at once than there are processors, unless -parallel says otherwise: they wait for pages more
+// than they compute.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

@@ -164,6 +164,7 @@ func TestAWriteEndsTheRun(t *testing.T) {
 }
 
 func TestAPageThatHangsIsReplaced(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name              string
 		hangs             int

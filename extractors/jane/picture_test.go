@@ -31,6 +31,7 @@ func mutated(t *testing.T, name string) (*portal.Portal, string) {
 
 // TestPictures takes a picture of a page that has changed, and of one that hangs: in shapes, with nobody on it.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	search, err := canary.New([]string{canaryName})
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ const (
 )
 
 func TestPreflight(t *testing.T) {
+	t.Parallel()
 	fitting := portal.Toggles{Billing: true}
 	clerk := func(level portal.Level, toggles portal.Toggles) func(*portal.Portal) {
 		return func(p *portal.Portal) { p.SetAccess("clerk", level, toggles) }
@@ -138,6 +139,7 @@ func sortedLike(got, want string) string {
 
 // TestNavigationIsLookedAt has a level that the profile takes for a fitting one see patients all the same.
 func TestNavigationIsLookedAt(t *testing.T) {
+	t.Parallel()
 	original, err := os.ReadFile("profile.yaml")
 	if err != nil {
 		t.Fatal(err)

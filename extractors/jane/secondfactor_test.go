@@ -72,6 +72,7 @@ func outcomes(p *portal.Portal) (all []portal.CodeOutcome) {
 }
 
 func TestSecondFactor(t *testing.T) {
+	t.Parallel()
 	const right, wrong = portal.CodeAccepted, portal.CodeWrong
 	const rejected, required = extractors.SecondFactorRejected, extractors.SecondFactorRequired
 	for _, test := range []struct {

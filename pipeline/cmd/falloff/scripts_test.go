@@ -18,7 +18,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts of testdata")
 
+// TestMain lets more scripts run at once than there are processors, unless -parallel says otherwise: they wait for portals and
+// browsers more than they compute.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"falloff": main})
 }
 
@@ -56,6 +61,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", home)
 			env.Setenv("PRIVATELY", private)
 			env.Setenv("FALLOFF_ACTOR", "Tess Tester")
+			// Hundreds of programs are started, each with a small heap: half of what a start costs is collecting garbage in it.
+			env.Setenv("GOGC", "400")
 			if chromium := os.Getenv(browser.EnvExecutable); chromium != "" {
 				env.Setenv(browser.EnvExecutable, chromium)
 			}
