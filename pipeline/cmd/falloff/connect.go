@@ -117,12 +117,18 @@ func (a *app) askAddress(ctx context.Context, k *keeping) error {
 // askLine asks for something that may be seen.
 func (a *app) askLine(ctx context.Context, question string) (string, error) {
 	_, _ = fmt.Fprint(a.stderr, question)
+	line, err := awaitTyped(ctx, a.readLine)
+	if ctx.Err() != nil {
+		_, _ = fmt.Fprintln(a.stderr)
+		return "", ctx.Err()
+	}
+	return line, err
+}
+
+func (a *app) readLine() (string, error) {
 	var line []byte
 	one := make([]byte, 1)
 	for len(line) < maxSecret {
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
 		// Byte by byte: what follows the line is for who asks next.
 		n, err := a.stdin.Read(one)
 		if n == 1 && one[0] == '\n' {

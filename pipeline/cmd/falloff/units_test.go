@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -225,5 +226,27 @@ func TestTablesStayInTheirPlace(t *testing.T) {
 	want := "a       amount\n────  ────────\né     1.00 CAD\nlong\n             5\n"
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// TestCtrlCEndsAQuestion: a question that nobody answers ends with the command, before a key is pressed.
+func TestCtrlCEndsAQuestion(t *testing.T) {
+	silent, keyboard := io.Pipe()
+	t.Cleanup(func() { _ = keyboard.Close() })
+	a := &app{stdin: silent, stderr: io.Discard}
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := a.askLine(ctx, "Address: ")
+		ended <- err
+	}()
+	interrupt()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the question is still asked")
 	}
 }
