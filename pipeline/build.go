@@ -185,7 +185,7 @@ func (s *Site) settings(ctx context.Context, snapshot *lake.Snapshot) (settings.
 	}
 	if body == nil {
 		return settings.Clinic{}, refused("reading the clinic's settings",
-			errors.New("the lake has none: import a clinic.yaml (docs/import.md says what goes in)"))
+			errors.New("the lake has none: give a clinic.yaml to falloff run or falloff import with --settings (docs/import.md says what goes in)"))
 	}
 	return settings.FromJSON(body)
 }

@@ -87,12 +87,10 @@ func (r *run) start(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("starting the browser: %w", context.Cause(ctx))
 		}
-		failure := fail(extractors.BrowserCrashed, "starting the browser", err)
 		if errors.Is(err, browser.ErrNoBrowser) {
-			// The error says itself what to do.
-			failure.Cause, failure.Hint = extractors.BrowserMissing, ""
+			return fail(extractors.BrowserMissing, "starting the browser", err)
 		}
-		return failure
+		return fail(extractors.BrowserCrashed, "starting the browser", err)
 	}
 	context.AfterFunc(session.Context(), func() { cancel(nil) })
 	r.session = session
