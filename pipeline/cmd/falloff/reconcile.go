@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/pipeline"
@@ -46,6 +47,9 @@ What has landed of the activity log is used; --fresh reads it anew first, which 
 			if !window.From.IsValid() {
 				window.From = window.To.AddDays(-6)
 			}
+			if err := a.tellOfTomorrow(ctx, site, window.To); err != nil {
+				return err
+			}
 			if fresh {
 				plan := pipeline.PlanOptions{Day: window.To, From: window.From}
 				if err := a.freshLog(ctx, k, site, plan); err != nil {
@@ -76,6 +80,23 @@ What has landed of the activity log is used; --fresh reads it anew first, which 
 	cmd.Flags().StringVar(&to, "to", "", "last `date` (default: the clinic's yesterday)")
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "read the portal's activity log first")
 	return cmd
+}
+
+// tellOfTomorrow says so where a day has not begun at the clinic, whose clock may be hours behind this machine's: nothing can
+// be in the portal's log of it.
+func (a *app) tellOfTomorrow(ctx context.Context, site *pipeline.Site, last civil.Date) error {
+	clinic, err := site.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	zone, err := clinic.Zone()
+	if err != nil {
+		return err
+	}
+	if today := civil.DateOf(a.now().In(zone)); last.After(today) {
+		a.tellf("Days are the clinic's (%s), where it is %s: %s has not begun there, and nothing of it can be in the portal's log.", zone, today, last)
+	}
+	return nil
 }
 
 // freshLog has the portal's activity log read, and nothing else.
