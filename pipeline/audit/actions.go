@@ -84,7 +84,7 @@ var allowed = map[Action]map[string]sort{
 	ClinicRestored:       {"backup": count, "commit": count, "objects": count},
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
-	ClinicExported:       {"format": word, "commit": count, "identities": flag},
+	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
 }
 
 var (
