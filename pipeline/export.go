@@ -286,6 +286,9 @@ func (s *Site) mayTake(ctx context.Context, o *export.Opened) (settingsJSON []by
 	if err != nil {
 		return nil, refused("", err)
 	}
+	if err := s.resides(ctx, clinic); err != nil {
+		return nil, err
+	}
 	return clinic.JSON()
 }
 
