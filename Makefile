@@ -9,6 +9,8 @@ export CGO_ENABLED ?= 1
 
 BIN      := bin/falloff
 DEMO_DIR ?= demo
+# Where the demo's lake lies: a folder, s3 for a server on loopback that is started for it, or s3://bucket/prefix of your own.
+DEMO_LAKE ?= $(DEMO_DIR)/lake
 GOLANGCI := .bin/golangci-lint
 GOLANGCI_VERSION := v2.15.0
 
@@ -18,7 +20,12 @@ help: ## list the targets
 
 .PHONY: demo
 demo: setup-demo build ## install what is missing, build, and run the whole way on a simulated clinic
-	$(BIN) demo --dir $(DEMO_DIR)
+ifeq ($(DEMO_LAKE),s3)
+	go build -o bin/s3server ./infra/s3server
+	bin/s3server --dir $(DEMO_DIR)/s3 --bucket demo -- $(BIN) demo --dir $(DEMO_DIR) --lake s3://demo/lake
+else
+	$(BIN) demo --dir $(DEMO_DIR) --lake $(DEMO_LAKE)
+endif
 
 .PHONY: test
 test: setup-test ## install what the tests need and run all of them (Go and the Grafana plugin)
@@ -76,9 +83,10 @@ long: setup-test ## the long suites in full (CI runs a seeded sample of each), e
 	.ci/fuzz 60s
 
 .PHONY: interop
-interop: ## install Apache Spark and have it read the lake's Iceberg tables (CI does it)
+interop: ## install Apache Spark and another DuckDB, and have them read lakes in folders and in S3 (CI does it)
 	infra/setup/spark.sh
-	FALLOFF_INTEROP=1 go test -run TestSparkReadsTheLake -count 1 -timeout 20m ./pipeline/cmd/falloff
+	infra/setup/duckdb.sh
+	FALLOFF_INTEROP=1 go test -run 'TestSparkReadsTheLake|TestAnotherDuckDBReadsTheLakeInS3' -count 1 -timeout 20m ./pipeline/cmd/falloff
 
 .PHONY: docs
 docs: ## generate docs/trust.md and docs/schema.md from the program's own lists

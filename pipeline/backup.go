@@ -26,6 +26,9 @@ func (s *Site) Backup(ctx context.Context, to lake.Store, o BackupOptions) (*bac
 	if here, there := s.Clinic.Store().String()+"/", to.String()+"/"; strings.HasPrefix(here, there) || strings.HasPrefix(there, here) {
 		return nil, refused("backing up", fmt.Errorf("%s and the lake %s lie in one another: what destroys the one destroys the other. Name another place with --to", to, s.Clinic.Store()))
 	}
+	if _, err := s.Resides(ctx, to); err != nil {
+		return nil, err
+	}
 	keys, err := s.Vault.MakeBackupKeys(ctx, string(id))
 	if err != nil {
 		return nil, keyed(err)

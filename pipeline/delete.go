@@ -129,6 +129,18 @@ func (k clinicKeys) OpensBackup(ctx context.Context, name string, sealed []byte)
 	return k.vault.Opens(ctx, k.clinic, "", sealed, backup.About(name))
 }
 
+func (k clinicKeys) OpensCommit(ctx context.Context, number int64, sealed []byte) (bool, error) {
+	left, err := k.vault.AllLakeKeys(ctx)
+	if err != nil {
+		return false, err
+	}
+	keys, err := lake.NewKeys(left...)
+	if err != nil {
+		return false, err
+	}
+	return lake.OpensCommit(keys, lake.ClinicID(k.clinic), number, sealed), nil
+}
+
 func (k clinicKeys) Known(ctx context.Context) (bool, error) { return k.vault.Knows(ctx, k.clinic) }
 
 func (k clinicKeys) Destroy(ctx context.Context) error {

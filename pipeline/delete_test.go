@@ -60,7 +60,8 @@ func demandGone(t *testing.T, store lake.Store, backups map[string]lake.Store, o
 	if known, err := v.Knows(t.Context(), "harbour"); known || err != nil {
 		t.Errorf("the vault knows the clinic: %v, %v", known, err)
 	}
-	if !certificate.KeysDestroyed || len(certificate.Samples) != 1+len(backups) || certificate.Stores[0].Objects == 0 || certificate.EndedAt.Before(certificate.StartedAt) {
+	tried := slices.DeleteFunc(slices.Clone(certificate.Samples), func(s deletion.Sample) bool { return strings.HasPrefix(s.Of, "commit ") })
+	if !certificate.KeysDestroyed || len(tried) != 1+len(backups) || certificate.Stores[0].Objects == 0 || certificate.EndedAt.Before(certificate.StartedAt) {
 		t.Errorf("the certificate says %s", certificate.Raw)
 	}
 	stored, err := store.Get(t.Context(), deletion.CertificateName("harbour", certificate.ID))

@@ -26,6 +26,8 @@ type ExportOptions struct {
 	// Identities exports first names too, of a clinic in recovery mode: the export then holds them in the open.
 	Identities bool
 	Progress   Progress
+	// Swept is told of each folder that was removed because an export had left it that was killed; nil for nobody.
+	Swept func(folder string)
 }
 
 // Export writes everything that a commit of the clinic has into a folder, whole or not at all. See package export for what
@@ -40,7 +42,12 @@ func (s *Site) Export(ctx context.Context, o ExportOptions) (*export.Manifest, e
 	if err != nil {
 		return nil, err
 	}
-	folder, err := export.Create(o.Out)
+	folder, swept, err := export.Create(o.Out)
+	if o.Swept != nil {
+		for _, name := range swept {
+			o.Swept(name)
+		}
+	}
 	if err != nil {
 		return nil, refused("", err)
 	}
@@ -266,11 +273,10 @@ func (s *Site) mayTake(ctx context.Context, o *export.Opened) (settingsJSON []by
 		return nil, storage("opening the lake", err)
 	}
 	if m.KeyVersion != s.Keys.Version || m.KeyCheck != s.Keys.Check() {
-		return nil, &KeyError{Err: fmt.Errorf("the export's pseudonyms were made with other keys of clinic %s than the vault %s has (version %d there, %d here): the same patient would get two of them. Import it where the vault is that exported it, or restore that vault from your copy; without the keys the files can still be read as they are, with any DuckDB",
-			s.Clinic.ID(), s.Vault.Paths().Vault, m.KeyVersion, s.Keys.Version)}
+		return nil, otherKeys(m, s.Vault, string(s.Clinic.ID()), s.Keys.Version)
 	}
 	if _, named := m.Datasets[contract.Identities]; named && !s.recovery {
-		return nil, refused("", errors.New("the export holds first names, which are stored in recovery mode only: falloff identity-mode recovery first, or export without --identities"))
+		return nil, refused("", errors.New("the export holds first names, which are stored in recovery mode only: import it with the keys that falloff export --identities --keys kept, or export without --identities"))
 	}
 	text, err := o.SettingsYAML()
 	if err != nil || text == nil {
@@ -279,6 +285,9 @@ func (s *Site) mayTake(ctx context.Context, o *export.Opened) (settingsJSON []by
 	clinic, err := settings.Parse(text, "clinic.yaml")
 	if err != nil {
 		return nil, refused("", err)
+	}
+	if err := s.resides(ctx, clinic); err != nil {
+		return nil, err
 	}
 	return clinic.JSON()
 }

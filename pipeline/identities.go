@@ -125,7 +125,7 @@ func (h identitiesHold) release(ctx context.Context) {
 // every snapshot. It says how many objects went. No run is at work meanwhile; what an unfinished run had staged goes too.
 // Called again after a failure it goes on.
 func (s *Site) EnterPrivacy(ctx context.Context) (erased int, err error) {
-	working, lost := context.WithCancelCause(ctx)
+	working, lost := context.WithCancelCause(removing(ctx))
 	defer lost(nil)
 	held, err := s.take(working, s.tenant(), lost)
 	if err != nil {

@@ -26,8 +26,8 @@ func (s *Site) Script(ctx context.Context, withKey bool) (string, error) {
 	out.WriteString("-- Run it in any DuckDB: duckdb -init THIS_FILE. Make it anew to see newer commits. docs/schema.md explains the tables.\n")
 	if strings.HasPrefix(s.Clinic.Store().String(), "s3://") {
 		out.WriteString("-- The files lie in S3. DuckDB's httpfs extension reads them, with the credentials of your environment; this file holds none.\n" +
-			"-- Another endpoint than AWS's: add endpoint 'HOST:PORT', url_style 'path' and, without TLS, use_ssl false to the secret.\n" +
-			"install httpfs; load httpfs; install aws; load aws;\ncreate or replace secret falloff (type s3, provider credential_chain);\n")
+			"install httpfs; load httpfs; install aws; load aws;\n")
+		fmt.Fprintf(&out, "create or replace secret falloff (type s3, provider credential_chain%s);\n", endpoint(s.Clinic.Store()))
 	}
 	keys, err := s.Clinic.Snapshot(head).Keys(place)
 	if err != nil {
@@ -62,6 +62,21 @@ func (s *Site) Script(ctx context.Context, withKey bool) (string, error) {
 		writeRelation(&out, "marts."+name, []string{place(head.Marts[name].Object)}, keys)
 	}
 	return out.String(), nil
+}
+
+// endpoint says in DuckDB's words where a bucket is asked that is not Amazon's.
+func endpoint(store lake.Store) string {
+	at, ok := store.(interface {
+		Endpoint() (host string, tls bool)
+	})
+	if !ok {
+		return ""
+	}
+	host, tls := at.Endpoint()
+	if host == "" {
+		return ""
+	}
+	return fmt.Sprintf(", endpoint %s, url_style 'path', use_ssl %t", parquetkeys.Quoted(host), tls)
 }
 
 // writeRelation writes a view; of encrypted files a table, in the memory of whoever runs it, since DuckDB cannot filter while it

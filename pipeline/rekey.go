@@ -49,6 +49,9 @@ func (s *Site) Rekey(ctx context.Context, progress Progress) (*Rekeyed, error) {
 	progress = progress.orSilent()
 	progress(Step{Name: "rekey"})
 	id := string(s.Clinic.ID())
+	if err := s.mayWrite(ctx); err != nil {
+		return nil, err
+	}
 	keys, err := s.Vault.Prepare(ctx, id, s.Keys.Version)
 	if err != nil {
 		return nil, keyed(err)

@@ -68,6 +68,33 @@ func (s *Site) resides(ctx context.Context, typed settings.Clinic) error {
 	return nil
 }
 
+// mayWrite is asked before each attempt at a commit, of whichever command: the clinic may be barred, or lie where it must not.
+func (s *Site) mayWrite(ctx context.Context) error {
+	if err := barred(ctx, s.Clinic.Store(), s.Clinic.ID()); err != nil {
+		return err
+	}
+	if s.resident.Load() || ctx.Value(removal{}) != nil {
+		return nil
+	}
+	head, err := s.Clinic.Head(ctx)
+	if errors.Is(err, lake.ErrNoCommit) || err == nil && head.Settings == nil {
+		return nil // settings that come with the commit are looked at before
+	}
+	if err != nil {
+		return storage("reading the lake", err)
+	}
+	typed, err := s.settings(ctx, s.Clinic.Snapshot(head))
+	if err != nil {
+		return err
+	}
+	return s.resides(ctx, typed)
+}
+
+// removal marks a context in which commits only take something away: that is allowed wherever the clinic lies.
+type removal struct{}
+
+func removing(ctx context.Context) context.Context { return context.WithValue(ctx, removal{}, true) }
+
 // Resides checks another store for the clinic: one that it is to be backed up to.
 func (s *Site) Resides(ctx context.Context, in lake.Store) (checked bool, err error) {
 	head, err := s.Clinic.Head(ctx)

@@ -92,4 +92,45 @@ func TestNothingLandsElsewhere(t *testing.T) {
 	if _, err := site.Resides(t.Context(), &storetest.Memory{}); err == nil {
 		t.Error("a backup in London was not refused")
 	}
+	// Every command that writes asks, and one that only takes away may.
+	for what, write := range map[string]func() error{
+		"backing up": func() error {
+			_, err := site.Backup(t.Context(), &storetest.Memory{}, pipeline.BackupOptions{})
+			return err
+		},
+		"importing": func() error { return land(site) },
+		"building": func() error {
+			_, err := site.Build(t.Context(), pipeline.BuildOptions{})
+			return err
+		},
+		"rekeying": func() error {
+			_, err := site.Rekey(t.Context(), nil)
+			return err
+		},
+		"encrypting": func() error {
+			if err := site.Vault.Rotate(t.Context(), o.Unlock, false); err != nil {
+				return err
+			}
+			_, err := site.Encrypt(t.Context(), false, nil)
+			return err
+		},
+	} {
+		if _, refused := errors.AsType[*pipeline.ResidencyError](write()); !refused {
+			t.Errorf("%s in London was not refused", what)
+		}
+	}
+	head, err := site.Clinic.Head(t.Context())
+	if err != nil || head.Number != 1 {
+		t.Fatalf("commit %d, %v", head.Number, err)
+	}
+	if _, err := site.EnterPrivacy(t.Context()); err != nil {
+		t.Errorf("first names cannot be removed: %v", err)
+	}
+	listed, err := site.Retirable(t.Context())
+	if err == nil {
+		_, err = site.Retire(t.Context(), listed)
+	}
+	if err != nil {
+		t.Errorf("nothing can be retired: %v", err)
+	}
 }

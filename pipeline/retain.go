@@ -84,7 +84,7 @@ func (s *Site) retirable(ctx context.Context, snapshot *lake.Snapshot) (*Retirem
 // imports leave out rows that are older.
 func (s *Site) Retire(ctx context.Context, listed *Retirement) (*Retirement, error) {
 	var done *Retirement
-	commit, err := s.Clinic.Update(ctx, lake.Retire, func(ctx context.Context, tx *lake.Tx) error {
+	commit, err := s.Clinic.Update(removing(ctx), lake.Retire, func(ctx context.Context, tx *lake.Tx) error {
 		var err error
 		if done, err = s.retirable(ctx, tx.Snapshot()); err != nil {
 			return err

@@ -212,7 +212,7 @@ func (s *Site) openClinic(ctx context.Context, store lake.Store, id lake.ClinicI
 	}
 	clinic, err := lake.Open(store, id, lake.Options{
 		NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Keys: s.atRest, Encrypt: s.encrypt, Now: s.now,
-		Allowed: func(ctx context.Context) error { return barred(ctx, store, id) },
+		Allowed: s.mayWrite,
 	})
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ const (
 	Reconciled           Action = "access.reconciled"
 	LakeEncrypted        Action = "lake.encrypted"
 	BackupStarted        Action = "backup.started"
+	BackupsPruned        Action = "backup.pruned"
 	ClinicRestored       Action = "clinic.restored"
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
@@ -81,10 +82,11 @@ var allowed = map[Action]map[string]sort{
 	MonthsRetired:        {"before": word, "months": count, "rows": count},
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
 	BackupStarted:        {"commit": count, "snapshot": flag, "full": flag},
+	BackupsPruned:        {"backups": count, "objects": count, "retired": flag},
 	ClinicRestored:       {"backup": count, "commit": count, "objects": count},
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
-	ClinicExported:       {"format": word, "commit": count, "identities": flag},
+	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
 }
 
 var (

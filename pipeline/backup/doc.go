@@ -13,5 +13,5 @@
 // and compared; one that is cut short leaves objects that no manifest names, and the next goes on from them. Earlier manifests stay
 // readable.
 //
-// BUG(backup): nothing removes old manifests and what only they name; a backup grows as long as the clinic changes.
+// Prune removes old manifests, and then the objects that no manifest names any more.
 package backup

@@ -133,6 +133,11 @@ func (p Place) holds(ctx context.Context, name string, body []byte) (bool, error
 	return bytes.Equal(got, body), nil
 }
 
+// Numbers lists the numbers of the backups of a clinic that are in a store, in order.
+func Numbers(ctx context.Context, store lake.Store, clinic lake.ClinicID) ([]int64, error) {
+	return At(store, clinic, Keys{}).numbers(ctx)
+}
+
 // numbers lists the numbers of the manifests that are there, in order.
 func (p Place) numbers(ctx context.Context) ([]int64, error) {
 	var out []int64

@@ -44,7 +44,7 @@ type Taken struct {
 // Take backs a clinic up. When it returns nil the backup is whole, durable, and was read back; on an error nothing counts that
 // was not whole before, and what was sent is not sent again the next time.
 func (p Place) Take(ctx context.Context, from *lake.Clinic, o Options) (*Taken, error) {
-	t := &take{Place: p, from: from, o: o, there: map[string]bool{}}
+	t := &take{Place: p, from: from, o: o, there: map[string]bool{}, sums: map[string]string{}}
 	t.out.Manifest = &Manifest{
 		Format: manifestFormat, Clinic: p.clinic, CreatedAt: o.Now.UTC(), Writer: o.Writer, Lake: from.Store().String(),
 		Region: o.Region, Snapshot: o.Snapshot,
@@ -65,6 +65,9 @@ type take struct {
 	// there are the objects of the backup, lake the names of the clinic's.
 	there map[string]bool
 	lake  []string
+	// sums are the bytes of encrypted objects, by name, as the newest commit that was looked at speaks of them. One that was let go
+	// and made again has its name and other bytes.
+	sums map[string]string
 	// known says of immutable objects of the last backup that the lake has the same.
 	commitsKnown, auditKnown bool
 
@@ -100,7 +103,27 @@ func (t *take) run(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := t.complete(ctx); err != nil {
+		return err
+	}
 	return t.write(ctx, t.out.Manifest)
+}
+
+// complete looks once more whether everything is there that the manifest will name: somebody may have pruned older backups.
+func (t *take) complete(ctx context.Context) error {
+	there := map[string]bool{}
+	for name, err := range t.store.List(ctx, t.name(objects), "") {
+		if err != nil {
+			return err
+		}
+		there[name] = true
+	}
+	for _, e := range t.out.Entries {
+		if !there[e.Object] {
+			return fmt.Errorf("older backups were pruned meanwhile, and %s of this one went with them: back up again, which sends it anew", e.Object)
+		}
+	}
+	return nil
 }
 
 // wanted lists the lake's objects that belong to the backup.
@@ -144,7 +167,7 @@ const AuditFolder = "audit/log/"
 
 // Named folders hold objects that a commit names. Transient ones hold what is made anew, or belongs to a run that is under way.
 var (
-	namedFolders     = []string{"data", "marts", "settings"}
+	namedFolders     = []string{"data", "marts", "settings", "closings"}
 	transientFolders = []string{"staging", "iceberg"}
 	// transientRegisters say who is at work, and how far a run has come whose staged reports are not in a backup.
 	transientRegisters = []string{"lease", "extraction"}
@@ -251,12 +274,14 @@ func (t *take) named(ctx context.Context, head *lake.Commit, have map[string]boo
 			return nil, err
 		}
 		for o := range commit.Names() {
+			t.sums[prefix+o.Path] = o.Sum
 			if err := want(prefix+o.Path, false); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for o := range head.Names() {
+		t.sums[prefix+o.Path] = o.Sum
 		if err := want(prefix+o.Path, true); err != nil {
 			return nil, err
 		}
@@ -311,7 +336,7 @@ func (t *take) step(e *Entry, sent bool, of int) error {
 
 func (t *take) entry(ctx context.Context, name string) (e Entry, sent bool, err error) {
 	if t.last != nil && t.immutable(name) {
-		if e, found := t.last.find(name); found && t.there[e.Object] {
+		if e, found := t.last.find(name); found && t.there[e.Object] && (t.sums[name] == "" || t.sums[name] == e.SHA256) {
 			return e, false, nil
 		}
 	}
@@ -345,7 +370,7 @@ func (t *take) immutable(name string) bool {
 	}
 	folder, _, _ := strings.Cut(strings.TrimPrefix(name, lake.Prefix(t.clinic)), "/")
 	switch folder {
-	case "data", "marts", "settings", "commits":
+	case "data", "marts", "settings", "closings", "commits":
 		return t.commitsKnown
 	default:
 		return false

@@ -82,7 +82,7 @@ func stays(clinic lake.ClinicID) []string {
 		"deletions/" + string(clinic) + "/: this certificate",
 		"barred/" + string(clinic) + "/: that the clinic was deleted, so that its id is not used again",
 		"audit/log/: who did what, with the clinic's id and no pseudonym",
-		"copies that somebody made of the vault before the deletion still hold the keys: destroy those too",
+		"copies that somebody made of the vault, or of the clinic's keys with an export, before the deletion still hold the keys: destroy those too",
 	}
 }
 

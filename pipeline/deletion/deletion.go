@@ -29,6 +29,8 @@ type Keys interface {
 	// Opens says whether any key that is left opens a sample, or an object of the clinic's backups.
 	Opens(ctx context.Context, sealed []byte) (bool, error)
 	OpensBackup(ctx context.Context, name string, sealed []byte) (bool, error)
+	// OpensCommit says so of an encrypted commit of the lake.
+	OpensCommit(ctx context.Context, number int64, sealed []byte) (bool, error)
 	// Known says whether there is any key of the clinic, Destroy destroys all.
 	Known(ctx context.Context) (bool, error)
 	Destroy(ctx context.Context) error
@@ -77,6 +79,8 @@ type sample struct {
 	Of     string `json:"of"`
 	Name   string `json:"name,omitempty"`
 	Sealed []byte `json:"sealed"`
+	// Commit is the number of an encrypted commit, 0 of another sample.
+	Commit int64 `json:"commit,omitempty"`
 }
 
 // RecordName is the object that says that a clinic is being deleted.
@@ -192,11 +196,14 @@ func (j *Job) sample(ctx context.Context, r *record, known bool) error {
 			if err != nil {
 				return err
 			}
-			if len(body) <= 64<<10 {
+			if len(body) <= largestSample {
 				r.Samples = append(r.Samples, sample{Of: "an object of the backup in " + at, Name: name, Sealed: body})
 				break
 			}
 		}
+	}
+	if err := j.sampleLake(ctx, r); err != nil {
+		return err
 	}
 	if known {
 		sealed, err := j.Keys.Sample(ctx)
@@ -204,6 +211,40 @@ func (j *Job) sample(ctx context.Context, r *record, known bool) error {
 			return err
 		}
 		r.Samples = append(r.Samples, sample{Of: "a value sealed under the clinic's data keys", Sealed: sealed})
+	}
+	return nil
+}
+
+// largestSample bounds what the record of a deletion holds of one sample.
+const largestSample = 64 << 10
+
+// sampleLake keeps the first encrypted commit aside that is small enough and that the keys open.
+func (j *Job) sampleLake(ctx context.Context, r *record) error {
+	prefix := lake.Prefix(j.Clinic)
+	for name, err := range j.Lake.List(ctx, prefix+"commits/", "") {
+		if err != nil {
+			return err
+		}
+		number := lake.CommitNumber(strings.TrimPrefix(name, prefix))
+		if number == 0 {
+			continue
+		}
+		body, err := j.Lake.Get(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(body) > largestSample || !lake.SealedCommit(body) {
+			continue
+		}
+		// What does not open now would prove nothing later.
+		opens, err := j.Keys.OpensCommit(ctx, number, body)
+		if err != nil {
+			return err
+		}
+		if opens {
+			r.Samples = append(r.Samples, sample{Of: fmt.Sprintf("commit %d of the lake", number), Commit: number, Sealed: body})
+			return nil
+		}
 	}
 	return nil
 }
@@ -404,6 +445,9 @@ func (j *Job) destroy(ctx context.Context, r *record, c *Certificate) error {
 }
 
 func (j *Job) opens(ctx context.Context, s sample) (bool, error) {
+	if s.Commit > 0 {
+		return j.Keys.OpensCommit(ctx, s.Commit, s.Sealed)
+	}
 	if s.Name != "" {
 		return j.Keys.OpensBackup(ctx, s.Name, s.Sealed)
 	}

@@ -1,10 +1,13 @@
 package vault
 
 import (
+	"bytes"
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/falloff-analytics/falloff/transforms/identity"
 	"github.com/falloff-analytics/falloff/transforms/secret"
@@ -103,6 +106,53 @@ func (v *Vault) Adopt(ctx context.Context, clinic string, key identity.Secret) e
 		c.Keys, c.Live = [][]byte{key.Expose()}, 1
 		return nil
 	})
+}
+
+// CopyKeys gives another vault the keys behind a clinic's pseudonyms, of every version up to the one in use, under the name as
+// of a clinic; with identities also the key of its first names, where there is one. It gives ErrNoKeys where there are none, and
+// ErrOtherKeys where the other vault has others under that name.
+func (v *Vault) CopyKeys(ctx context.Context, clinic string, to *Vault, as string, identities bool) error {
+	var copied clinicSecrets
+	defer copied.wipe()
+	if err := v.read(ctx, clinic, func(c *clinicSecrets) error {
+		if c == nil || len(c.Keys) == 0 {
+			return fmt.Errorf("%w %s", ErrNoKeys, clinic)
+		}
+		for _, key := range c.Keys[:c.Live] { // not what a rekey that has not ended prepared
+			copied.Keys = append(copied.Keys, bytes.Clone(key))
+		}
+		copied.Live = c.Live
+		if identities {
+			copied.Identities = bytes.Clone(c.Identities)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return to.change(ctx, func(p *payload) error {
+		c := p.clinic(as)
+		changed := false
+		switch {
+		case len(c.Keys) == 0:
+			for _, key := range copied.Keys {
+				c.Keys = append(c.Keys, bytes.Clone(key))
+			}
+			c.Live, changed = copied.Live, true
+		case c.Live != copied.Live || !sameKeys(c.Keys[:c.Live], copied.Keys):
+			return fmt.Errorf("%w %s", ErrOtherKeys, as)
+		}
+		if len(c.Identities) == 0 && len(copied.Identities) > 0 {
+			c.Identities, changed = bytes.Clone(copied.Identities), true
+		}
+		if !changed {
+			return errUnchanged
+		}
+		return nil
+	})
+}
+
+func sameKeys(a, b [][]byte) bool {
+	return slices.EqualFunc(a, b, func(x, y []byte) bool { return subtle.ConstantTimeCompare(x, y) == 1 })
 }
 
 // Prepare begins a rekey from a version: it gives the keys of the next one, made where the chain ends before it, and durable

@@ -36,6 +36,18 @@ func (v *Vault) MakeLakeKeys(ctx context.Context, clinic string) (keys []secret.
 	return keys, err
 }
 
+// AllLakeKeys gives the keys of the lakes of every clinic that the vault holds. It is asked after one clinic's were destroyed: what
+// none of these opens, nothing in the vault does.
+func (v *Vault) AllLakeKeys(ctx context.Context) (keys []secret.Bytes, err error) {
+	err = v.readAll(ctx, func(p *payload) error {
+		for _, c := range p.Clinics {
+			keys = append(keys, c.lakeKeys()...)
+		}
+		return nil
+	})
+	return keys, err
+}
+
 // DestroyLakeKeys destroys them all; destroyed says whether there was one. What lies encrypted in the clinic's lakes, and in every
 // copy of them, is lost then, as far as no copy of the vault is older than this.
 func (v *Vault) DestroyLakeKeys(ctx context.Context, clinic string) (destroyed bool, err error) {

@@ -69,7 +69,7 @@ func TestNastyTextsComeBack(t *testing.T) {
 	}
 	for _, form := range Forms() {
 		place := filepath.Join(t.TempDir(), "out")
-		folder, err := Create(place)
+		folder, _, err := Create(place)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ const (
 // Folder is an export being written. It lies beside its place under another name until Finish.
 type Folder struct {
 	at    string // the temporary folder
+	held  *os.File
 	place string
 	made  []string // folders in it
 }
@@ -32,17 +33,27 @@ type Folder struct {
 // ErrTaken says that something lies where an export was to be made.
 var ErrTaken = errors.New("something is there already: name a folder that is not there, or an empty one")
 
-// Create begins an export at a place: a folder that is not there yet, or empty. Discard or Finish it.
-func Create(place string) (*Folder, error) {
+// Create begins an export at a place: a folder that is not there yet, or empty. Discard or Finish it. What exports that were
+// killed have left beside the place is removed first; swept names it.
+func Create(place string) (f *Folder, swept []string, err error) {
 	place = filepath.Clean(place)
 	if err := free(place); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	at, err := os.MkdirTemp(filepath.Dir(place), "."+filepath.Base(place)+".partial-") // mode 0700
-	if err != nil {
-		return nil, fmt.Errorf("making a folder for the export: %w", err)
+	if swept, err = sweep(filepath.Dir(place)); err != nil {
+		return nil, swept, fmt.Errorf("removing what an export left that was ended: %w", err)
 	}
-	return &Folder{at: filepath.Clean(at), place: place}, nil
+	for range 10 {
+		at, err := os.MkdirTemp(filepath.Dir(place), "."+filepath.Base(place)+partialEnding) // mode 0700
+		if err != nil {
+			return nil, swept, fmt.Errorf("making a folder for the export: %w", err)
+		}
+		if held := hold(at); held != nil {
+			return &Folder{at: filepath.Clean(at), held: held, place: place}, swept, nil
+		}
+		// Another export's sweep took it for an orphan before it was held; it is theirs to remove.
+	}
+	return nil, swept, fmt.Errorf("making a folder for the export beside %s: others take it away", place)
 }
 
 // free says why an export cannot be put at a place.
@@ -62,6 +73,7 @@ func (f *Folder) Discard() {
 	if f.at != "" {
 		_ = os.RemoveAll(f.at)
 	}
+	f.release()
 }
 
 // Path is where a file of the export lies until Finish, for whoever writes it by name; its folder is made.
@@ -184,6 +196,7 @@ func (f *Folder) Finish(m *Manifest, dictionary any) error {
 		return fmt.Errorf("putting the export in its place: %w", err)
 	}
 	f.at = ""
+	f.release()
 	return syncFolder(filepath.Dir(f.place))
 }
 

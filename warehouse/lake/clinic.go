@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -181,6 +182,22 @@ func (c *Clinic) At(ctx context.Context, number int64) (*Commit, error) {
 		return nil, fmt.Errorf("read commit %d of clinic %s: %w", number, c.id, err)
 	}
 	return c.decode(number, body)
+}
+
+// SealedCommit says whether the stored bytes of a commit are encrypted.
+func SealedCommit(stored []byte) bool {
+	var e envelope
+	return json.Unmarshal(stored, &e) == nil && e.Key != ""
+}
+
+// OpensCommit says whether any of these keys opens the stored bytes of a commit that is encrypted.
+func OpensCommit(keys *Keys, clinic ClinicID, number int64, stored []byte) bool {
+	if keys == nil || !SealedCommit(stored) {
+		return false
+	}
+	c := &Clinic{id: clinic, keys: keys}
+	_, err := c.openCommit(number, stored)
+	return err == nil
 }
 
 func (c *Clinic) decode(number int64, body []byte) (*Commit, error) {

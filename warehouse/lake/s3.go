@@ -171,6 +171,19 @@ func secure(u *url.URL) error {
 	}
 }
 
+// Endpoint is the server that is not Amazon's, by host and port, and whether it is spoken to over TLS; empty for Amazon S3.
+func (s *S3) Endpoint() (host string, tls bool) {
+	at := s.client.Options().BaseEndpoint
+	if at == nil {
+		return "", true
+	}
+	u, err := url.Parse(*at)
+	if err != nil { // it was looked at when the bucket was opened
+		return "", true
+	}
+	return u.Host, u.Scheme == "https"
+}
+
 func (s *S3) String() string {
 	return strings.TrimSuffix("s3://"+s.bucket+"/"+s.prefix, "/")
 }

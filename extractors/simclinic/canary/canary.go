@@ -121,6 +121,9 @@ func (s *Searcher) Tree(root string) ([]Hit, error) {
 	return hits, err
 }
 
+// Body searches the content of a file of that name as Tree does. The error is one of reading what is inside.
+func (s *Searcher) Body(name string, body []byte) ([]Hit, error) { return s.file(name, body) }
+
 func (s *Searcher) file(name string, body []byte) ([]Hit, error) {
 	hits := s.Bytes(body)
 	for i := range hits {

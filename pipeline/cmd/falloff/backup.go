@@ -65,6 +65,7 @@ Without --to it goes to every store that falloff.yaml lists under backups.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.backUp(cmd.Context(), f) },
 	}
 	a.lakeFlags(cmd)
+	cmd.AddCommand(a.backupPruneCommand())
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.to, "to", nil, "the second `store`: a folder, or s3://bucket/prefix; may be said several times")
 	flags.BoolVar(&f.all, "all", false, "every clinic of the lake")
@@ -212,11 +213,13 @@ func (a *app) lookAtBackups(ctx context.Context, o pipeline.SiteOptions, f backu
 			if err != nil {
 				return err
 			}
-			first := newest.Manifest.Number
+			numbers := []int64{newest.Manifest.Number}
 			if f.list {
-				first = 1
+				if numbers, err = backup.Numbers(ctx, store, id); err != nil {
+					return &pipeline.StorageError{Doing: "listing the backups", Err: err}
+				}
 			}
-			for n := first; n <= newest.Manifest.Number; n++ {
+			for _, n := range numbers {
 				view, err := pipeline.OpenBackup(ctx, v, store, id, n)
 				if err != nil {
 					return err

@@ -70,13 +70,13 @@ func (a *app) newUnlock(n newSeal, now vault.Unlock, kind vault.Kind) (vault.Unl
 		return vault.Unlock{}, usagef("--to passphrase needs one: give it with --new-passphrase-file or --new-passphrase-fd, or at a terminal")
 	}
 	return vault.Unlock{Kind: vault.ByPassphrase, Passphrase: func(ctx context.Context) (secret.Bytes, error) {
-		return a.askTwice(ctx, terminal)
+		return a.askTwice(ctx, terminal, "New passphrase of the vault: ")
 	}}, nil
 }
 
 // askTwice asks for a new passphrase: one that was mistyped would lock everybody out.
-func (a *app) askTwice(ctx context.Context, terminal int) (secret.Bytes, error) {
-	first, err := a.ask(ctx, terminal, "New passphrase of the vault: ")
+func (a *app) askTwice(ctx context.Context, terminal int, question string) (secret.Bytes, error) {
+	first, err := a.ask(ctx, terminal, question)
 	if err != nil {
 		return first, err
 	}

@@ -86,7 +86,7 @@ func (a *app) deleteClinic(ctx context.Context, f deleteFlags) error {
 	case f.confirm != "" && f.confirm != k.options.Clinic:
 		return usagef("nothing was done: --confirm does not name the clinic %s", k.options.Clinic)
 	case f.confirm == "":
-		what := fmt.Sprintf("Everything of clinic %s in %s is deleted for good, %d stores of backups and its keys included", k.options.Clinic, k.store, len(named))
+		what := fmt.Sprintf("Everything of clinic %s in %s is deleted for good, %d stores of backups and its keys included: an export can then be read, and imported only with the keys that falloff export --keys kept", k.options.Clinic, k.store, len(named))
 		if err := a.confirm(what, k.options.Clinic); err != nil {
 			return err
 		}

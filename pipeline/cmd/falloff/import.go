@@ -15,6 +15,7 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var settingsFile, covers, observedOn string
+	var keys keptKeys
 	cmd := &cobra.Command{
 		Use:   "import --lake DIR --clinic NAME PATH...",
 		Short: "land report files that a person exported",
@@ -34,10 +35,15 @@ Importing again changes nothing, and the order of imports does not matter: of tw
 newer report stays. Rows are only ever deleted by --covers, which says that the files hold everything of a range.
 docs/import.md lists the reports, with a sample of each.
 
-A folder that falloff export wrote is taken in as a whole, into a clinic that has no data yet.`,
+A folder that falloff export wrote is taken in as a whole, into a clinic that has no data yet. Where the vault lacks the clinic's
+keys, because it is another machine's or the clinic was deleted, --keys names those that falloff export --keys kept. An id that was
+deleted is not used again in its lake: give another --clinic, or another --lake.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && export.Is(args[0]) {
-				return a.importExport(cmd, args[0])
+				return a.importExport(cmd, args[0], keys)
+			}
+			if keys.dir != "" {
+				return usagef("--keys is for an export: a folder that falloff export wrote")
 			}
 			ctx := cmd.Context()
 			observed, err := parseDay("--observed-on", observedOn)
@@ -94,6 +100,7 @@ A folder that falloff export wrote is taken in as a whole, into a clinic that ha
 	a.lakeFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&settingsFile, "settings", "", "clinic.yaml `file` (default: the one in the folder, else the lake's)")
+	keys.register(flags, "of an export: the `folder` of its keys, as falloff export --keys made it")
 	flags.StringVar(&covers, "covers", "", "`FROM..TO`: the files hold every row of this range; what is missing in them is deleted")
 	flags.StringVar(&observedOn, "observed-on", "", "`date` whose end all these files show (default: what each file tells)")
 	return cmd

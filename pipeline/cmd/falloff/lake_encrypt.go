@@ -8,8 +8,9 @@ import (
 )
 
 func (a *app) lakeEncryptCommand() *cobra.Command {
+	var dropEarlier bool
 	cmd := &cobra.Command{
-		Use:     "encrypt --lake DIR --clinic NAME",
+		Use:     "encrypt --lake DIR --clinic NAME [--drop-earlier]",
 		Short:   "encrypt a clinic that lies in a folder unencrypted, or write it anew under its newest key",
 		Example: "  falloff lake encrypt --lake lake --clinic harbour-street",
 		Args:    cobra.NoArgs,
@@ -19,7 +20,9 @@ read back. Where all of it is under that key already, nothing is written. After 
 the lake under the new key.
 
 Earlier commits, and the objects that they alone name, stay as they lie, unencrypted or under an earlier key, until they are
-cleared away: see falloff lake gc. Copies that were made of the lake stay what they are.`,
+cleared away. With --drop-earlier that is done at once: the snapshots before it can then not be opened any more, by those neither who
+read one at that moment. What commits say of themselves stays in any case, without rows: names of datasets, their months, row counts
+and sums. Copies that were made of the lake stay what they are, and an erased file's blocks are the disk's affair.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			k, err := a.kept(ctx)
@@ -37,7 +40,7 @@ cleared away: see falloff lake gc. Copies that were made of the lake stay what t
 				return err
 			}
 			progress, stop := a.progress()
-			done, err := site.Encrypt(ctx, progress)
+			done, err := site.Encrypt(ctx, dropEarlier, progress)
 			stop()
 			if err != nil {
 				return err
@@ -45,16 +48,27 @@ cleared away: see falloff lake gc. Copies that were made of the lake stay what t
 			if a.json {
 				return a.printValue(done)
 			}
-			switch {
-			case !done.Changed:
-				a.tellf("Clinic %s was encrypted under its newest key already: nothing was written.", k.options.Clinic)
-			default:
-				a.tellf("Clinic %s is encrypted in commit %d. The %d commits before it, and what they alone name, lie as they did: clear them away with falloff lake gc.",
-					k.options.Clinic, done.Commit, done.Earlier)
-			}
+			a.tellEncrypted(k.options, done)
 			return nil
 		},
 	}
 	a.lakeFlags(cmd)
+	cmd.Flags().BoolVar(&dropEarlier, "drop-earlier", false, "remove the snapshots before it at once, with what lies in them")
 	return cmd
+}
+
+// tellEncrypted says what is encrypted, and what still is not.
+func (a *app) tellEncrypted(o pipeline.SiteOptions, done *pipeline.Encrypted) {
+	if done.Changed {
+		a.tellf("Clinic %s is encrypted in commit %d.", o.Clinic, done.Commit)
+	} else {
+		a.tellf("Clinic %s was encrypted under its newest key already: nothing was written.", o.Clinic)
+	}
+	if done.Removed > 0 {
+		a.tellf("%d objects of the %d commits before it were removed, as they lay.", done.Removed, done.Earlier)
+	}
+	if done.Left > 0 {
+		a.tellf("NOT encrypted, or under an earlier key, are %d objects of the %d commits before it: whoever gets the folder can read what lies plain. To remove them, with the snapshots that name them:\n"+
+			"  falloff lake encrypt --lake %s --clinic %s --drop-earlier", done.Left, done.Earlier, o.Lake, o.Clinic)
+	}
 }

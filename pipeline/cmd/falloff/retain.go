@@ -29,7 +29,8 @@ a run, nor by pausing, nor by the end of a subscription.
 
 With --apply and the clinic's name in --confirm exactly these months are removed in one commit. Later runs and imports leave out
 what is older (falloff status counts it as quarantined, reason "retired"), until clinic.yaml keeps it for longer. Closed months keep
-their published figures. Snapshots before that commit still hold the rows, and falloff lake gc lets them go.`,
+their published figures. Snapshots before that commit still hold the rows, and falloff lake gc lets them go; backups do too, and
+falloff backup prune --retired lets those go.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if confirm != "" && !apply {
 				return usagef("--confirm goes with --apply: without it nothing is removed")
@@ -120,6 +121,8 @@ func (a *app) printRetirement(r *pipeline.Retirement) error {
 removed %d rows: commit %d is without them. Run falloff build next.
 Snapshots up to commit %d still hold them. To let those go, once a day has passed:
   falloff lake gc --lake LAKE --clinic NAME --keep-daily 1 --keep-monthly 0
+Backups up to now hold them too. After that, and after the next backup:
+  falloff backup prune --lake LAKE --clinic NAME --to STORE --retired
 `, r.Rows, r.Commit, r.Before)
 	return err
 }

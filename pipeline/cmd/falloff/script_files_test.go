@@ -123,6 +123,7 @@ func innocent(ts *testscript.TestScript, neg bool, args []string) {
 		found, err := searcher.Tree(ts.MkAbs(path))
 		ts.Check(err)
 		hits = append(hits, found...)
+		hits = append(hits, saidBy(ts, searcher, ts.MkAbs(path))...)
 	}
 	switch {
 	case len(hits) > 0 && !neg:
@@ -130,6 +131,56 @@ func innocent(ts *testscript.TestScript, neg bool, args []string) {
 	case len(hits) == 0 && neg:
 		ts.Fatalf("no identity was found")
 	}
+}
+
+// saidBy searches what the lakes below a path say when they are opened: the bytes of an encrypted one show nothing. Somewhere in the
+// script's folder must lie the vault that opens it.
+func saidBy(ts *testscript.TestScript, searcher *canary.Searcher, below string) (hits []canary.Hit) {
+	var lakes, vaults []string
+	walk := func(root string, visit func(path string, e fs.DirEntry)) {
+		ts.Check(filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+			if err == nil {
+				visit(path, e)
+			}
+			return err
+		}))
+	}
+	walk(below, func(path string, e fs.DirEntry) {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "clinic=") {
+			if commits, _ := filepath.Glob(filepath.Join(path, "commits", "0*.json")); len(commits) > 0 {
+				lakes = append(lakes, path)
+			}
+		}
+	})
+	if len(lakes) == 0 {
+		return nil
+	}
+	walk(ts.Getenv("WORK"), func(path string, e fs.DirEntry) {
+		if e.Name() == "vault.json" {
+			vaults = append(vaults, filepath.Dir(path))
+		}
+	})
+	for _, path := range lakes {
+		var failed error
+		for _, vault := range vaults {
+			var site *pipeline.Site
+			if site, failed = pipeline.OpenExistingSite(context.Background(), pipeline.SiteOptions{
+				Lake: filepath.Dir(path), Clinic: strings.TrimPrefix(filepath.Base(path), "clinic="), ConfigDir: vault,
+			}); failed != nil {
+				continue
+			}
+			ts.Check(site.Said(context.Background(), func(name string, said []byte) error {
+				found, err := searcher.Body(name+", opened", said)
+				hits = append(hits, found...)
+				return err
+			}))
+			break
+		}
+		if failed != nil || len(vaults) == 0 {
+			ts.Fatalf("nothing here opens %s, so searching it would prove nothing: %v", path, failed)
+		}
+	}
+	return hits
 }
 
 func edit(ts *testscript.TestScript, file string, change func(body []byte) []byte) {

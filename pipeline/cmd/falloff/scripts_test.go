@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 //	head LAKE                    prints the newest commit of every clinic of a lake, as name and digest
 //	objects LAKE                 prints the names of the objects that the newest commits name
 //	leaks-equal LEDGER TRUTH     the first four columns of two CSV files hold the same rows
-//	innocent PATH...             nothing under the paths, and nothing printed last, holds a line of planted.txt
+//	innocent PATH...             nothing under the paths, nothing printed last, and nothing that an encrypted lake under them says
+//	                             when it is opened with the keys of any vault here, holds a line of planted.txt
 //	replace FILE OLD NEW [N]     puts NEW in the place of the first N (1) occurrences of OLD
 //	reverse-columns FILE         turns the order of a CSV's columns round
 //	reverse-rows FILE            turns the order of a CSV's rows round, below the header

@@ -78,13 +78,18 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(root)
-		}
-	}()
+	endpoint, stopped, err := Serve(root)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(root))
+	}
+	return endpoint, func() error { return errors.Join(stopped(), os.RemoveAll(root)) }, nil
+}
+
+// Serve starts a real S3 server (versitygw) on loopback over a folder, with the credentials of this package; one at a time in a
+// process. What is in the folder stays when it is stopped.
+func Serve(root string) (endpoint string, stop func() error, err error) {
 	objects := root + "/objects"
-	if err := errors.Join(os.Mkdir(objects, 0o700), os.Mkdir(root+"/versions", 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(objects, 0o700), os.MkdirAll(root+"/versions", 0o700)); err != nil {
 		return "", nil, err
 	}
 	attributes, err := attributeStore(root)
@@ -121,7 +126,7 @@ func startGateway() (endpoint string, stop func() error, err error) {
 	}()
 	stop = func() error {
 		cancel()
-		return errors.Join(<-ended, os.Chdir(before), os.RemoveAll(root))
+		return errors.Join(<-ended, os.Chdir(before))
 	}
 	if err := ready(ctx, "http://"+address+"/health", ended); err != nil {
 		cancel()
@@ -137,7 +142,7 @@ func attributeStore(root string) (meta.MetadataStorer, error) {
 	if x.Test(root+"/objects") == nil {
 		return x, nil
 	}
-	if err := os.Mkdir(root+"/attributes", 0o700); err != nil {
+	if err := os.MkdirAll(root+"/attributes", 0o700); err != nil {
 		return nil, err
 	}
 	return meta.NewSideCar(root + "/attributes")
