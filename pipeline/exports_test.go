@@ -151,6 +151,7 @@ func filesUnder(t *testing.T, dir string) map[string]string {
 
 // In every form an export makes the same lake again, and that lake the same export.
 func TestAnExportMakesTheSameLakeAgain(t *testing.T) {
+	t.Parallel()
 	site := fullSite(t)
 	if _, err := site.Build(t.Context(), pipeline.BuildOptions{}); err != nil {
 		t.Fatal(err)
@@ -263,6 +264,7 @@ func tamper(t *testing.T, dir, name string, honest bool, change func(string) str
 
 // What was changed, cut or made up is refused with its place, and nothing lands.
 func TestATamperedExportIsRefused(t *testing.T) {
+	t.Parallel()
 	site := fullSite(t)
 	pristine := map[export.Form]string{}
 	for _, form := range export.Forms() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,6 +34,11 @@ const extractorEnv = "FALLOFF_TEST_EXTRACTOR"
 func TestMain(m *testing.M) {
 	if work := os.Getenv(extractorEnv); work != "" {
 		os.Exit(extractorProcess(work))
+	}
+	// Half of the tests wait for a browser, and half compute: more of them run at once than there are processors, unless -parallel
+	// says otherwise.
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

@@ -214,6 +214,7 @@ func ledgerOf(t *testing.T, site *pipeline.Site) []string {
 
 // Killed at any request to the store, a rekey ends right when it is called again, or when the clinic is next opened.
 func TestRekeySurvivesEveryFault(t *testing.T) {
+	t.Parallel()
 	ctx, s := t.Context(), smallReports(t)
 	base, config := &storetest.Memory{}, t.TempDir()
 	site, err := pipeline.OpenSiteOn(ctx, base, pipeline.SiteOptions{Clinic: "c", ConfigDir: config})

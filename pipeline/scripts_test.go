@@ -94,6 +94,7 @@ func busySite(t *testing.T) *pipeline.Site {
 // A DuckDB that ran the script shows the same tables, columns, rows and sums as falloff sql; and every example of docs/schema.md
 // runs in it and has an answer.
 func TestTheScriptShowsWhatFalloffShows(t *testing.T) {
+	t.Parallel()
 	site := busySite(t)
 	if _, err := site.Build(t.Context(), pipeline.BuildOptions{}); err != nil {
 		t.Fatal(err)

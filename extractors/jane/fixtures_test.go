@@ -26,7 +26,7 @@ import (
 // TestMain lets more tests run at once than there are processors, unless -parallel says otherwise: they wait for pages more
 // than they compute.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "5"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

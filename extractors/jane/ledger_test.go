@@ -180,7 +180,7 @@ func TestAPageThatHangsIsReplaced(t *testing.T) {
 			p.HangPages(test.hangs)
 			cfg := config(url)
 			cfg.Orders = orders("claims")
-			cfg.Timeouts.Answer = 6 * time.Second
+			cfg.Timeouts.Answer = 10 * time.Second // less would take a busy machine for a page that hangs
 			scratch := shortDir(t)
 			cfg.Browser.ScratchParent = scratch
 			var told events
