@@ -15,12 +15,6 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/models"
 )
 
-// datasets are what the models read.
-var datasets = []string{
-	contract.Appointments, contract.InvoiceLines, contract.Claims, contract.Policies, contract.Shifts, contract.ShiftPeriods, contract.Insurers,
-	contract.Adjustments, contract.WriteOffs,
-}
-
 // BuildOptions say what to build.
 type BuildOptions struct {
 	// AsOf is the day D; zero means the newest day that the landed reports show.
@@ -36,6 +30,8 @@ type Built struct {
 	Input  int64            `json:"input"`
 	AsOf   civil.Date       `json:"as_of"`
 	Marts  map[string]int64 `json:"marts"`
+	// Warnings are the checks that the marts do not keep, and that do not keep them from being published.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Build builds the models over what has landed and commits the marts. Where the newest commit changes meanwhile, it builds
@@ -75,6 +71,10 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	if !asOf.IsValid() {
 		return nil, refused("building", errors.New("no report says which day it shows; say it with --as-of"))
 	}
+	datasets, err := models.Datasets()
+	if err != nil {
+		return nil, fmt.Errorf("finding what the models read: %w", err)
+	}
 	local, err := snapshot.Materialise(ctx, lake.Want{Datasets: datasets, Marts: []string{}})
 	if err != nil {
 		return nil, storage("reading the lake", err)
@@ -84,7 +84,7 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	if err != nil {
 		return nil, err
 	}
-	in := models.Inputs{Tables: local.Datasets, Keys: local.Keys, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Threads: o.Threads}
+	in := models.Inputs{Tables: local.Datasets, Keys: local.Keys, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Covered: covered(head), Threads: o.Threads}
 	found, err := s.compareClosings(ctx, head, months, in)
 	var result *models.Result
 	if err == nil {
@@ -100,6 +100,10 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	built := &Built{Input: dataCommit(head), AsOf: asOf, Marts: map[string]int64{}}
 	for _, m := range result.Marts {
 		built.Marts[m.Name] = m.Rows
+	}
+	for _, w := range result.Warnings {
+		built.Warnings = append(built.Warnings, w.Error())
+		progress(Step{Name: "build", Note: w.Error()})
 	}
 	commit, err := s.Clinic.Update(ctx, lake.Build, func(ctx context.Context, tx *lake.Tx) error {
 		if tx.Head().Number != head.Number {
@@ -161,14 +165,27 @@ func dataCommit(head *lake.Commit) int64 {
 }
 
 // historyFrom is the first day that a complete report covered, zero where none was.
-func historyFrom(head *lake.Commit) civil.Date {
+func historyFrom(head *lake.Commit) civil.Date { return coveredFrom(head, contract.Appointments) }
+
+func coveredFrom(head *lake.Commit, dataset string) civil.Date {
 	var first civil.Date
-	for _, c := range head.Datasets[contract.Appointments].Covers {
+	for _, c := range head.Datasets[dataset].Covers {
 		if c.From.IsValid() && (!first.IsValid() || c.From.Before(first)) {
 			first = c.From
 		}
 	}
 	return first
+}
+
+// covered is the first day that a dataset's complete reports cover, for those of which one is known.
+func covered(head *lake.Commit) map[string]civil.Date {
+	out := map[string]civil.Date{}
+	for dataset := range head.Datasets {
+		if first := coveredFrom(head, dataset); first.IsValid() {
+			out[dataset] = first
+		}
+	}
+	return out
 }
 
 // Settings reads the clinic's settings as the newest commit has them.

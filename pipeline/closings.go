@@ -221,6 +221,10 @@ func compareBasis(head *lake.Commit, asOf civil.Date) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	datasets, err := models.Datasets()
+	if err != nil {
+		return "", fmt.Errorf("finding what the models read: %w", err)
+	}
 	basis := struct {
 		Models, Settings  string
 		AsOf, HistoryFrom civil.Date

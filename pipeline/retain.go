@@ -12,6 +12,7 @@ import (
 	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/models"
 )
 
 // A Retirement is what falls out of the lake because its retention period is over.
@@ -118,6 +119,10 @@ func retire(ctx context.Context, tx *lake.Tx, kept []RetainedDataset) error {
 	ranges, err := reportRanges(tx.Source(rangesSource))
 	if err != nil {
 		return err
+	}
+	datasets, err := models.Datasets()
+	if err != nil {
+		return fmt.Errorf("finding what the models read: %w", err)
 	}
 	var modelled civil.Date
 	for _, d := range kept {

@@ -128,6 +128,7 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 		got = append(got, fmt.Sprintf("%v %v %s %v", r[0], r[1], r[2].(time.Time).Format(time.DateOnly), r[3]))
 	}
 	compare(t, "leak", want, got)
+	checkIdentity(t, view, "the report date")
 
 	byDay := map[civil.Date][]string{}
 	for _, s := range clinic.States() {
@@ -146,6 +147,7 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 		if err != nil {
 			t.Fatal(err)
 		}
+		checkIdentity(t, at, day.String())
 		_, rows, err := at.Query(ctx, "select patient, status from marts.patient_status")
 		_ = at.Close()
 		if err != nil {
@@ -156,5 +158,33 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 			got = append(got, fmt.Sprintf("%v %v", r[0], r[1]))
 		}
 		compare(t, fmt.Sprint("status on ", day), want, got)
+	}
+}
+
+// checkIdentity holds the money of every month: what was expected went somewhere, to the cent, and each term says so itself.
+func checkIdentity(t *testing.T, view *pipeline.View, when string) {
+	t.Helper()
+	_, rows, err := view.Query(t.Context(), `select month_from, expected_cents, collected_cents, adjusted_cents, leaked_cents, not_yet_due_cents,
+		unreconciled_cents, collected_basis from marts.money_identity`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) == 0 {
+		t.Errorf("at %s there is no month", when)
+	}
+	sums := make([]int64, 5)
+	for _, r := range rows {
+		if r[6] != int64(0) || r[7] != "applied" {
+			t.Errorf("at %s, %s: %v unreconciled, collected from %v: expected %v, collected %v, adjusted %v, leaked %v, not yet due %v",
+				when, r[0].(time.Time).Format("2006-01"), r[6], r[7], r[1], r[2], r[3], r[4], r[5])
+		}
+		for i := range sums {
+			sums[i] += r[1+i].(int64)
+		}
+	}
+	for i, sum := range sums {
+		if sum == 0 {
+			t.Errorf("at %s, term %d is 0 in all months: it proves nothing", when, i)
+		}
 	}
 }

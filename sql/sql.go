@@ -9,6 +9,9 @@
 // question each, marts are what is published: no `select *`, a total order, and only the types bigint, double, varchar,
 // date and boolean.
 //
+// Every file under checks is a select over marts and settings whose rows are what is wrong; its header says severity (block or
+// warn), description and remedy. A build that breaks a blocking one is not published.
+//
 // Macros are what the models share with the analysis of other event files: they take the name of a table and know
 // nothing of clinics.
 package sql
@@ -18,7 +21,7 @@ import (
 	"io/fs"
 )
 
-//go:embed macros staging intermediate marts
+//go:embed macros staging intermediate marts checks
 var files embed.FS
 
 // Files is the tree of models and macros.

@@ -15,6 +15,7 @@ import (
 var everyCategory = []string{
 	"visit_not_closed", "arrived_no_charge", "no_show_fee", "late_cancel_fee", "after_policy_end", "over_policy_maximum",
 	"claim_never_sent", "claim_rejected", "claim_underpaid", "insurer_balance_aged", "copay_missed", "patient_balance_aged",
+	"write_off",
 }
 
 // lookAlikes counts, from the reports' rows, what is no leak though it looks like one, and the awkward rows that a reader

@@ -29,6 +29,7 @@ func outsidersLedger(t testing.TB, c *Clinic) []Leak {
 	lines := o.standingLines(records(t, c, Sales))
 	o.judgeSchedule(records(t, c, Appointments), lines)
 	o.judgeMoney(lines, records(t, c, Claims), records(t, c, Policies))
+	o.judgeWriteOffs(lines, records(t, c, WriteOffs))
 	var out []Leak
 	for _, leak := range o.leaks {
 		out = append(out, *leak)
@@ -283,6 +284,18 @@ func (o *outsider) judgeMoney(lines []*sale, claims, policies []record) {
 			}
 		case o.at.DaysSince(s.issued) > 30:
 			o.note("patient_balance_aged", s.number, s.on, s.balance)
+		}
+	}
+}
+
+func (o *outsider) judgeWriteOffs(lines []*sale, rows []record) {
+	byNumber := map[string]*sale{}
+	for _, s := range lines {
+		byNumber[s.number] = s
+	}
+	for _, r := range rows {
+		if s := byNumber[r.text("Invoice #")]; s != nil {
+			o.note("write_off", s.number, s.on, r.number("Amount Written Off"))
 		}
 	}
 }

@@ -22,7 +22,7 @@ const (
 	daysToCollectShare = 0  // more than
 )
 
-// Leak is one row of the ground truth: something that somebody forgot and nobody made up for by the report date.
+// Leak is one row of the ground truth: something that somebody forgot and nobody made up for by the report date, or gave up on.
 type Leak struct {
 	// Category is the slug of the definition, for example arrived_no_charge.
 	Category string
@@ -63,9 +63,26 @@ func (w *world) judge() []Leak {
 			lastPart = s.part
 		}
 	}
+	leaks = append(leaks, w.givenUp()...)
 	slices.SortFunc(leaks, func(a, b Leak) int {
 		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.SourceID, b.SourceID))
 	})
+	return leaks
+}
+
+// givenUp is what was written off: nobody forgot it, and nobody will ever pay it.
+func (w *world) givenUp() []Leak {
+	cents := map[int32]int64{}
+	for _, a := range w.adjustments {
+		if a.kind == writtenOff {
+			cents[a.part] += a.cents
+		}
+	}
+	var leaks []Leak
+	for place, amount := range cents {
+		p := &w.parts[place]
+		leaks = append(leaks, Leak{"write_off", w.invoiceNumber(p, p.sequence), w.invoices[p.invoice].service.date(), amount})
+	}
 	return leaks
 }
 

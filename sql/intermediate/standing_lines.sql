@@ -34,8 +34,10 @@ select
     line.payer,
     line.is_pass,
     line.total_cents,
+    line.collected_cents,
     line.balance_cents,
-    line.currency
+    line.currency,
+    line.observed_on
 from staging.invoice_lines as line
 inner join latest_sequences as latest
     on latest.invoice_base = line.invoice_base

@@ -107,6 +107,33 @@ leaks as (
         'balance' as amount_basis
     from invoice_leaks as leak
     inner join intermediate.open_invoices as invoice using (invoice_number)
+    union all
+    select
+        'write_off' as category,
+        invoice.invoice_number as source_id,
+        invoice.service_date as occurred_on,
+        settlement.written_off_cents as amount_cents,
+        invoice.currency,
+        'firm' as certainty,
+        1 as patients,
+        invoice.patient,
+        subject.staff_member,
+        subject.location,
+        subject.discipline,
+        subject.item,
+        invoice.payer,
+        null as appointment_id,
+        invoice.invoice_number,
+        invoice.invoice_date,
+        null as claim_folder,
+        null as claim_sent_on,
+        null as claim_answered_on,
+        null as policy_ended_on,
+        'write_off' as amount_basis
+    from intermediate.invoice_settlements as settlement
+    inner join intermediate.invoices as invoice using (invoice_number)
+    inner join intermediate.invoice_subjects as subject using (invoice_number)
+    where settlement.written_off_cents > 0
 )
 
 select

@@ -1,36 +1,19 @@
 -- grain: one adjustment of one invoice
 -- key: invoice_number, kind, adjusted_on, ordinal
 -- description: What was taken off invoices without money up to the end of D: credit memos, contractual reductions,
---   write-offs. A write-off that the adjustments report prints too counts once.
-with reported as (
-    select * from lake.adjustments
-    union by name
-    select * from lake.write_offs
-),
-
-numbered as (
-    select
-        reported.*,
-        row_number() over (
-            partition by reported.invoice_number, reported.kind, reported.adjusted_on, reported.ordinal
-            order by reported.observed_on desc, reported.amount_cents desc
-        ) as place
-    from reported
-    cross join staging.clock as clock
-    where reported.adjusted_on <= clock.as_of
-)
-
+--   write-offs.
 select
-    numbered.invoice_number,
-    regexp_replace(numbered.invoice_number, '-[A-Z]+[0-9]+X?$', '') as invoice_base,
-    numbered.kind,
-    numbered.adjusted_on,
-    numbered.ordinal,
-    numbered.purchase_date as service_date,
-    numbered.patient,
-    numbered.payer_kind,
-    coalesce(numbered.payer_id, '') as payer_id,
-    numbered.amount_cents,
-    numbered.currency
-from numbered
-where numbered.place = 1
+    adjustment.invoice_number,
+    adjustment.invoice_base,
+    adjustment.kind,
+    adjustment.adjusted_on,
+    adjustment.ordinal,
+    adjustment.service_date,
+    adjustment.patient,
+    adjustment.payer_kind,
+    adjustment.payer_id,
+    adjustment.amount_cents,
+    adjustment.currency
+from staging.every_adjustment as adjustment
+cross join staging.clock as clock
+where adjustment.adjusted_on <= clock.as_of

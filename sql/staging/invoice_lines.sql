@@ -31,7 +31,9 @@ select
     sided.is_prepay,
     replace(lower(sided.income_category), ' ', '_') = 'package_pass' as is_pass,
     sided.total_cents,
+    sided.collected_cents,
     sided.balance_cents,
-    sided.currency
+    sided.currency,
+    sided.observed_on
 from sided
 left join lake.insurers as insurer on insurer.payer_id = sided.payer_id

@@ -51,6 +51,7 @@ func Parse(body []byte, file string) (Clinic, error) {
 		key{"filing_limits", false, d.list("filing_limits", func(n ast.Node) error { return d.filingLimit(n, &c) })},
 		key{"retention", false, d.retention(&c)},
 		key{"checks_off", false, d.list("checks_off", func(n ast.Node) error { return d.checkOff(n, &c) })},
+		key{"unreconciled_limit", false, d.share("unreconciled_limit", func(perMillion int64) { c.UnreconciledPerMillion = &perMillion })},
 	)
 	if err != nil {
 		return Clinic{}, err
@@ -176,18 +177,23 @@ func (d document) staff(pseudonyms *bool) func(ast.Node) error {
 func (d document) tax(c *Clinic) func(ast.Node) error {
 	return func(n ast.Node) error {
 		return d.mapping(n, "tax", key{"name", true, d.name("tax name", &c.TaxName)},
-			key{"rate", true, func(n ast.Node) error {
-				value, err := d.scalar(n, "rate")
-				if err != nil {
-					return err
-				}
-				rate, ok := perMillion(value)
-				if !ok {
-					return d.wrong(n, "Write 13 % as \"0.13\"; at most six decimals", "rate is %q", value)
-				}
-				c.TaxPerMillion = rate
-				return nil
-			}})
+			key{"rate", true, d.share("rate", func(perMillion int64) { c.TaxPerMillion = perMillion })})
+	}
+}
+
+// share reads a share of one.
+func (d document) share(what string, set func(perMillion int64)) func(ast.Node) error {
+	return func(n ast.Node) error {
+		value, err := d.scalar(n, what)
+		if err != nil {
+			return err
+		}
+		share, ok := perMillion(value)
+		if !ok {
+			return d.wrong(n, "Write 13 % as \"0.13\"; at most six decimals", "%s is %q", what, value)
+		}
+		set(share)
+		return nil
 	}
 }
 

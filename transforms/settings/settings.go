@@ -44,6 +44,20 @@ type Clinic struct {
 	// ChecksOff are the plausibility checks of report files that this clinic's honest files do not pass, by the names that
 	// their refusals give them.
 	ChecksOff []string `json:"checks_off,omitempty"`
+	// UnreconciledPerMillion is the share of the expected money that may stay unreconciled before a build is refused: see
+	// UnreconciledLimit.
+	UnreconciledPerMillion *int64 `json:"unreconciled_per_million,omitempty"`
+}
+
+// unreconciledPerMillion is 0.5 %.
+const unreconciledPerMillion = 5000
+
+// UnreconciledLimit is the share of the expected money that may stay unreconciled, in millionths.
+func (c Clinic) UnreconciledLimit() int64 {
+	if c.UnreconciledPerMillion == nil {
+		return unreconciledPerMillion
+	}
+	return *c.UnreconciledPerMillion
 }
 
 // Discipline overrides the default days of one discipline.

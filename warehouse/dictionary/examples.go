@@ -118,6 +118,11 @@ select category, certainty, count(*) as leaks, sum(amount_cents) / 100 as amount
 from marts.leak_ledger
 group by all
 order by amount desc`,
+	"marts.money_identity": `-- Where each month's money went, in shares of what was expected.
+select month_from, expected_cents / 100 as expected, collected_cents / nullif(expected_cents, 0) as collected,
+    leaked_cents / nullif(expected_cents, 0) as leaked, unreconciled_cents / 100 as unreconciled
+from marts.money_identity
+order by month_from`,
 	"marts.patient_status": `select status, count(*) as patients
 from marts.patient_status
 group by status

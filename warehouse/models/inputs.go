@@ -195,10 +195,17 @@ func settingsTables(in Inputs) []settingsTable {
 	clinic := settingsTable{name: "clinic", columns: []Column{
 		{"name", "VARCHAR"}, {"country", "VARCHAR"}, {"region", "VARCHAR"}, {"time_zone", "VARCHAR"},
 		{"currency", "VARCHAR"}, {"week_starts", "VARCHAR"}, {"as_of", "DATE"}, {"history_from", "DATE"},
+		{"unreconciled_per_million", "BIGINT"},
 	}, rows: [][]any{{
 		c.Name, optional(c.Country), optional(c.Region), c.TimeZone,
 		c.Currency, or(c.WeekStarts, "monday"), day(&in.AsOf), day(&in.HistoryFrom),
+		c.UnreconciledLimit(),
 	}}}
+	coverage := settingsTable{name: "coverage", columns: []Column{{"dataset", "VARCHAR"}, {"first_on", "DATE"}}}
+	for _, dataset := range slices.Sorted(maps.Keys(in.Covered)) {
+		first := in.Covered[dataset]
+		coverage.rows = append(coverage.rows, []any{dataset, day(&first)})
+	}
 	disciplines := settingsTable{name: "disciplines", columns: []Column{{"name", "VARCHAR"}, {"falloff_days", "INTEGER"}}}
 	for _, d := range c.Disciplines {
 		disciplines.rows = append(disciplines.rows, []any{d.Name, positive(d.FalloffDays)})
@@ -230,7 +237,7 @@ func settingsTables(in Inputs) []settingsTable {
 	for _, l := range c.FilingLimits {
 		limits.rows = append(limits.rows, []any{l.Insurer, l.Days})
 	}
-	return []settingsTable{clinic, disciplines, prices, fees, insurers, limits}
+	return []settingsTable{clinic, coverage, disciplines, prices, fees, insurers, limits}
 }
 
 func (s *session) loadSettings(ctx context.Context, in Inputs) error {

@@ -12,8 +12,10 @@ package models
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -35,6 +37,8 @@ type Inputs struct {
 	AsOf civil.Date
 	// HistoryFrom is the first day the datasets cover. Where it is zero, the day of the earliest appointment counts.
 	HistoryFrom civil.Date
+	// Covered is the first day that the complete reports of a dataset cover, where that is known.
+	Covered map[string]civil.Date
 	// Threads is how many threads DuckDB uses, all processors where it is zero.
 	Threads int
 	// MemoryLimit is DuckDB's memory limit, such as `4GB`; its own default where it is empty. Past it the build fails.
@@ -53,6 +57,8 @@ type Inputs struct {
 type Result struct {
 	// Marts are in the order of their names.
 	Marts []Mart
+	// Warnings are the checks that were broken and only warn.
+	Warnings []*Broken
 	// Timings are in the order in which the models ran.
 	Timings []Timing
 }
@@ -94,13 +100,33 @@ func (r *Result) Mart(name string) (Mart, bool) {
 }
 
 // Build runs the project's own models. An error names the model, the line and what to do, and means that there is no
-// result: marts are all of one build or none.
+// result: marts are all of one build or none. A check that the marts do not keep is a *Broken.
 func Build(ctx context.Context, in Inputs) (*Result, error) {
-	project, err := Load(ctx, sql.Files())
+	project, err := own()
 	if err != nil {
 		return nil, err
 	}
 	return project.Build(ctx, in)
+}
+
+// own are the project's own models, which are part of the program and so are read once.
+var own = sync.OnceValues(func() (*Project, error) { return Load(context.Background(), sql.Files()) })
+
+// Datasets are those of the lake's datasets that the project's own models read, in order.
+func Datasets() ([]string, error) {
+	project, err := own()
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	for _, m := range project.Models {
+		for _, name := range m.Reads {
+			if dataset, ok := strings.CutPrefix(name, "lake."); ok {
+				found[dataset] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
 }
 
 // Build runs the models of the project over the inputs.
@@ -122,6 +148,11 @@ func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{Timings: timings}
+	if len(in.Only) == 0 {
+		if result.Warnings, err = s.check(ctx, p.Checks); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range wanted {
 		if m.Layer != Marts || len(in.Only) > 0 && !slices.Contains(in.Only, m.table) {
 			continue

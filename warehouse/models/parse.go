@@ -38,7 +38,11 @@ func (p *Project) resolve(ctx context.Context, found []*Model) error {
 	for _, m := range p.macros {
 		macros[m.name] = true
 	}
-	for _, m := range found {
+	readers := slices.Clone(found)
+	for _, c := range p.Checks {
+		readers = append(readers, c.model)
+	}
+	for _, m := range readers {
 		references, err := references(ctx, db, m, macros)
 		if err != nil {
 			return err
@@ -52,6 +56,11 @@ func (p *Project) resolve(ctx context.Context, found []*Model) error {
 			m.references[r.table] += r.times
 		}
 		m.Reads = slices.Sorted(maps.Keys(m.references))
+	}
+	for _, c := range p.Checks {
+		if err := c.mayRead(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -45,6 +45,8 @@ func (m *Model) Name() string { return string(m.Layer) + "." + m.table }
 type Project struct {
 	// Models come after everything they read.
 	Models []*Model
+	// Checks are the rules that the marts must keep.
+	Checks []*Check
 	macros []macro
 }
 
@@ -86,6 +88,10 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 			found = append(found, m)
 		}
 	}
+	var err error
+	if p.Checks, err = loadChecks(tree); err != nil {
+		return nil, err
+	}
 	if err := p.resolve(ctx, found); err != nil {
 		return nil, err
 	}
@@ -97,30 +103,11 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 	return p, nil
 }
 
-// readHeader takes grain, key and description from the comment lines at the top. A line that begins with more than one
-// space continues the one before.
+// readHeader takes grain, key and description from the comment lines at the top.
 func (m *Model) readHeader() error {
-	fields := map[string]string{}
-	last := ""
-	for line := range strings.Lines(m.Text) {
-		comment, isComment := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "--")
-		if !isComment {
-			break
-		}
-		name, value, isField := strings.Cut(comment, ":")
-		name = strings.TrimPrefix(name, " ")
-		switch {
-		case isField && (name == "grain" || name == "key" || name == "description"):
-			last = name
-			fields[name] = strings.TrimSpace(value)
-		case last != "" && strings.HasPrefix(comment, "  "):
-			fields[last] += " " + strings.TrimSpace(comment)
-		}
-	}
-	for _, name := range []string{"grain", "key", "description"} {
-		if fields[name] == "" {
-			return fmt.Errorf("model %s: the header has no `-- %s:` line: add it at the top of the file", m.File, name)
-		}
+	fields, err := headerFields("model "+m.File, m.Text, "grain", "key", "description")
+	if err != nil {
+		return err
 	}
 	m.Grain, m.Description = fields["grain"], fields["description"]
 	if fields["key"] != "none" {
@@ -129,6 +116,34 @@ func (m *Model) readHeader() error {
 		}
 	}
 	return nil
+}
+
+// headerFields takes the named fields from the comment lines at the top of a text; each must be there. A line that begins with more
+// than one space continues the one before.
+func headerFields(what, text string, names ...string) (map[string]string, error) {
+	fields := map[string]string{}
+	last := ""
+	for line := range strings.Lines(text) {
+		comment, isComment := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "--")
+		if !isComment {
+			break
+		}
+		name, value, isField := strings.Cut(comment, ":")
+		name = strings.TrimPrefix(name, " ")
+		switch {
+		case isField && slices.Contains(names, name):
+			last = name
+			fields[name] = strings.TrimSpace(value)
+		case last != "" && strings.HasPrefix(comment, "  "):
+			fields[last] += " " + strings.TrimSpace(comment)
+		}
+	}
+	for _, name := range names {
+		if fields[name] == "" {
+			return nil, fmt.Errorf("%s: the header has no `-- %s:` line: add it at the top of the file", what, name)
+		}
+	}
+	return fields, nil
 }
 
 // order sorts the models so that each comes after what it reads; among those that could be next, by name, so that the

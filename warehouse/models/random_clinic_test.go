@@ -26,6 +26,7 @@ type randomClinic struct {
 	Periods      []contract.Shift
 	Adjustments  []contract.Adjustment
 	WriteOffs    []contract.Adjustment
+	Applied      []contract.AppliedPayment
 	Lines        []contract.InvoiceLine
 	Claims       []contract.Claim
 	Policies     []contract.Policy
@@ -220,6 +221,7 @@ func (c *randomClinic) addInvoice(patient string, a contract.Appointment, day ci
 			l.InvoiceSequence, l.IsReversal = sequence, false
 			l.InvoiceNumber = fmt.Sprintf("%s-%s%02d", base, side, sequence)
 			c.Lines = append(c.Lines, l)
+			c.addMoney(l, day)
 			if side == contract.InsurerSide {
 				c.addClaims(l)
 			}
@@ -232,6 +234,22 @@ func (c *randomClinic) addInvoice(patient string, a contract.Appointment, day ci
 				sequence++
 			}
 		}
+	}
+}
+
+// addMoney applies some payments to a line's invoice, some of them taken off again, some after the as-of day.
+func (c *randomClinic) addMoney(l contract.InvoiceLine, day civil.Date) {
+	for n := range c.random.IntN(3) {
+		received := contract.DayOf(day.AddDays(c.random.IntN(60) - 10))
+		a := contract.AppliedPayment{
+			PaymentID: strconv.Itoa(500_000 + len(c.Applied)), InvoiceNumber: l.InvoiceNumber, ReceivedOn: received, AppliedOn: &received,
+			PayerKind: l.PayerKind, PayerID: l.PayerID, AmountCents: int64(c.random.IntN(3)-1) * 1500, Currency: "CAD",
+			ObservedOn: contract.DayOf(c.asOf),
+		}
+		if n == 1 && c.chance(30) {
+			a.InvoiceNumber, a.AppliedOn = "", nil
+		}
+		c.Applied = append(c.Applied, a)
 	}
 }
 
@@ -259,15 +277,16 @@ func (c *randomClinic) inputs(t *testing.T, parts int, shuffle *rand.Rand) Input
 	return Inputs{
 		Settings: c.Settings, AsOf: c.asOf, Threads: 2,
 		Tables: map[string][]string{
-			contract.Appointments: writeParts(t, dir, contract.Appointments, c.Appointments, parts, shuffle),
-			contract.InvoiceLines: writeParts(t, dir, contract.InvoiceLines, c.Lines, parts, shuffle),
-			contract.Claims:       writeParts(t, dir, contract.Claims, c.Claims, parts, shuffle),
-			contract.Policies:     writeParts(t, dir, contract.Policies, c.Policies, parts, shuffle),
-			contract.Insurers:     writeParts(t, dir, contract.Insurers, c.Insurers, parts, shuffle),
-			contract.Shifts:       writeParts(t, dir, contract.Shifts, c.Shifts, parts, shuffle),
-			contract.ShiftPeriods: writeParts(t, dir, contract.ShiftPeriods, c.Periods, parts, shuffle),
-			contract.Adjustments:  writeParts(t, dir, contract.Adjustments, c.Adjustments, parts, shuffle),
-			contract.WriteOffs:    writeParts(t, dir, contract.WriteOffs, c.WriteOffs, parts, shuffle),
+			contract.Appointments:    writeParts(t, dir, contract.Appointments, c.Appointments, parts, shuffle),
+			contract.InvoiceLines:    writeParts(t, dir, contract.InvoiceLines, c.Lines, parts, shuffle),
+			contract.Claims:          writeParts(t, dir, contract.Claims, c.Claims, parts, shuffle),
+			contract.Policies:        writeParts(t, dir, contract.Policies, c.Policies, parts, shuffle),
+			contract.Insurers:        writeParts(t, dir, contract.Insurers, c.Insurers, parts, shuffle),
+			contract.Shifts:          writeParts(t, dir, contract.Shifts, c.Shifts, parts, shuffle),
+			contract.ShiftPeriods:    writeParts(t, dir, contract.ShiftPeriods, c.Periods, parts, shuffle),
+			contract.Adjustments:     writeParts(t, dir, contract.Adjustments, c.Adjustments, parts, shuffle),
+			contract.WriteOffs:       writeParts(t, dir, contract.WriteOffs, c.WriteOffs, parts, shuffle),
+			contract.AppliedPayments: writeParts(t, dir, contract.AppliedPayments, c.Applied, parts, shuffle),
 		},
 	}
 }

@@ -143,6 +143,8 @@ func givenFiles(t *testing.T, in Inputs, given map[string]string) map[string][]s
 			writeRows(t, path, convert(g, (*givenRow).shift))
 		case contract.Adjustments, contract.WriteOffs:
 			writeRows(t, path, convert(g, (*givenRow).adjustment))
+		case contract.AppliedPayments:
+			writeRows(t, path, convert(g, (*givenRow).appliedPayment))
 		default:
 			t.Fatalf("a test cannot give %s", dataset)
 		}
@@ -349,7 +351,7 @@ func (g *givenRow) invoiceLine() contract.InvoiceLine {
 		Status:         contract.Paid,
 		SubtotalCents:  total, TotalCents: total, CollectedCents: total - balance, BalanceCents: balance,
 		Currency:   "CAD",
-		ObservedOn: g.asOf,
+		ObservedOn: g.day("observed_on", g.asOf),
 	}
 	insurer := "-"
 	if match[2] == contract.InsurerSide {
@@ -415,8 +417,32 @@ func (g *givenRow) shift() contract.Shift {
 	}
 }
 
+func (g *givenRow) appliedPayment() contract.AppliedPayment {
+	applied := g.optionalDay("applied_on")
+	a := contract.AppliedPayment{
+		PaymentID:     g.text("payment_id", "pay"),
+		InvoiceNumber: g.text("invoice_number", "1-P01"),
+		Ordinal:       int32(g.number("ordinal", 0)),
+		AppliedOn:     applied,
+		PayerKind:     contract.Person,
+		AmountCents:   unitCents(g.t, g.text("amount", "0.00")),
+		Currency:      "CAD",
+		ObservedOn:    g.asOf,
+	}
+	a.ReceivedOn = g.day("received_on", g.asOf)
+	insurer := "-"
+	if strings.Contains(a.InvoiceNumber, "-C") {
+		insurer = "sun"
+	}
+	if a.PayerID = g.optional("payer_id", insurer); a.PayerID != nil {
+		a.PayerKind = contract.InsurerKind
+	}
+	return a
+}
+
 func (g *givenRow) adjustment() contract.Adjustment {
 	return contract.Adjustment{
+		PayerID:       g.optional("payer_id", "-"),
 		InvoiceNumber: g.text("invoice_number", "1-P01"),
 		Kind:          g.text("kind", contract.WriteOff),
 		AdjustedOn:    g.day("adjusted_on", g.asOf),
