@@ -127,17 +127,11 @@ func (db *database) status(ctx context.Context, q Request, to Answer) error {
 }
 
 func (db *database) aging(ctx context.Context, q Request, to Answer) error {
-	// Amounts are printed with as many digits behind the point as the file has.
-	var scale int
-	if err := db.conn.QueryRowContext(ctx, `
-		select coalesce(max(length(rtrim(split_part(cast(amount as varchar), '.', 2), '0'))), 0) from given`).Scan(&scale); err != nil {
-		return fmt.Errorf("reading amounts: %w", err)
-	}
 	if err := db.execAll(ctx, "create view balances as select '' as series, invoice, invoiced_on, settled_on, aged_from, amount from given"); err != nil {
 		return err
 	}
 	return db.answer(ctx, to, `
-		select aged.bucket, aged.invoices, cast(aged.amount as decimal(38, `+strconv.Itoa(scale)+`)) as amount
+		select aged.bucket, aged.invoices, aged.amount
 		from aging('balances', date '`+q.AsOf.String()+`') as aged
 		order by aged.place`)
 }
