@@ -56,9 +56,9 @@ func tableOf(q Request) table {
 				if err != nil {
 					return &cellError{"event", err.Error()}
 				}
-				to.Field(0).(*array.Int64Builder).Append(time)
-				to.Field(1).(*array.Int64Builder).Append(event)
-				to.Field(2).(*array.StringBuilder).Append(cells[2])
+				appendNumber(to.Field(0), time)
+				appendNumber(to.Field(1), event)
+				appendText(to.Field(2), cells[2])
 				return nil
 			},
 		}
@@ -76,8 +76,8 @@ func tableOf(q Request) table {
 				if err != nil {
 					return &cellError{"date", err.Error()}
 				}
-				to.Field(0).(*array.StringBuilder).Append(cells[0])
-				to.Field(1).(*array.Date32Builder).Append(date)
+				appendText(to.Field(0), cells[0])
+				appendDay(to.Field(1), &date)
 				return nil
 			},
 		}
@@ -123,23 +123,45 @@ func invoiceTable(basis Basis, asOf civil.Date) table {
 				return &cellError{"due_date", "the cell is empty, and the invoice is open: fill it in, or use --basis invoice"}
 			}
 		}
-		to.Field(0).(*array.StringBuilder).Append(cells[0])
-		to.Field(1).(*array.Date32Builder).Append(invoiced)
+		appendText(to.Field(0), cells[0])
+		appendDay(to.Field(1), &invoiced)
 		appendDay(to.Field(2), settled)
-		to.Field(3).(*array.Decimal128Builder).Append(amount)
+		appendAmount(to.Field(3), amount)
 		appendDay(to.Field(4), agedFrom)
 		return nil
 	}
 	return t
 }
 
-func appendDay(to array.Builder, day *arrow.Date32) {
-	days := to.(*array.Date32Builder)
-	if day == nil {
-		days.AppendNull()
-		return
+// The builders are those of the table's schema. One of another type would stay short, which Arrow refuses.
+
+func appendText(to array.Builder, v string) {
+	if texts, ok := to.(*array.StringBuilder); ok {
+		texts.Append(v)
 	}
-	days.Append(*day)
+}
+
+func appendNumber(to array.Builder, v int64) {
+	if numbers, ok := to.(*array.Int64Builder); ok {
+		numbers.Append(v)
+	}
+}
+
+func appendAmount(to array.Builder, v decimal128.Num) {
+	if amounts, ok := to.(*array.Decimal128Builder); ok {
+		amounts.Append(v)
+	}
+}
+
+func appendDay(to array.Builder, day *arrow.Date32) {
+	days, ok := to.(*array.Date32Builder)
+	switch {
+	case !ok:
+	case day == nil:
+		days.AppendNull()
+	default:
+		days.Append(*day)
+	}
 }
 
 func dayNumber(d civil.Date) arrow.Date32 {
