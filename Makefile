@@ -88,6 +88,10 @@ interop: ## install Apache Spark and another DuckDB, and have them read lakes in
 	infra/setup/duckdb.sh
 	FALLOFF_INTEROP=1 go test -run 'TestSparkReadsTheLake|TestAnotherDuckDBReadsTheLakeInS3' -count 1 -timeout 20m ./pipeline/cmd/falloff
 
+.PHONY: golden
+golden: ## make the reference results of falloff analyze anew (needs R with survival, and Python)
+	infra/golden/make.sh
+
 .PHONY: docs
 docs: ## generate docs/trust.md and docs/schema.md from the program's own lists
 	go run ./pipeline/cmd/falloff trust --write docs/trust.md

@@ -45,7 +45,7 @@ risks as (
     from times
 ),
 
-estimates as (
+steps as (
     select
         series,
         time,
@@ -55,6 +55,21 @@ estimates as (
         product((n_risk - n_event) / n_risk) over so_far as survival,
         sum(n_event / (n_risk * nullif(cast(n_risk - n_event as double), 0))) over so_far as greenwood
     from risks
+    window so_far as (partition by series order by time rows unbounded preceding)
+),
+
+-- Where only the censored leave, the estimate is the one before to the last bit, which a product of the same factors in
+-- another grouping is not.
+estimates as (
+    select
+        series,
+        time,
+        n_risk,
+        n_event,
+        n_censor,
+        coalesce(last_value(if(n_event > 0, survival, null) ignore nulls) over so_far, 1.0) as survival,
+        coalesce(last_value(if(n_event > 0, greenwood, null) ignore nulls) over so_far, 0.0) as greenwood
+    from steps
     window so_far as (partition by series order by time rows unbounded preceding)
 )
 

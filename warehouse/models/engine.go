@@ -125,10 +125,8 @@ func (s *session) prepare(ctx context.Context, in Inputs) error {
 // one place only is a view, so that DuckDB plans it together with its reader; a table goes when its last reader has run,
 // unless keep says that somebody wants to look at it.
 func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep bool) ([]Timing, error) {
-	for _, m := range p.macros {
-		if err := s.exec(ctx, m.text); err != nil {
-			return nil, describe(err, "macro "+m.name, m.file)
-		}
+	if err := defineMacros(ctx, p.macros, s.exec); err != nil {
+		return nil, err
 	}
 	l := newLeases(wanted)
 	var timings []Timing

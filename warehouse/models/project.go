@@ -65,8 +65,12 @@ func (p *Project) Model(name string) (*Model, bool) {
 // unknown table, a cycle or a missing header is an error that names the file and, where there is one, the line.
 func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 	p := &Project{}
+	var err error
+	if p.macros, err = readMacros(tree); err != nil {
+		return nil, err
+	}
 	var found []*Model
-	for _, folder := range []string{"macros", string(Staging), string(Intermediate), string(Marts)} {
+	for _, folder := range []string{string(Staging), string(Intermediate), string(Marts)} {
 		files, err := fs.Glob(tree, folder+"/*.sql")
 		if err != nil {
 			return nil, fmt.Errorf("listing models in %s: %w", folder, err)
@@ -76,12 +80,7 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 			if err != nil {
 				return nil, fmt.Errorf("reading model %s: %w", file, err)
 			}
-			name := strings.TrimSuffix(path.Base(file), ".sql")
-			if folder == "macros" {
-				p.macros = append(p.macros, macro{name: name, file: file, text: string(text)})
-				continue
-			}
-			m := &Model{Layer: Layer(folder), File: file, Text: string(text), table: name}
+			m := &Model{Layer: Layer(folder), File: file, Text: string(text), table: strings.TrimSuffix(path.Base(file), ".sql")}
 			if err := m.readHeader(); err != nil {
 				return nil, err
 			}

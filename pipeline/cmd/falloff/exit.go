@@ -7,6 +7,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/warehouse/analysis"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
@@ -39,6 +40,7 @@ func exitCode(err error) int {
 	var alarm *pipeline.AlarmError
 	var barred *pipeline.BarredError
 	var elsewhere *pipeline.ResidencyError
+	var input *analysis.InputError
 	switch {
 	case err == nil:
 		return exitOK
@@ -59,7 +61,7 @@ func exitCode(err error) int {
 		return exitLater
 	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):
 		return exitPerson
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &input):
 		return exitRefused
 	case errors.Is(err, lake.ErrOtherKeys): // the clinic was rekeyed meanwhile
 		return exitLater

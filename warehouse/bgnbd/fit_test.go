@@ -1,0 +1,107 @@
+package bgnbd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/diff/fd"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// simulate lets entities of a model come and go.
+func simulate(model Model, p Parameters, entities int, seed uint64) []History {
+	source := rand.New(rand.NewPCG(seed, 1))
+	rate := distuv.Gamma{Alpha: p.R, Beta: p.Alpha, Src: source}
+	chance := distuv.Beta{Alpha: p.A, Beta: p.B, Src: source}
+	var out []History
+	for range entities {
+		lambda, drop := rate.Rand(), chance.Rand()
+		h := History{AgeT: float64(source.IntN(700)+1) / 7, Count: 1}
+		at, isThere := 0.0, model == BG || source.Float64() >= drop
+		for isThere {
+			at += source.ExpFloat64() / lambda
+			if at > h.AgeT {
+				break
+			}
+			h.X++
+			h.RecencyT = at
+			isThere = source.Float64() >= drop
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+func TestSlopeIsTheLikelihoods(t *testing.T) {
+	for _, model := range []Model{MBG, BG} {
+		histories := simulate(model, Parameters{1.5, 2, 0.8, 3}, 200, 5)
+		for _, p := range []Parameters{{1.5, 2, 0.8, 3}, {0.01, 40, 12, 0.3}, {300, 20, 1e-3, 1e3}} {
+			l := newLikelihood(model, histories)
+			_, slope := l.at(p)
+			want := fd.Gradient(nil, func(v []float64) float64 {
+				return LogLikelihood(model, Parameters{math.Exp(v[0]), math.Exp(v[1]), math.Exp(v[2]), math.Exp(v[3])}, histories)
+			}, []float64{math.Log(p.R), math.Log(p.Alpha), math.Log(p.A), math.Log(p.B)}, &fd.Settings{Formula: fd.Central})
+			for i, each := range []float64{p.R, p.Alpha, p.A, p.B} {
+				if got := slope[i] * each; math.Abs(got-want[i]) > 1e-4*math.Max(1, math.Abs(want[i])) {
+					t.Errorf("%s at %v: slope %d is %v, want %v", model, p, i, got, want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestFitFindsTheParametersThatMadeTheData(t *testing.T) {
+	for _, model := range []Model{MBG, BG} {
+		truth := Parameters{1.2, 2.5, 0.9, 3.5}
+		histories := simulate(model, truth, 8_000, 11)
+		fit, err := Maximize(t.Context(), model, histories)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !fit.Converged || fit.Fallback != "" || fit.Limit != "" {
+			t.Errorf("%s: %+v", model, fit)
+		}
+		if at := LogLikelihood(model, truth, histories); fit.LogLikelihood < at {
+			t.Errorf("%s: log-likelihood %v, and %v at the parameters that made the data", model, fit.LogLikelihood, at)
+		}
+		for name, pair := range map[string][2]float64{
+			"r": {fit.Parameters.R, truth.R}, "alpha": {fit.Parameters.Alpha, truth.Alpha}, "a": {fit.Parameters.A, truth.A}, "b": {fit.Parameters.B, truth.B},
+		} {
+			if math.Abs(math.Log(pair[0]/pair[1])) > 0.3 {
+				t.Errorf("%s: %s is %v, the data were made with %v", model, name, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+func TestFitAtTheEdges(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		histories []History
+		fallback  bool
+	}{
+		{"nobody came again", []History{{0, 0, 30, 50}, {0, 0, 10, 4}}, true},
+		{"one entity, at its first day", []History{{0, 0, 0, 1}}, true},
+		{"one entity that came often", []History{{300, 299, 300, 1}}, false},
+		{"all alike", []History{{4, 8, 9, 1000}}, false},
+		{"everybody comes for ever", []History{{10, 20, 20, 500}, {20, 20, 20, 500}, {30, 20, 20, 500}}, false},
+		{"thousands of visits over decades", []History{{5000, 2000, 2000, 3}, {1, 0.2, 1500, 40}, {70, 300, 1800, 9}, {0, 0, 2000, 60}}, false},
+	} {
+		for _, model := range []Model{MBG, BG} {
+			t.Run(fmt.Sprintf("%s/%s", test.name, model), func(t *testing.T) {
+				fit, err := Maximize(t.Context(), model, test.histories)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if (fit.Fallback != "") != test.fallback || !fit.Converged {
+					t.Errorf("fit %+v", fit)
+				}
+				if err := fit.Parameters.Check(); err != nil {
+					t.Errorf("%v: %v", fit.Parameters, err)
+				}
+			})
+		}
+	}
+}
