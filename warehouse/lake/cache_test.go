@@ -34,11 +34,8 @@ func openCached(tb testing.TB, store lake.Store, folder string, options lake.Opt
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cache, err := diskcache.Open(folder, 1<<30, time.Now)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	options.NamingKey, options.Now, options.Cache = testKey, noon, cache.For("harbour-street", seal)
+	options.NamingKey, options.Now = testKey, noon
+	options.Cache = diskcache.New(folder, 1<<30, time.Now).For("harbour-street", seal)
 	clinic, err := lake.Open(store, "harbour-street", options)
 	if err != nil {
 		tb.Fatal(err)

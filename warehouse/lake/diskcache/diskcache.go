@@ -55,17 +55,20 @@ const (
 	unread = time.Minute
 )
 
-// Open gives the cache in a folder, making the folder for this user alone. Entries take at most limit bytes; now is the clock that
-// tells how long one was not read.
-func Open(folder string, limit int64, now func() time.Time) (*Cache, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for cached objects: %w (name a writable one with --cache-dir, or switch the cache off with --cache-size 0)", err)
+// New is the cache in a folder, which is made for this user alone when the first entry comes. Entries take at most limit bytes; with
+// 0 nothing is kept. now is the clock that tells how long one was not read.
+func New(folder string, limit int64, now func() time.Time) *Cache { return &Cache{folder, limit, now} }
+
+// Make makes the folder, for whoever wants to know whether that can be done.
+func (c *Cache) Make() error {
+	if err := os.MkdirAll(c.folder, 0o700); err != nil {
+		return fmt.Errorf("make the folder for cached objects: %w", err)
 	}
-	return &Cache{folder, limit, now}, nil
+	return nil
 }
 
-// Folder is where the cache lies.
-func (c *Cache) Folder() string { return c.folder }
+// Keeps says whether anything can be kept; not in nil, nor in a cache of no bytes.
+func (c *Cache) Keeps() bool { return c != nil && c.limit > 0 }
 
 // For is the part of a clinic, sealed with that clinic's key.
 func (c *Cache) For(clinic string, seal Sealer) *Part {

@@ -49,8 +49,8 @@ func (c *clock) pass(d time.Duration) {
 
 func open(tb testing.TB, folder string, limit int64, now func() time.Time) *diskcache.Cache {
 	tb.Helper()
-	c, err := diskcache.Open(folder, limit, now)
-	if err != nil {
+	c := diskcache.New(folder, limit, now)
+	if err := c.Make(); err != nil {
 		tb.Fatal(err)
 	}
 	return c
@@ -268,8 +268,11 @@ func TestNothingRestsOnTheCache(t *testing.T) {
 	if got := part.Get(name); got != nil {
 		t.Error("it was kept nowhere")
 	}
-	if _, err := diskcache.Open(folder, 1, time.Now); err == nil || !strings.Contains(err.Error(), "--cache-dir") {
-		t.Errorf("%v", err)
+	if err := diskcache.New(folder, 1, time.Now).Make(); err == nil {
+		t.Error("a file was made a folder")
+	}
+	if diskcache.New(folder, 0, time.Now).Keeps() || (*diskcache.Cache)(nil).Keeps() || !cache.Keeps() {
+		t.Error("a cache of no bytes says that it keeps something")
 	}
 }
 
@@ -293,11 +296,7 @@ func worker(args []string) int {
 	if err != nil {
 		return 2
 	}
-	cache, err := diskcache.Open(args[0], limit, time.Now)
-	if err != nil {
-		fmt.Println(err)
-		return 2
-	}
+	cache := diskcache.New(args[0], limit, time.Now)
 	s, err := subtle.NewAESGCM(bytes.Repeat([]byte{1}, 32))
 	if err != nil {
 		return 2
