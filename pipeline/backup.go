@@ -135,7 +135,9 @@ func Restore(ctx context.Context, o SiteOptions, from lake.Store, to lake.Store,
 
 // A BarredError says that a clinic must not be opened: it is being restored, or was deleted.
 type BarredError struct {
-	Clinic   lake.ClinicID
+	Clinic lake.ClinicID
+	// Deleted says that it was deleted, or is being so.
+	Deleted  bool
 	Why, How string
 }
 
@@ -153,13 +155,13 @@ func barred(ctx context.Context, store lake.Store, id lake.ClinicID) error {
 		case name == backup.RestoringName(id):
 			restoring = true
 		case name == deletion.EndedName(id):
-			return &BarredError{id, "was deleted from this lake", "Its certificate says when and by whom (falloff delete verify). A clinic of the same name needs another id"}
+			return &BarredError{id, true, "was deleted from this lake", "Its certificate says when and by whom (falloff delete verify). A clinic of the same name needs another id"}
 		case name == deletion.RecordName(id):
-			return &BarredError{id, "is being deleted from this lake", "Nothing can be written to it any more; falloff delete goes on where it stopped"}
+			return &BarredError{id, true, "is being deleted from this lake", "Nothing can be written to it any more; falloff delete goes on where it stopped"}
 		}
 	}
 	if restoring {
-		return &BarredError{id, "is being restored, and is not whole yet", "Run the same falloff restore again: it goes on where it stopped"}
+		return &BarredError{id, false, "is being restored, and is not whole yet", "Run the same falloff restore again: it goes on where it stopped"}
 	}
 	return nil
 }

@@ -40,6 +40,12 @@ func Delete(ctx context.Context, o SiteOptions, store lake.Store, d DeleteOption
 		Clinic: id, Lake: store, Backups: d.Backups, Local: localFiles(v, id), Keys: clinicKeys{v, string(id)}, KMS: d.KMS, By: d.By, Now: o.Now,
 		Record: d.Record, Wait: func(ctx context.Context) error { return pauseFor(ctx, time.Second) }, Progress: d.Progress.Counted("delete"),
 	}
+	if o.Cache != nil {
+		job.ForgetCached = func() (int, int64, error) {
+			gone, err := o.Cache.Forget(o.Clinic)
+			return gone.Entries, gone.Bytes, err
+		}
+	}
 	if job.Now == nil {
 		job.Now = time.Now
 	}

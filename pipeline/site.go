@@ -16,6 +16,7 @@ import (
 	"github.com/falloff-analytics/falloff/transforms/identity"
 	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/lake/diskcache"
 )
 
 // SiteOptions say where a clinic's lake is and where this machine keeps its keys.
@@ -32,6 +33,8 @@ type SiteOptions struct {
 	Vault *vault.Vault
 	// Region is where this machine is, for stores that cannot be asked; empty where nobody said.
 	Region string
+	// Cache keeps what is read of a distant lake on this machine, sealed under the clinic's keys; nil for none.
+	Cache *diskcache.Cache
 	// Now dates commits; nil is time.Now.
 	Now func() time.Time
 }
@@ -53,6 +56,8 @@ type Site struct {
 	// atRest are the keys that an encrypted lake is under, nil where there are none; encrypt says that this one is to be.
 	atRest  *lake.Keys
 	encrypt bool
+	// cache is nil for a lake on this machine, and where nothing is to be kept.
+	cache lake.Cache
 	// machine is where this machine is, resident that the lake was found to lie where it must.
 	machine  string
 	resident atomic.Bool
@@ -160,13 +165,13 @@ func openSite(ctx context.Context, store lake.Store, o SiteOptions) (*Site, erro
 		return nil, err
 	}
 	if err := barred(ctx, store, id); err != nil {
-		return nil, err
+		return nil, o.forgetDeleted(err)
 	}
 	v, err := OpenVault(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	site := &Site{Vault: v, now: o.Now, encrypt: lake.OnThisMachine(store) && !o.Unencrypted, machine: o.Region}
+	site := &Site{Vault: v, cache: o.cacheFor(ctx, store, v), now: o.Now, encrypt: lake.OnThisMachine(store) && !o.Unencrypted, machine: o.Region}
 	if site.now == nil {
 		site.now = time.Now
 	}
@@ -211,7 +216,7 @@ func (s *Site) openClinic(ctx context.Context, store lake.Store, id lake.ClinicI
 		return err
 	}
 	clinic, err := lake.Open(store, id, lake.Options{
-		NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Keys: s.atRest, Encrypt: s.encrypt, Now: s.now,
+		NamingKey: keys.ObjectNames().Expose(), KeyVersion: keys.Version, Sealed: sealed, Keys: s.atRest, Encrypt: s.encrypt, Cache: s.cache, Now: s.now,
 		Allowed: s.mayWrite,
 	})
 	if err != nil {

@@ -31,6 +31,9 @@ type Certificate struct {
 	// Scratch counts files that killed writers had left half-written, LocalFiles those that this machine kept of the clinic.
 	Scratch    int `json:"half_written_files,omitempty"`
 	LocalFiles int `json:"local_files"`
+	// CachedObjects and CachedBytes are what this machine's cache of a distant lake had.
+	CachedObjects int   `json:"cached_objects"`
+	CachedBytes   int64 `json:"cached_bytes"`
 	// KeysDestroyed says that the vault has no key of the clinic any more; Samples are sealed bytes from before, which nothing in it
 	// opens.
 	KeysDestroyed bool     `json:"keys_destroyed"`
@@ -82,6 +85,7 @@ func stays(clinic lake.ClinicID) []string {
 		"deletions/" + string(clinic) + "/: this certificate",
 		"barred/" + string(clinic) + "/: that the clinic was deleted, so that its id is not used again",
 		"audit/log/: who did what, with the clinic's id and no pseudonym",
+		"caches of other machines that read the lake: sealed under keys that were destroyed here, cleared by the next command there that names the clinic",
 		"copies that somebody made of the vault, or of the clinic's keys with an export, before the deletion still hold the keys: destroy those too",
 	}
 }
@@ -179,6 +183,7 @@ func (s *Signed) Text() string {
 		}
 	}
 	line("  this machine: %d files kept of the clinic, %d half-written ones", s.LocalFiles, s.Scratch)
+	line("  this machine's cache: %d objects, %d bytes", s.CachedObjects, s.CachedBytes)
 	line("  the vault: every key of the clinic, and its portal credentials")
 	line("")
 	line("Verified")

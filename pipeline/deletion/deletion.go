@@ -49,7 +49,9 @@ type Job struct {
 	Backups map[string]lake.Store
 	// Local are files of this machine that belong to the clinic.
 	Local []string
-	Keys  Keys
+	// ForgetCached clears this machine's cache of the clinic, and says what there was; nil where there is none.
+	ForgetCached func() (objects int, bytes int64, err error)
+	Keys         Keys
 	// KMS is nil where no key is to be scheduled.
 	KMS KMS
 	// By is who asked for it.
@@ -359,6 +361,9 @@ func (j *Job) Run(ctx context.Context) (*Signed, error) {
 			c.Stores[i].LeftObjects, c.Stores[i].LeftVersions = left.Objects, left.EarlierVersions
 		}
 	}
+	if err := j.forget(c); err != nil { // a reader that had the clinic open may have kept something meanwhile
+		return nil, err
+	}
 	return j.certify(ctx, c)
 }
 
@@ -408,7 +413,17 @@ func (j *Job) clear(ctx context.Context, c *Certificate) error {
 			return fmt.Errorf("removing what this machine keeps of the clinic: %w", err)
 		}
 	}
-	return nil
+	return j.forget(c)
+}
+
+func (j *Job) forget(c *Certificate) error {
+	if j.ForgetCached == nil {
+		return nil
+	}
+	objects, bytes, err := j.ForgetCached()
+	c.CachedObjects += objects
+	c.CachedBytes += bytes
+	return err
 }
 
 // destroy is the last step: what the copies of sealed bytes need is gone after it.

@@ -3,17 +3,12 @@
 package lake_test
 
 import (
-	"bytes"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
@@ -37,21 +32,10 @@ func BenchmarkWriteEncrypted(b *testing.B) {
 	b.Run("arrow-go-unencrypted", func(b *testing.B) {
 		size := 0
 		for range b.N {
-			record := arrowAppointments(rows)
-			var out bytes.Buffer
-			w, err := pqarrow.NewFileWriter(record.Schema(), &out, parquet.NewWriterProperties(
-				parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(122_880)), pqarrow.DefaultWriterProps())
-			if err == nil {
-				err = w.Write(record)
-			}
-			if err == nil {
-				err = w.Close()
-			}
-			if err != nil {
+			var err error
+			if size, err = arrowUnencrypted(rows); err != nil {
 				b.Fatal(err)
 			}
-			record.Release()
-			size = out.Len()
 		}
 		perSecond(b, size)
 	})

@@ -49,6 +49,8 @@ type Options struct {
 	// Encrypt begins a new clinic encrypted, and keeps Update from following a commit that is not. Without it a new clinic is
 	// begun unencrypted. A clinic that is encrypted stays so either way.
 	Encrypt bool
+	// Cache keeps on this machine what snapshots read of a distant store; nil for none. It needs the naming key.
+	Cache Cache
 	// KeyVersion is the version of the keys that the writer makes pseudonyms with. Update refuses to follow a commit whose
 	// pseudonyms are of another one. 0 is 1.
 	KeyVersion int
@@ -77,6 +79,9 @@ type Clinic struct {
 	sealed  map[string]Sealer
 	// keyVersion is 0 for version 1, as in a commit.
 	keyVersion int
+	// cache is nil where there is none; reading says that it is looked into.
+	cache   Cache
+	reading bool
 }
 
 // ErrNoCommit is returned for a clinic, or a number, of which there is no commit.
@@ -90,7 +95,7 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 	if o.NamingKey != nil && len(o.NamingKey) < 32 {
 		return nil, fmt.Errorf("the naming key of clinic %s has %d bytes: it needs 32", id, len(o.NamingKey))
 	}
-	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed, keys: o.Keys, encrypt: o.Encrypt}
+	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed, keys: o.Keys, encrypt: o.Encrypt, cache: o.Cache}
 	if o.KeyVersion > 1 {
 		c.keyVersion = o.KeyVersion
 	}

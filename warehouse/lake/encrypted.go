@@ -134,7 +134,11 @@ func (c *Clinic) openStored(ctx context.Context, o Object) (*sealedFile, error) 
 	if err != nil {
 		return nil, err
 	}
-	return c.openSealed(o, bytes.NewReader(stored))
+	f, err := c.openSealed(o, bytes.NewReader(stored))
+	if err == nil {
+		c.keep(o, stored)
+	}
+	return f, err
 }
 
 // records gives the file's rows, of some columns or of all where none are named, a row group at a time. A record is valid

@@ -18,6 +18,11 @@ func EncodeAppointments(rows []contract.Appointment) ([]byte, error) {
 	return Appointments.encode(rows)
 }
 
+// EncodeSortedAppointments is EncodeAppointments of rows that are in order.
+func EncodeSortedAppointments(rows []contract.Appointment) ([]byte, error) {
+	return Appointments.encodeSorted(rows)
+}
+
 // EncryptAppointments is the encrypted file of a partition, whose rows are in order.
 func EncryptAppointments(c *Clinic, rows []contract.Appointment) ([]byte, error) {
 	file, err := Appointments.encryptTable(c, "data/appointments/month=2024-01/", rows)

@@ -15,6 +15,9 @@ const parallel = 8
 
 // stored is an object's bytes as they lie, verified against what the commit says of them where it says so.
 func (c *Clinic) stored(ctx context.Context, o Object) ([]byte, error) {
+	if stored := c.cached(o); stored != nil {
+		return stored, nil
+	}
 	stored, err := c.store.Get(ctx, c.name(o.Path))
 	if err != nil {
 		return nil, err
@@ -52,8 +55,11 @@ func (c *Clinic) fetchFile(ctx context.Context, o Object) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.openSealed(o, bytes.NewReader(stored))
-	return stored, err
+	if _, err = c.openSealed(o, bytes.NewReader(stored)); err != nil {
+		return nil, err
+	}
+	c.keep(o, stored)
+	return stored, nil
 }
 
 // fetch is an object's plain bytes, verified against its name where the naming key is known. Encrypted rows have none.
@@ -66,7 +72,11 @@ func (c *Clinic) fetch(ctx context.Context, o Object) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Path, err)
 	}
-	return body, c.verify(o, body)
+	if err := c.verify(o, body); err != nil {
+		return body, err
+	}
+	c.keep(o, stored)
+	return body, nil
 }
 
 // wholeBelow is the size up to which an object is fetched in one request rather than in parts.

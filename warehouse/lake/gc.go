@@ -46,14 +46,17 @@ type Cleared struct {
 	Dropped []int64 `json:"dropped,omitempty"`
 	// Objects went because no commit that is kept names them, Staged because their run is dead, Scratch because the process
 	// that wrote them is.
-	Objects      int      `json:"objects"`
-	ObjectNames  []string `json:"object_names,omitempty"`
-	Staged       int      `json:"staged"`
-	Scratch      int      `json:"scratch"`
-	Bytes        int64    `json:"bytes"`
-	Young        int      `json:"young"` // unnamed as well, and too young to go
-	DryRun       bool     `json:"dry_run"`
-	GraceSeconds int64    `json:"grace_seconds"`
+	Objects     int      `json:"objects"`
+	ObjectNames []string `json:"object_names,omitempty"`
+	Staged      int      `json:"staged"`
+	Scratch     int      `json:"scratch"`
+	Bytes       int64    `json:"bytes"`
+	// Cached and CachedBytes are what went from this machine's cache.
+	Cached       int   `json:"cached"`
+	CachedBytes  int64 `json:"cached_bytes"`
+	Young        int   `json:"young"` // unnamed as well, and too young to go
+	DryRun       bool  `json:"dry_run"`
+	GraceSeconds int64 `json:"grace_seconds"`
 }
 
 // GC removes what nobody can reach: objects that no kept commit names, what dead runs have staged, and what killed processes
@@ -74,9 +77,9 @@ func (c *Clinic) GC(ctx context.Context, o GCOptions) (*Cleared, error) {
 	if o.Grace == 0 {
 		o.Grace = Grace
 	}
-	g := &collector{clinic: c, o: o, live: map[string]bool{}}
+	g := &collector{clinic: c, o: o, live: map[string]bool{}, cached: map[string]bool{}}
 	g.out.DryRun, g.out.GraceSeconds = o.DryRun, int64(o.Grace/time.Second)
-	for _, step := range []func(context.Context) error{g.mark, g.sweepObjects, g.sweepStaging, g.sweepScratch} {
+	for _, step := range []func(context.Context) error{g.mark, g.sweepObjects, g.sweepStaging, g.sweepScratch, g.sweepCache} {
 		if err := step(ctx); err != nil {
 			return &g.out, fmt.Errorf("clear up clinic %s: %w", c.id, err)
 		}
@@ -91,6 +94,7 @@ type collector struct {
 	// before is the moment, by the store's clock, before which things must have been made to go.
 	before time.Time
 	live   map[string]bool
+	cached map[string]bool // the names that live objects have in a cache
 	out    Cleared
 }
 
@@ -173,6 +177,7 @@ func (g *collector) mark(ctx context.Context) error {
 		g.out.Kept++
 		for o := range e.commit.objects {
 			g.live[o.Path] = true
+			g.cached[o.cachedName()] = true
 		}
 	}
 	g.out.Commits, g.out.Dropped = len(entries), dropped

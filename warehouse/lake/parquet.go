@@ -17,6 +17,13 @@ import (
 // rowGroupRows is DuckDB's own: a thread of it takes a row group at a time, and a month of a clinic is one or two.
 const rowGroupRows = 122_880
 
+// pseudonymColumn is who a row is about. Its values are as good as random, so least and greatest rule nothing out, and a file says by a
+// bloom filter, of so many bits a person, who is not in it.
+const (
+	pseudonymColumn = "patient"
+	bloomBits       = 10
+)
+
 // encode writes rows as one Parquet file, in the order of day and key. Equal rows give equal bytes, in whatever
 // order they come and whichever build of this program writes them, as long as its Parquet and zstd libraries are the same.
 func (t Table[T]) encode(rows []T) ([]byte, error) {
@@ -25,11 +32,14 @@ func (t Table[T]) encode(rows []T) ([]byte, error) {
 
 // encodeSorted is encode of rows that inOrder gave.
 func (t Table[T]) encodeSorted(rows []T) ([]byte, error) {
-	var sorting []parquet.SortingColumn
+	var options []parquet.WriterOption
 	if !t.undated {
-		sorting = append(sorting, parquet.Ascending(t.day))
+		options = append(options, parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending(t.day))))
 	}
-	body, err := writeParquet(t.schema, rows, sorting...)
+	if _, has := t.schema.Lookup(pseudonymColumn); has {
+		options = append(options, parquet.BloomFilters(parquet.SplitBlockFilter(bloomBits, pseudonymColumn)))
+	}
+	body, err := writeParquet(t.schema, rows, options...)
 	if err != nil {
 		return nil, fmt.Errorf("write rows of %s: %w", t.name, err)
 	}
@@ -49,16 +59,16 @@ func (t Table[T]) Decode(body []byte) ([]T, error) {
 	return rows, nil
 }
 
-func writeParquet[T any](schema *parquet.Schema, rows []T, sorting ...parquet.SortingColumn) (body []byte, err error) {
+func writeParquet[T any](schema *parquet.Schema, rows []T, options ...parquet.WriterOption) (body []byte, err error) {
 	defer recovered(&err)
 	var buf bytes.Buffer
-	w := parquet.NewGenericWriter[T](&buf, schema,
+	w := parquet.NewGenericWriter[T](&buf, append([]parquet.WriterOption{
+		schema,
 		// The default names the library's version as the build recorded it, which differs between a test and a release.
 		parquet.CreatedBy("falloff", "1.0.0", "lake"),
 		parquet.Compression(&parquet.Zstd),
 		parquet.MaxRowsPerRowGroup(rowGroupRows),
-		parquet.SortingWriterConfig(parquet.SortingColumns(sorting...)),
-	)
+	}, options...)...)
 	if _, err := w.Write(rows); err != nil {
 		return nil, err
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,7 +26,7 @@ type Snapshot struct {
 
 // Snapshot reads what a commit of this clinic names.
 func (c *Clinic) Snapshot(commit *Commit) *Snapshot {
-	return &Snapshot{clinic: c, commit: commit}
+	return &Snapshot{clinic: c.reader(), commit: commit}
 }
 
 // Commit is the commit that is read. It must not be changed.
@@ -72,8 +74,10 @@ func (s *Snapshot) Settings(ctx context.Context) ([]byte, error) {
 }
 
 // Verify reads every object that the commit names and compares its bytes with its name, and for Parquet its rows and
-// totals with the commit. It goes on after a wrong one and names them all. It needs the clinic's naming key.
+// totals with the commit. It goes on after a wrong one and names them all. It needs the clinic's naming key, and asks the store,
+// whatever was read before.
 func (s *Snapshot) Verify(ctx context.Context) error {
+	s = &Snapshot{clinic: s.clinic.fresh(), commit: s.commit}
 	if s.clinic.key == nil {
 		return fmt.Errorf("clinic %s was opened without its naming key: its objects cannot be verified", s.clinic.id)
 	}
@@ -132,8 +136,8 @@ func (*Snapshot) agrees(o, is Object) error {
 type Want struct {
 	// Datasets and Marts are by name; a name that the commit does not have is left out. Both nil mean everything.
 	Datasets, Marts []string
-	// Folder is where fetched objects may lie, the system's temporary folder if empty. Nothing is written for a lake that
-	// lies on this machine.
+	// Folder is where fetched objects may lie on a system that has no files in memory (Linux has), the system's temporary folder
+	// if empty. Nothing is written for a lake that lies on this machine.
 	Folder string
 	// MaxBytes refuses to fetch more than that; zero is no limit.
 	MaxBytes int64
@@ -141,21 +145,28 @@ type Want struct {
 
 // Local is a snapshot's objects as files of this machine. Close it when no reader has them open any more.
 type Local struct {
-	// Datasets and Marts hold paths by name, those of a dataset in order of month. They are for reading only.
+	// Datasets and Marts hold paths by name, those of a dataset in order of month. They are for reading only, and those of a
+	// distant lake for this process only.
 	Datasets map[string][]string
 	Marts    map[string][]string
 	// Keys are those that the files are encrypted under; nil where they are plain.
 	Keys *parquetkeys.Keys
 
-	folder string // to be removed; empty where the files are the lake's own
+	folder string      // to be removed; empty where there is none
+	memory []io.Closer // files in memory
 }
 
 // Close removes what was fetched.
 func (l *Local) Close() error {
-	if l.folder == "" {
-		return nil
+	var err error
+	for _, f := range l.memory {
+		err = errors.Join(err, f.Close())
 	}
-	if err := os.RemoveAll(l.folder); err != nil {
+	l.memory = nil
+	if l.folder != "" {
+		err = errors.Join(err, os.RemoveAll(l.folder))
+	}
+	if err != nil {
 		return fmt.Errorf("remove fetched objects: %w", err)
 	}
 	return nil
@@ -163,13 +174,13 @@ func (l *Local) Close() error {
 
 // Materialise makes objects of the snapshot readable as files, those of datasets that are sealed under a key of their own
 // never: their plain bytes belong in memory. Those of a lake on this machine stay where they are; others are
-// fetched into a new folder that only this user can read, each verified before it is written.
+// fetched, each verified, into files that lie in memory alone.
 func (s *Snapshot) Materialise(ctx context.Context, want Want) (local *Local, err error) {
 	local = &Local{Datasets: map[string][]string{}, Marts: map[string][]string{}}
 	var objects []Object
 	place := func(o Object) string {
 		objects = append(objects, o)
-		return filepath.FromSlash(o.Path)
+		return o.Path
 	}
 	everything := want.Datasets == nil && want.Marts == nil
 	for name, d := range s.commit.Datasets {
@@ -187,66 +198,96 @@ func (s *Snapshot) Materialise(ctx context.Context, want Want) (local *Local, er
 			local.Marts[name] = []string{place(m.Object)}
 		}
 	}
-	root, err := s.root(ctx, want, objects, local)
+	at, err := s.files(ctx, want, objects, local)
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}
-	local.Keys, err = s.clinic.keysOf(objects, func(o Object) string { return filepath.Join(root, filepath.FromSlash(o.Path)) })
+	local.Keys, err = s.clinic.keysOf(objects, func(o Object) string { return at[o.Path] })
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}
 	for _, paths := range []map[string][]string{local.Datasets, local.Marts} {
 		for _, list := range paths {
 			for i := range list {
-				list[i] = filepath.Join(root, list[i])
+				list[i] = at[list[i]]
 			}
 		}
 	}
 	return local, nil
 }
 
-// root is the folder that the objects' paths are relative to, once they lie there.
-func (s *Snapshot) root(ctx context.Context, want Want, objects []Object, local *Local) (string, error) {
+// files says where the objects lie as files, by their paths in the clinic, once they lie there.
+func (s *Snapshot) files(ctx context.Context, want Want, objects []Object, local *Local) (map[string]string, error) {
 	c := s.clinic
 	if here, ok := c.store.(interface{ LocalPath(name string) string }); ok && c.seal.transparent() {
+		at := map[string]string{}
 		for _, o := range objects {
-			if err := c.lies(o, here.LocalPath(c.name(o.Path))); err != nil {
-				return "", fmt.Errorf("commit %d of clinic %s %w", s.commit.Number, c.id, err)
+			at[o.Path] = here.LocalPath(c.name(o.Path))
+			if err := c.lies(o, at[o.Path]); err != nil {
+				return nil, fmt.Errorf("commit %d of clinic %s %w", s.commit.Number, c.id, err)
 			}
 		}
-		return here.LocalPath(clinicFolder + string(c.id)), nil
+		return at, nil
 	}
 	var bytes int64
 	for _, o := range objects {
 		bytes += o.Bytes
 	}
 	if want.MaxBytes > 0 && bytes > want.MaxBytes {
-		return "", fmt.Errorf("commit %d of clinic %s needs %d bytes on this machine, %d are allowed: ask for fewer datasets or raise the limit", s.commit.Number, c.id, bytes, want.MaxBytes)
+		return nil, fmt.Errorf("commit %d of clinic %s needs %d bytes on this machine, %d are allowed: ask for fewer datasets or raise the limit", s.commit.Number, c.id, bytes, want.MaxBytes)
 	}
-	folder, err := os.MkdirTemp(want.Folder, "falloff-lake-") // mode 0700
+	save, err := local.saver(want.Folder)
 	if err != nil {
-		return "", fmt.Errorf("make a folder for fetched objects: %w", err)
+		return nil, err
 	}
-	local.folder = folder
-	group, ctx := errgroup.WithContext(ctx)
+	paths := make([]string, len(objects))
+	group, fetching := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	for _, o := range objects {
+	for i, o := range objects {
 		group.Go(func() error {
-			body, err := c.fetchFile(ctx, o)
-			if err != nil {
-				return err
+			body, err := c.fetchFile(fetching, o)
+			if err == nil {
+				paths[i], err = save(o, body)
 			}
-			path := filepath.Join(folder, filepath.FromSlash(o.Path))
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				return err
-			}
-			return os.WriteFile(path, body, 0o400)
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return "", fmt.Errorf("fetch objects of commit %d of clinic %s: %w", s.commit.Number, c.id, err)
+		return nil, fmt.Errorf("fetch objects of commit %d of clinic %s: %w", s.commit.Number, c.id, err)
 	}
-	return folder, nil
+	at := map[string]string{}
+	for i, o := range objects {
+		at[o.Path] = paths[i]
+	}
+	return at, nil
+}
+
+// saver gives the function that makes a file of a fetched object, in memory where that is possible. It may be called by several
+// goroutines at once.
+func (l *Local) saver(parent string) (save func(o Object, body []byte) (path string, err error), err error) {
+	if filesInMemory {
+		var mu sync.Mutex
+		return func(_ Object, body []byte) (string, error) {
+			path, file, err := memoryFile(body)
+			if err == nil {
+				mu.Lock()
+				l.memory = append(l.memory, file)
+				mu.Unlock()
+			}
+			return path, err
+		}, nil
+	}
+	if l.folder, err = os.MkdirTemp(parent, "falloff-lake-"); err != nil { // mode 0700
+		return nil, fmt.Errorf("make a folder for fetched objects: %w", err)
+	}
+	return func(o Object, body []byte) (string, error) {
+		path := filepath.Join(l.folder, filepath.FromSlash(o.Path))
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			err = os.WriteFile(path, body, 0o400)
+		}
+		return path, err
+	}, nil
 }
 
 // Keys are the keys of the commit's datasets and marts, by where a function says that an object lies; nil where they are plain.

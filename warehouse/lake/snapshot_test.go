@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,7 +57,7 @@ func TestMaterialise(t *testing.T) {
 				t.Fatal(err)
 			}
 			paths := local.Datasets["appointments"]
-			if len(paths) != 2 || !strings.Contains(filepath.ToSlash(paths[0]), "/data/appointments/month=2026-01/") || !strings.Contains(paths[1], "month=2026-02") {
+			if len(paths) != 2 {
 				t.Fatalf("%v", paths)
 			}
 			for i, o := range snapshot.Objects("appointments") {
@@ -70,15 +69,31 @@ func TestMaterialise(t *testing.T) {
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%s is not the object (%v)", paths[i], err)
 				}
-				if st, err := os.Stat(paths[i]); err != nil || st.Mode().Perm()&0o077 != 0 {
-					t.Errorf("%s: others may read it: %v, %v", paths[i], st.Mode(), err)
+				if name == "dir" {
+					if st, err := os.Stat(paths[i]); err != nil || st.Mode().Perm()&0o077 != 0 {
+						t.Errorf("%s: others may read it: %v, %v", paths[i], st.Mode(), err)
+					}
+					continue
 				}
+				// It lies in no folder, and nobody can change it.
+				if at, err := os.Readlink(paths[i]); err != nil || !strings.HasPrefix(at, "/memfd:") {
+					t.Errorf("%s lies at %s, %v", paths[i], at, err)
+				}
+				if f, err := os.OpenFile(paths[i], os.O_RDWR, 0); err == nil {
+					if _, err := f.WriteString("x"); err == nil || f.Truncate(0) == nil {
+						t.Errorf("%s can be written to", paths[i])
+					}
+					f.Close()
+				}
+			}
+			if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+				t.Errorf("%v, %v", left, err)
 			}
 			if err := local.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
-				t.Errorf("Close left %v, %v", left, err)
+			if _, err := os.Stat(paths[0]); name != "dir" && err == nil {
+				t.Errorf("Close left %s", paths[0])
 			}
 			if name == "dir" {
 				if _, err := os.Stat(paths[0]); err != nil {
@@ -171,7 +186,7 @@ func TestSealedObjects(t *testing.T) {
 	defer local.Close()
 	for _, path := range local.Datasets["appointments"] {
 		body, err := os.ReadFile(path)
-		if err != nil || !bytes.HasPrefix(body, []byte("PAR1")) || !strings.HasPrefix(path, folder) {
+		if err != nil || !bytes.HasPrefix(body, []byte("PAR1")) {
 			t.Errorf("%s: %.10q, %v", path, body, err)
 		}
 	}

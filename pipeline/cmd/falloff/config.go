@@ -30,6 +30,9 @@ type config struct {
 	// S3Encryption is demand, warn or off; S3KMSKey the clinic's key.
 	S3Encryption string `yaml:"s3_encryption"`
 	S3KMSKey     string `yaml:"s3_kms_key"`
+	// CacheDir and CacheSize are where what is read of a distant lake is kept, and how much of it.
+	CacheDir  string `yaml:"cache_dir"`
+	CacheSize string `yaml:"cache_size"`
 	// Backups are the stores that falloff backup copies to, and that falloff delete clears too.
 	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.
@@ -60,7 +63,7 @@ func loadConfig(path string) (config, error) {
 			return c, usagef("reading settings %s: %s. docs/running.md lists what it may hold", place, yaml.FormatError(err, false, false))
 		}
 		base := filepath.Dir(place)
-		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile} {
+		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir} {
 			*p = relativeTo(base, *p)
 		}
 		if !isURL(c.Lake) {

@@ -101,7 +101,9 @@ them only when they are older than --grace. Every commit stays readable, so nobo
 
 With --keep-daily or --keep-monthly older snapshots are let go too: there stay the newest commit, the last of each of so many
 days that have one, and the last of each of so many months (the one that is not given: 35 days, 24 months). Commits themselves
-stay as history. A commit that was the newest within the grace is never let go: a reader has that long to take a newer one.`,
+stay as history. A commit that was the newest within the grace is never let go: a reader has that long to take a newer one.
+
+This machine's cache of a lake in S3 loses what no commit names that is kept.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			asked := cmd.Flags().Changed("keep-daily") || cmd.Flags().Changed("keep-monthly")
@@ -145,6 +147,9 @@ func (a *app) printCleared(out *lake.Cleared) error {
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s %d objects that no commit names, %d parts of dead runs, %d half-written files: %s\nsnapshots kept: %d of %d; unnamed and too young to go: %d\n",
 		done, out.Objects, out.Staged, out.Scratch, size(out.Bytes), out.Kept, out.Commits, out.Young)
+	if err == nil && out.Cached > 0 {
+		_, err = fmt.Fprintf(a.stdout, "%s %d objects from this machine's cache: %s\n", done, out.Cached, size(out.CachedBytes))
+	}
 	return err
 }
 

@@ -111,6 +111,8 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.StringVar(&a.configFile, "config", "", "settings `file` (default ./falloff.yaml, then the user's configuration folder)")
 	flags.StringVar(&a.flags.ConfigDir, "config-dir", "", "`folder` where this machine keeps its keys (default the user's configuration folder)")
 	flags.StringVar(&a.flags.KeyFile, "key-file", "", "`file` with the machine key (default machine.key in --config-dir)")
+	flags.StringVar(&a.flags.CacheDir, "cache-dir", "", "`folder` for what is read of a lake in S3, sealed (default falloff in the user's cache folder)")
+	flags.StringVar(&a.flags.CacheSize, "cache-size", "", "how many `bytes` it may take, such as 500MB; 0 keeps nothing (default "+defaultCacheSize+")")
 	a.unlockFlags(flags)
 	flags.BoolVar(&a.json, "json", false, "print a machine-readable summary on standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
@@ -184,6 +186,9 @@ func (a *app) lakeOptions() (pipeline.SiteOptions, error) {
 	}
 	var err error
 	if o.Lake, err = a.lakeAddress(); err != nil {
+		return o, err
+	}
+	if o.Cache, err = a.cache(o.Lake); err != nil {
 		return o, err
 	}
 	o.Unlock, err = a.unlock()
