@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,7 +133,8 @@ func lives(t testing.TB, store lake.Store, seed uint64) {
 	where := fmt.Sprintf("seed %d (FALLOFF_SEED=%d go test ./warehouse/lake -run '^%s$')", seed, seed, strings.Split(t.Name(), "/")[0])
 	r := rand.New(rand.NewPCG(seed, 5))
 	pieces := 1 + r.IntN(3)
-	rows := seed%10 == 0
+	_, memory := store.(*storetest.Memory)
+	rows := seed%10 == 0 || !memory
 	clean := openClinic(t, store)
 	open := func(s lake.Store) *lake.Clinic {
 		skew := time.Duration(r.IntN(2000)-1000) * time.Hour
@@ -242,6 +244,71 @@ func TestHistoriesOnARealServer(t *testing.T) {
 			stubborn := &stubborn{Store: store}
 			lives(t, stubborn, seed)
 			break
+		}
+	}
+}
+
+// TestEveryRequestToARealServer refuses one request after the other that a piece of work with rows makes to a real server, and loses
+// the answer of each: what comes after finds everything or nothing, and does it once. By default of a few, in the long suite of all.
+func TestEveryRequestToARealServer(t *testing.T) {
+	every := uint64(7)
+	if os.Getenv("FALLOFF_LONG") != "" {
+		every = 1
+	}
+	from, _ := seeds(0, 0)
+	cfg, bucket := storetest.Gateway(t)
+	for how, fault := range map[string]func(w http.ResponseWriter, r *http.Request, pass http.Handler){
+		"refused": func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			storetest.Refuse(w, http.StatusForbidden, "AccessDenied")
+		},
+		"lost":      storetest.Lose,
+		"cut short": storetest.CutShort,
+	} {
+		for fail := 1 + from%every; ; fail += every {
+			where := fmt.Sprintf("request %d is %s", fail, how)
+			at := lake.S3Location{Bucket: bucket, Prefix: fmt.Sprintf("%s-%d", strings.ReplaceAll(how, " ", "-"), fail), Config: &cfg}
+			direct, err := lake.OpenS3(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clean := openClinic(t, direct)
+			if err := piece(t.Context(), clean, 1, true); err != nil { // the bucket was asked whether it keeps conditions, too
+				t.Fatal(err)
+			}
+			var requests atomic.Uint64
+			through := storetest.Proxy(t, cfg, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+				if requests.Add(1) == fail {
+					fault(w, r, pass)
+					return
+				}
+				pass.ServeHTTP(w, r)
+			})
+			at.Config = &through
+			store, failed := lake.OpenS3(t.Context(), at)
+			if failed == nil {
+				failed = piece(t.Context(), openClinic(t, store), 2, true)
+			}
+			reached := requests.Load() >= fail
+			done := whole(t, where, clean)
+			if failed == nil && !slices.Contains(done, 2) {
+				t.Fatalf("%s: the work was said to have landed", where)
+			}
+			if failed != nil && slices.Contains(done, 2) && !strings.Contains(failed.Error(), "not known whether") {
+				t.Fatalf("%s: the work has landed, and the error does not say that it may have: %v", where, failed)
+			}
+			if err := piece(t.Context(), clean, 2, true); err != nil {
+				t.Fatalf("%s: %v", where, err)
+			}
+			if done := whole(t, where, clean); len(done) != 2 {
+				t.Fatalf("%s: %v are done", where, done)
+			}
+			found, err := clean.Verify(t.Context(), lake.VerifyOptions{All: true})
+			if err != nil || len(found.Findings) > 0 {
+				t.Fatalf("%s: %v %v", where, err, found)
+			}
+			if !reached {
+				break
+			}
 		}
 	}
 }

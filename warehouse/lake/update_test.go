@@ -52,9 +52,6 @@ func TestRacingWritersAllArrive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := open(t)
 			writers := 32
-			if name == "s3" {
-				writers = 12 // each of n writers may plan n times
-			}
 			errs := make([]error, writers)
 			var wg sync.WaitGroup
 			for w := range writers {
