@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"os"
@@ -102,7 +103,7 @@ func (s *Snapshot) verify(ctx context.Context, o Object) error {
 		}
 		return s.agrees(o, is)
 	}
-	body, err := s.clinic.fetch(ctx, o)
+	o, body, err := s.clinic.fetchLying(ctx, o)
 	if o.Sealed && (errors.Is(err, ErrSealed) || errors.Is(err, ErrNotFound)) {
 		return nil // nobody here can judge it, or its key and bytes were destroyed on purpose
 	}
@@ -119,8 +120,11 @@ func (s *Snapshot) verify(ctx context.Context, o Object) error {
 	return s.agrees(o, is)
 }
 
-// agrees compares what an object says of itself with what the commit says of it.
+// agrees compares what an object says of itself with what the commit says of it. Of one in another's place it says nothing.
 func (*Snapshot) agrees(o, is Object) error {
+	if o.erased || is.erased {
+		return nil
+	}
 	if is.Rows != o.Rows || is.Schema != o.Schema || !maps.Equal(is.Totals, o.Totals) {
 		return fmt.Errorf("object %s: %w: it has %d rows, schema %s, totals %v; the commit says %d, %s, %v",
 			o.Path, ErrDamaged, is.Rows, is.Schema, is.Totals, o.Rows, o.Schema, o.Totals)
@@ -148,6 +152,16 @@ type Local struct {
 	Keys *parquetkeys.Keys
 
 	folder string // to be removed; empty where the files are the lake's own
+	// moved are the paths of objects in whose place others lie.
+	moved map[string]string
+}
+
+// at is where an object lies, relative to the files' root.
+func (l *Local) at(path string) string {
+	if to, found := l.moved[path]; found {
+		path = to
+	}
+	return filepath.FromSlash(path)
 }
 
 // Close removes what was fetched.
@@ -169,7 +183,7 @@ func (s *Snapshot) Materialise(ctx context.Context, want Want) (local *Local, er
 	var objects []Object
 	place := func(o Object) string {
 		objects = append(objects, o)
-		return filepath.FromSlash(o.Path)
+		return o.Path
 	}
 	everything := want.Datasets == nil && want.Marts == nil
 	for name, d := range s.commit.Datasets {
@@ -191,14 +205,14 @@ func (s *Snapshot) Materialise(ctx context.Context, want Want) (local *Local, er
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}
-	local.Keys, err = s.clinic.keysOf(objects, func(o Object) string { return filepath.Join(root, filepath.FromSlash(o.Path)) })
+	local.Keys, err = s.clinic.keysOf(objects, func(o Object) string { return filepath.Join(root, local.at(o.Path)) })
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}
 	for _, paths := range []map[string][]string{local.Datasets, local.Marts} {
 		for _, list := range paths {
 			for i := range list {
-				list[i] = filepath.Join(root, list[i])
+				list[i] = filepath.Join(root, local.at(list[i]))
 			}
 		}
 	}
@@ -210,8 +224,12 @@ func (s *Snapshot) root(ctx context.Context, want Want, objects []Object, local 
 	c := s.clinic
 	if here, ok := c.store.(interface{ LocalPath(name string) string }); ok && c.seal.transparent() {
 		for _, o := range objects {
-			if err := c.lies(o, here.LocalPath(c.name(o.Path))); err != nil {
+			lying, err := c.lies(ctx, o, here.LocalPath)
+			if err != nil {
 				return "", fmt.Errorf("commit %d of clinic %s %w", s.commit.Number, c.id, err)
+			}
+			if lying != o.Path {
+				put(&local.moved, o.Path, lying)
 			}
 		}
 		return here.LocalPath(clinicFolder + string(c.id)), nil
@@ -277,19 +295,33 @@ func (c *Clinic) keysOf(objects []Object, place func(Object) string) (keys *parq
 	return keys, nil
 }
 
-// lies says what is wrong with an object that is to be read where it lies. Of an encrypted one the footer is read: DuckDB takes
-// a sound file in another's place for that one, and its footer says whose it is.
-func (c *Clinic) lies(o Object, path string) error {
-	f, err := os.Open(path)
+// lies finds the path of an object that is to be read where it lies, or says what is wrong with it. Of an encrypted one the
+// footer is read: DuckDB takes a sound file in another's place for that one, and its footer says whose it is.
+func (c *Clinic) lies(ctx context.Context, o Object, local func(name string) string) (string, error) {
+	f, err := os.Open(local(c.name(o.Path)))
+	for range maxChain {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		to, failed := c.redirected(ctx, o.Path)
+		if errors.Is(failed, ErrNotFound) {
+			break
+		}
+		if failed != nil {
+			return "", fmt.Errorf("names an object that is not there: %w", failed)
+		}
+		o = o.moved(to)
+		f, err = os.Open(local(c.name(o.Path)))
+	}
 	if err != nil {
-		return fmt.Errorf("names an object that is not there: %w", err)
+		return "", fmt.Errorf("names an object that is not there: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	if o.Key == "" {
-		return nil
+		return o.Path, nil
 	}
 	if _, err = c.openSealed(o, f); err != nil {
-		return fmt.Errorf("names an object that cannot be read: %w", err)
+		return "", fmt.Errorf("names an object that cannot be read: %w", err)
 	}
-	return nil
+	return o.Path, nil
 }
