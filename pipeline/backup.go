@@ -127,6 +127,10 @@ func Restore(ctx context.Context, o SiteOptions, from lake.Store, to lake.Store,
 	if err == nil && head.Number != restored.Commit {
 		err = fmt.Errorf("its newest commit is %d, not %d", head.Number, restored.Commit)
 	}
+	if err == nil {
+		// What the backup's newest commit names was rewritten where a patient was erased from it: from here on a commit names what is there.
+		_, err = site.Clinic.NameReplaced(ctx)
+	}
 	return restored, storage("opening what was restored", err)
 }
 

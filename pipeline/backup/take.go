@@ -65,6 +65,8 @@ type take struct {
 	// there are the objects of the backup, lake the names of the clinic's.
 	there map[string]bool
 	lake  []string
+	// redirects lead from objects of the lake that are gone to those in their place.
+	redirects lake.Redirects
 	// known says of immutable objects of the last backup that the lake has the same.
 	commitsKnown, auditKnown bool
 
@@ -111,6 +113,9 @@ func (t *take) wanted(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	t.out.Head = head.Number
+	if t.redirects, err = t.from.Redirects(ctx); err != nil {
+		return nil, err
+	}
 	have := map[string]bool{}
 	for name, err := range store.List(ctx, prefix, "") {
 		if err != nil {
@@ -212,6 +217,9 @@ func (t *take) named(ctx context.Context, head *lake.Commit, have map[string]boo
 	var names []string
 	missing := map[string]bool{}
 	want := func(name string, live bool) error {
+		if at, replaced := t.redirects.Resolve(lake.Object{Path: strings.TrimPrefix(name, prefix)}); replaced {
+			name = prefix + at.Path
+		}
 		switch {
 		case have[name]:
 			names = append(names, name)

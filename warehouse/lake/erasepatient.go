@@ -341,6 +341,27 @@ func (e *erasing) commit(ctx context.Context) error {
 	return nil
 }
 
+// NameReplaced makes a commit that names what has taken the place of objects of the newest one, as after a restore of a backup that a
+// patient was erased from. Nil where there is nothing of that kind.
+func (c *Clinic) NameReplaced(ctx context.Context) (made *Commit, err error) {
+	e := &erasing{clinic: c}
+	if e.redirects, err = c.Redirects(ctx); err != nil || len(e.redirects) == 0 {
+		return nil, err
+	}
+	changed := false
+	commit, err := c.Update(ctx, Erase, func(ctx context.Context, tx *Tx) (err error) {
+		if changed, err = e.renew(ctx, tx); err == nil && !changed {
+			return ErrUnchanged
+		}
+		tx.next.Erasures++
+		return err
+	})
+	if err != nil || !changed {
+		return nil, err
+	}
+	return commit, nil
+}
+
 // renew names in the commit in the making what has taken the place of objects.
 func (e *erasing) renew(ctx context.Context, tx *Tx) (changed bool, err error) {
 	for name, d := range tx.head.Datasets {

@@ -256,20 +256,19 @@ func TestErasureOfAPatientIsResumed(t *testing.T) {
 		first := new(storetest.Memory)
 		history(first, open)
 		before := everyCommit(t, open(t, first))
-		counting := &storetest.Faulty{Store: first}
+		counting := &storetest.Faulty{Store: copied(t, first)}
 		if _, err := open(t, counting).ErasePatient(t.Context(), lake.PatientErasure{Texts: who[:1]}); err != nil {
 			t.Fatal(err)
 		}
 		step := 1
 		if os.Getenv("FALLOFF_LONG") == "" {
-			step = 7
+			step = 17
 		}
 		for fail := 1; fail <= counting.Calls(); fail += step {
 			for _, fault := range []storetest.Fault{storetest.NotDone, storetest.Done} {
 				for _, dead := range []bool{true, false} {
 					where := fmt.Sprintf("%s, request %d, fault %d, dead %v", kind, fail, fault, dead)
-					store := new(storetest.Memory)
-					history(store, open)
+					store := copied(t, first)
 					_, err := open(t, &storetest.Faulty{Store: store, Fail: fail, Fault: fault, Dead: dead}).
 						ErasePatient(t.Context(), lake.PatientErasure{Texts: who[:1]})
 					if err != nil && !errors.Is(err, storetest.ErrInjected) {
@@ -283,6 +282,22 @@ func TestErasureOfAPatientIsResumed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// copied is a store with the same objects.
+func copied(t testing.TB, from lake.Store) *storetest.Memory {
+	t.Helper()
+	out := new(storetest.Memory)
+	for _, name := range storetest.Names(t, from, "") {
+		body, err := from.Get(t.Context(), name)
+		if err == nil {
+			err = out.Create(t.Context(), name, body)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
 }
 
 // What takes an object's place names nobody, says nothing but a path, and is all that is left.

@@ -18,18 +18,25 @@ import (
 
 // sought are texts that a patient is known by: pseudonyms. A row is the patient's when any of its texts is one, or has one in it, as
 // the made-up keys of marts do.
-type sought [][]byte
+type sought struct {
+	texts [][]byte
+	// told is given every text instead, and says whether to go on no further; nil where texts are sought.
+	told func(text string) bool
+}
 
 func soughtTexts(texts []string) sought {
-	out := make(sought, 0, len(texts))
+	out := sought{}
 	for _, t := range texts {
-		out = append(out, []byte(t))
+		out.texts = append(out.texts, []byte(t))
 	}
 	return out
 }
 
 func (s sought) in(text []byte) bool {
-	for _, t := range s {
+	if s.told != nil {
+		return s.told(string(text))
+	}
+	for _, t := range s.texts {
 		if len(text) >= len(t) && bytes.Contains(text, t) {
 			return true
 		}
@@ -38,16 +45,16 @@ func (s sought) in(text []byte) bool {
 }
 
 func (s sought) inText(text string) bool {
-	for _, t := range s {
+	if s.told != nil {
+		return s.told(text)
+	}
+	for _, t := range s.texts {
 		if len(text) >= len(t) && strings.Contains(text, string(t)) {
 			return true
 		}
 	}
 	return false
 }
-
-// errSought ends a search.
-var errSought = errors.New("found")
 
 // holds says whether any row of an object that was read has one of the texts. Bytes are plain ones, or an encrypted table's.
 func (c *Clinic) holds(ctx context.Context, o Object, body []byte, s sought) (bool, error) {
