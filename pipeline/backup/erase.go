@@ -282,7 +282,7 @@ func (r *rewriting) Create(ctx context.Context, name string, body []byte) error 
 }
 
 func (r *rewriting) Replace(ctx context.Context, name string, body []byte) error {
-	e := Entry{Name: name, Bytes: int64(len(body)), SHA256: sumOf(body)}
+	e := Entry{Name: name, Bytes: int64(len(body)), SHA256: sumOf(body), Rewritten: true}
 	e.Object = r.place.objectName(name, e.SHA256)
 	if err := r.place.put(ctx, e.Object, body); err != nil {
 		return err

@@ -319,7 +319,7 @@ func (t *take) step(e *Entry, sent bool, of int) error {
 
 func (t *take) entry(ctx context.Context, name string) (e Entry, sent bool, err error) {
 	if t.last != nil && t.immutable(name) {
-		if e, found := t.last.find(name); found && t.there[e.Object] {
+		if e, found := t.last.find(name); found && t.there[e.Object] && !e.Rewritten {
 			return e, false, nil
 		}
 	}
