@@ -108,9 +108,6 @@ func (s *Site) erasePatient(ctx context.Context, o ErasePatientOptions, out *Era
 			})
 		},
 	})
-	if errors.Is(err, lake.ErrNoCommit) {
-		err = nil
-	}
 	if err != nil {
 		return storage("erasing a patient", err)
 	}
@@ -144,8 +141,8 @@ func (s *Site) erasePatient(ctx context.Context, o ErasePatientOptions, out *Era
 }
 
 // over is the clinic over another store that has the same objects, for reading and for rewriting them.
-func (s *Site) over(store lake.Store) (*lake.Clinic, error) {
-	sealed, err := identitiesSealer(context.Background(), s.Vault, string(s.Clinic.ID()))
+func (s *Site) over(ctx context.Context, store lake.Store) (*lake.Clinic, error) {
+	sealed, err := identitiesSealer(ctx, s.Vault, string(s.Clinic.ID()))
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +218,7 @@ func (s *Site) ancestors(ctx context.Context, pseudonym string, version int, pla
 			return nil, kinded("reading backups", err)
 		}
 		for _, view := range views {
-			clinic, err := s.over(view)
+			clinic, err := s.over(ctx, view)
 			if err != nil {
 				return nil, err
 			}

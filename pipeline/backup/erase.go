@@ -41,11 +41,13 @@ func (p Place) Views(ctx context.Context) ([]*View, error) {
 	return out, nil
 }
 
+// Over opens a clinic in a store that shows a backup of it.
+type Over func(ctx context.Context, store lake.Store) (*lake.Clinic, error)
+
 // ErasePatient erases a patient, known by texts, from every backup. Each is rewritten as its lake is: what held rows of the patient is
 // replaced, redirects lead there, and the refusals go in. A backup's manifest is then replaced, after a list of the objects that it
-// needs no more; those are removed with every version. Called again after it was cut short it goes on. Over opens the clinic in a
-// store that shows a backup.
-func (p Place) ErasePatient(ctx context.Context, texts, refusals []string, over func(lake.Store) (*lake.Clinic, error), progress func(done, of int)) (*Erased, error) {
+// needs no more; those are removed with every version. Called again after it was cut short it goes on.
+func (p Place) ErasePatient(ctx context.Context, texts, refusals []string, over Over, progress func(done, of int)) (*Erased, error) {
 	out := &Erased{}
 	fail := func(err error) (*Erased, error) {
 		return nil, fmt.Errorf("erase a patient from the backups of clinic %s in %s: %w", p.clinic, p.store, err)
@@ -67,7 +69,7 @@ func (p Place) ErasePatient(ctx context.Context, texts, refusals []string, over 
 		if err != nil {
 			return fail(err)
 		}
-		clinic, err := over(view)
+		clinic, err := over(ctx, view)
 		if err != nil {
 			return fail(err)
 		}
@@ -81,13 +83,13 @@ func (p Place) ErasePatient(ctx context.Context, texts, refusals []string, over 
 }
 
 // eraseFrom erases from one backup.
-func (p Place) eraseFrom(ctx context.Context, number int64, texts, refusals []string, over func(lake.Store) (*lake.Clinic, error), progress func(done, of int), out *Erased) error {
+func (p Place) eraseFrom(ctx context.Context, number int64, texts, refusals []string, over Over, progress func(done, of int), out *Erased) error {
 	m, err := p.read(ctx, number)
 	if err != nil {
 		return err
 	}
 	r := &rewriting{View: &View{p, m}, dropped: map[string]bool{}}
-	clinic, err := over(r)
+	clinic, err := over(ctx, r)
 	if err != nil {
 		return err
 	}
