@@ -524,13 +524,18 @@ func (e *erasing) dropVersions(ctx context.Context) error {
 				}
 			}
 		}
-		group, removing := errgroup.WithContext(ctx)
-		group.SetLimit(parallel)
-		for _, t := range earlier {
-			group.Go(func() error { return Remove(removing, c.store, t) })
-		}
-		if err := group.Wait(); err != nil {
-			return err
+		// The marker of a deletion goes after the versions that it hides: without it the newest of them would be there again.
+		for _, marker := range []bool{false, true} {
+			group, removing := errgroup.WithContext(ctx)
+			group.SetLimit(parallel)
+			for _, t := range earlier {
+				if (t.Bytes == 0) == marker {
+					group.Go(func() error { return Remove(removing, c.store, t) })
+				}
+			}
+			if err := group.Wait(); err != nil {
+				return err
+			}
 		}
 		e.out.Versions += len(earlier)
 	}
