@@ -172,8 +172,12 @@ func (x *extraction) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	erased, err := x.site.erasedBefore(ctx)
+	if err != nil {
+		return err
+	}
 	x.transformer, err = transforms.New(transforms.Options{
-		Keys: x.site.Keys, Settings: clinic, Account: string(x.o.Account.Expose()), Identities: x.site.recovery,
+		Keys: x.site.Keys, Settings: clinic, Account: string(x.o.Account.Expose()), Identities: x.site.recovery, Erased: erased,
 	})
 	if err != nil {
 		return err
@@ -201,6 +205,9 @@ func (x *extraction) prepare(ctx context.Context) error {
 
 // conduct is the run, under the lease.
 func (x *extraction) conduct(ctx context.Context) error {
+	if err := x.site.noErasureBegun(ctx); err != nil {
+		return err
+	}
 	hold, err := x.site.Hold(ctx)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (x *extraction) land(ctx context.Context) error {
 		if landedRun(tx.Source(portalSource), x.run.Run) {
 			return lake.ErrUnchanged
 		}
-		in = &landing{transformer: x.transformer, names: map[string]string{}, report: &x.out.Ingested}
+		in = &landing{site: x.site, transformer: x.transformer, names: map[string]string{}, report: &x.out.Ingested}
 		x.out.Files, x.out.Merged = nil, map[string]lake.Merged{}
 		for _, p := range x.parts {
 			in.add(p.batch)

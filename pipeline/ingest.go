@@ -59,6 +59,7 @@ type File struct {
 
 // landing gathers the batches of one ingest.
 type landing struct {
+	site        *Site
 	transformer *transforms.Transformer
 	batches     []*transforms.Batch
 	// expected is how many files there are, 0 where the source cannot say; seen is how many were looked at.
@@ -80,11 +81,15 @@ func (s *Site) Ingest(ctx context.Context, source extractors.Source, o IngestOpt
 	if err != nil {
 		return nil, err
 	}
-	transformer, err := transforms.New(transforms.Options{Keys: s.Keys, Settings: clinic, Account: o.Account, Identities: o.Identities})
+	erased, err := s.erasedBefore(ctx)
 	if err != nil {
 		return nil, err
 	}
-	in := &landing{transformer: transformer, names: map[string]string{}, report: &Ingested{Merged: map[string]lake.Merged{}}}
+	transformer, err := transforms.New(transforms.Options{Keys: s.Keys, Settings: clinic, Account: o.Account, Identities: o.Identities, Erased: erased})
+	if err != nil {
+		return nil, err
+	}
+	in := &landing{site: s, transformer: transformer, names: map[string]string{}, report: &Ingested{Merged: map[string]lake.Merged{}}}
 	if listed, ok := source.(interface{ Files() []string }); ok {
 		in.expected = int64(len(listed.Files()))
 	}

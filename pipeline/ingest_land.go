@@ -15,6 +15,9 @@ import (
 // land merges every batch into the commit in the making.
 func (in *landing) land(ctx context.Context, tx *lake.Tx, o IngestOptions, stored []byte) error {
 	in.barred, in.retired = nil, nil
+	if err := in.leaveOutErased(ctx); err != nil {
+		return err
+	}
 	if stored != nil { // they say how long what comes next is kept
 		if err := tx.PutSettings(ctx, stored); err != nil {
 			return err
@@ -140,6 +143,9 @@ func (in *landing) countQuarantine(tx *lake.Tx) {
 		}
 		for _, q := range b.Quarantine {
 			counts[dataset][q.Column+": "+string(q.Reason)]++
+		}
+		if b.Erased > 0 {
+			counts[dataset][erasedReason] += int64(b.Erased)
 		}
 	}
 	for dataset, rows := range in.retired {

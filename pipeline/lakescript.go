@@ -17,9 +17,17 @@ func (s *Site) Script(ctx context.Context, withKey bool) (string, error) {
 	if err != nil {
 		return "", storage("opening the lake", err)
 	}
-	place, ok := lake.Places(s.Clinic)
+	lies, ok := lake.Places(s.Clinic)
 	if !ok {
 		return "", refused("", fmt.Errorf("%s is no place that DuckDB reads from", s.Clinic.Store()))
+	}
+	redirects, err := s.Clinic.Redirects(ctx)
+	if err != nil {
+		return "", storage("opening the lake", err)
+	}
+	place := func(o lake.Object) string {
+		o, _ = redirects.Resolve(o)
+		return lies(o)
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "-- Clinic %s in %s, commit %d of %s, reports show %s.\n", s.Clinic.ID(), s.Clinic.Store(), head.Number, head.CreatedAt.UTC().Format("2006-01-02 15:04 MST"), head.AsOf)

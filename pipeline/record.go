@@ -18,6 +18,7 @@ const (
 	holdRegister       = "hold"
 	extractionRegister = "extraction"
 	budgetRegister     = "budget"
+	erasureRegister    = "erasure"
 )
 
 // record is a register that holds one value as JSON.

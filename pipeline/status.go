@@ -31,6 +31,8 @@ type Status struct {
 	Running *Lease       `json:"running,omitempty"`
 	Last    *Outcome     `json:"last_run,omitempty"`
 	Mode    IdentityMode `json:"identity_mode"`
+	// Erasing says that the erasure of a patient was begun and has not ended.
+	Erasing bool `json:"erasing,omitempty"`
 	// Closed are the months whose published figures are fixed.
 	Closed []ClosedMonth `json:"closed_months,omitempty"`
 }
@@ -82,6 +84,13 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 	}
 	if out.Closed, err = closedMonthsOf(ctx, s.Clinic.Snapshot(head)); err != nil {
 		return nil, err
+	}
+	erasing, err := s.erasureBegun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if out.Erasing = erasing != nil; out.Erasing && out.Todo == "" {
+		out.Todo = UnfinishedErasureError{}.Error()
 	}
 	for _, m := range head.Marts {
 		out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input

@@ -51,6 +51,8 @@ type Batch struct {
 	// ReportDate is the newest day that the file covers: a candidate for the as-of day.
 	ReportDate civil.Date `json:"report_date"`
 
+	// Erased counts the rows that were left out because their patient was erased; nothing is wrong with them.
+	Erased int `json:"erased,omitempty"`
 	// Quarantine are the rows that could not be read, in the file's order.
 	Quarantine []Quarantined `json:"quarantine,omitempty"`
 	// Dropped are the headers that the contract does not know, with the filled cells under each.

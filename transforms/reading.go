@@ -49,6 +49,8 @@ type reading struct {
 	identifiers map[string]*string
 	staffName   map[string]string
 	identified  map[string]named
+	// erased are the pseudonyms of patients that were erased.
+	erased map[string]bool
 }
 
 // column is the position of a contract column.
@@ -204,7 +206,14 @@ func (r *reading) patient(column int, guid []byte) *string {
 		r.fail(column, reason)
 		return nil
 	}
-	p := r.t.keys.Pseudonym(identity.Patient, string(id))
+	lineage := r.t.keys.Lineage(identity.Patient, string(id))
+	p := lineage[len(lineage)-1]
+	if r.t.erased != nil && r.t.erased(lineage) {
+		if r.erased == nil {
+			r.erased = map[string]bool{}
+		}
+		r.erased[p] = true
+	}
 	r.patients[string(guid)] = &p
 	return &p
 }

@@ -38,6 +38,9 @@ type Options struct {
 	Account string
 	// Identities says that the clinic has chosen to show first names (recovery mode). Otherwise the cell is stepped over.
 	Identities bool
+	// Erased says whether a patient with these pseudonyms, one for each version of the keys, was erased: such rows are read, counted and
+	// left out. Nil is nobody.
+	Erased func(pseudonyms []string) bool
 	// Tolerance is how many rows may be unreadable before a file is refused; zero fields take the defaults.
 	Tolerance Tolerance
 	// Limits bounds what a file may unpack to; zero fields take the defaults.
@@ -61,6 +64,7 @@ type Transformer struct {
 	insurers  map[string]bool // by normalise.NameKey
 	account   string
 	names     bool
+	erased    func(pseudonyms []string) bool
 	tolerance Tolerance
 	limits    tabular.Limits
 	layouts   []layout
@@ -88,7 +92,7 @@ func New(o Options) (*Transformer, error) {
 		o.Tolerance.Share = 0.05
 	}
 	t := &Transformer{keys: o.Keys, settings: o.Settings, zone: o.Zone, insurers: map[string]bool{}, account: o.Account,
-		names: o.Identities, tolerance: o.Tolerance, limits: o.Limits, layouts: layouts(o.Settings.TaxName)}
+		names: o.Identities, erased: o.Erased, tolerance: o.Tolerance, limits: o.Limits, layouts: layouts(o.Settings.TaxName)}
 	for _, names := range [][]string{o.Settings.KnownInsurers(), o.KnownInsurers} {
 		for _, n := range names {
 			if name, reason := normalise.Name([]byte(n)); reason == "" {
@@ -144,6 +148,9 @@ func (t *Transformer) Read(ctx context.Context, report extractors.Report) (*Batc
 	}
 	if err := r.plausible(); err != nil {
 		return nil, err
+	}
+	if len(r.erased) > 0 {
+		r.batch.Erased = r.batch.LeaveOut(func(patient string) bool { return r.erased[patient] })
 	}
 	return r.batch, nil
 }

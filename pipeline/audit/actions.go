@@ -41,8 +41,12 @@ const (
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
 	ClinicExported       Action = "clinic.exported"
-	MonthClosed          Action = "month.closed"
-	MonthsRetired        Action = "months.retired"
+
+	PatientErasureStarted Action = "patient_erasure.started"
+	PatientErasureEnded   Action = "patient_erasure.ended"
+
+	MonthClosed   Action = "month.closed"
+	MonthsRetired Action = "months.retired"
 )
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
@@ -87,6 +91,10 @@ var allowed = map[Action]map[string]sort{
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
 	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
+
+	// Of the patient there is a keyed hash, which the lake has as well.
+	PatientErasureStarted: {"patient": word, "stores": count},
+	PatientErasureEnded:   {"patient": word, "objects": count, "rows": count, "snapshots": count, "versions": count, "searched": count},
 }
 
 var (

@@ -44,6 +44,9 @@ type Entry struct {
 	Bytes  int64  `json:"bytes"`
 	// SHA256 is that of the object's bytes in the lake.
 	SHA256 string `json:"sha256"`
+	// Rewritten says that the bytes were made in the backup, when a patient was erased from it. What the lake has under that name has the
+	// same rows, and encrypted has other bytes, of which its commits speak.
+	Rewritten bool `json:"rewritten,omitempty"`
 }
 
 const manifestFormat = 1

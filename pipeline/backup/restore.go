@@ -215,6 +215,10 @@ func (r *restore) sort(ctx context.Context, source *lake.Clinic, commit int64) (
 // named is what the commits up to one name. That one must be there whole.
 func (r *restore) named(ctx context.Context, source *lake.Clinic, commit int64) (map[string]bool, error) {
 	named := map[string]bool{}
+	redirects, err := source.Redirects(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for n := commit; n > 0; n-- {
 		c, err := source.At(ctx, n)
 		if errors.Is(err, lake.ErrNoCommit) && n < commit {
@@ -224,6 +228,7 @@ func (r *restore) named(ctx context.Context, source *lake.Clinic, commit int64) 
 			return nil, err
 		}
 		for o := range c.Names() {
+			o, _ = redirects.Resolve(o)
 			name := r.prefix + o.Path
 			if _, found := r.view.Manifest.find(name); !found && n == commit {
 				return nil, fmt.Errorf("%w of the rows of commit %d: the backup was made without them, or the lake had let them go. Take a later commit, or another backup", ErrNone, commit)

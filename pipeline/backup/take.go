@@ -68,6 +68,8 @@ type take struct {
 	// sums are the bytes of encrypted objects, by name, as the newest commit that was looked at speaks of them. One that was let go
 	// and made again has its name and other bytes.
 	sums map[string]string
+	// redirects lead from objects of the lake that are gone to those in their place.
+	redirects lake.Redirects
 	// known says of immutable objects of the last backup that the lake has the same.
 	commitsKnown, auditKnown bool
 
@@ -134,6 +136,9 @@ func (t *take) wanted(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	t.out.Head = head.Number
+	if t.redirects, err = t.from.Redirects(ctx); err != nil {
+		return nil, err
+	}
 	have := map[string]bool{}
 	for name, err := range store.List(ctx, prefix, "") {
 		if err != nil {
@@ -235,6 +240,9 @@ func (t *take) named(ctx context.Context, head *lake.Commit, have map[string]boo
 	var names []string
 	missing := map[string]bool{}
 	want := func(name string, live bool) error {
+		if at, replaced := t.redirects.Resolve(lake.Object{Path: strings.TrimPrefix(name, prefix)}); replaced {
+			name = prefix + at.Path
+		}
 		switch {
 		case have[name]:
 			names = append(names, name)
@@ -336,7 +344,7 @@ func (t *take) step(e *Entry, sent bool, of int) error {
 
 func (t *take) entry(ctx context.Context, name string) (e Entry, sent bool, err error) {
 	if t.last != nil && t.immutable(name) {
-		if e, found := t.last.find(name); found && t.there[e.Object] && (t.sums[name] == "" || t.sums[name] == e.SHA256) {
+		if e, found := t.last.find(name); found && t.there[e.Object] && !e.Rewritten && (t.sums[name] == "" || t.sums[name] == e.SHA256) {
 			return e, false, nil
 		}
 	}

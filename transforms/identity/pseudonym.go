@@ -49,6 +49,7 @@ const (
 	purposePseudonyms  = "falloff/v1/pseudonyms"
 	purposeObjectNames = "falloff/v1/object-names"
 	purposeCheck       = "falloff/v1/key-check"
+	purposeErased      = "falloff/v1/erased"
 )
 
 // Keys are what is derived from one clinic's chain of keys.
@@ -58,6 +59,7 @@ type Keys struct {
 	pseudonyms  []Secret
 	checks      []Secret
 	objectNames Secret
+	erased      Secret
 }
 
 // Derive makes the keys of a clinic from its chain, the first key first. Objects are named under the first one for ever:
@@ -82,7 +84,10 @@ func Derive(chain ...Secret) (Keys, error) {
 		keys.pseudonyms, keys.checks = append(keys.pseudonyms, pseudonyms), append(keys.checks, check)
 	}
 	var err error
-	keys.objectNames, err = derive(chain[0], purposeObjectNames)
+	if keys.objectNames, err = derive(chain[0], purposeObjectNames); err != nil {
+		return Keys{}, err
+	}
+	keys.erased, err = derive(chain[0], purposeErased)
 	return keys, err
 }
 
@@ -145,6 +150,28 @@ func (k Keys) Pseudonym(kind Kind, id string) string {
 		id = k.link(i+1, kind, id)
 	}
 	return id
+}
+
+// Lineage is the pseudonyms of a source id of every version, the first one first; the last is Pseudonym's.
+func (k Keys) Lineage(kind Kind, id string) []string {
+	if k.IsZero() {
+		panic("identity: Lineage called without keys")
+	}
+	out := make([]string, len(k.pseudonyms))
+	for i := range k.pseudonyms {
+		id = k.link(i+1, kind, id)
+		out[i] = id
+	}
+	return out
+}
+
+// Refusal is what is kept of the pseudonym, of whichever version, of a patient who was erased, so that the patient is known again: a
+// keyed hash under a key of its own. The key comes of the first of the chain, so a rekey changes no refusal.
+func (k Keys) Refusal(pseudonym string) string {
+	if k.IsZero() {
+		panic("identity: Refusal called without keys")
+	}
+	return base32Lower.EncodeToString(sign(k.erased, []byte(string(Patient)+"|"+pseudonym)))
 }
 
 // link makes the pseudonym of one version from that of the version before, or from a source id.

@@ -3,6 +3,7 @@ package lake
 import (
 	"context"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -35,21 +36,27 @@ func (c *Clinic) fresh() *Clinic {
 }
 
 // cachedName is an object's name in a cache, empty where it must not lie there: what has a key of its own goes with that key.
-// The hash of the content is in the object's own name; encrypted rows of the same content have other bytes each time.
-func (o Object) cachedName() string {
+// The hash of the content is in the object's own name; encrypted rows of the same content have other bytes each time. What was
+// kept before a patient was erased, by whichever machine, may hold that patient's rows: the name counts erasures, and where no
+// newest commit has told their number there is none.
+func (c *Clinic) cachedName(o Object) string {
 	hash, _, _ := strings.Cut(path.Base(o.Path), ".")
-	switch {
-	case o.Sealed || !hashName.MatchString(hash):
+	erasures := c.erasures.Load()
+	if o.Sealed || o.erased || erasures < 0 || !hashName.MatchString(hash) {
 		return ""
-	case o.Key != "":
-		return hash + "-" + o.Sum
+	}
+	if o.Key != "" {
+		hash += "-" + o.Sum
+	}
+	if erasures > 0 {
+		hash += "-" + strconv.FormatInt(erasures, 10)
 	}
 	return hash
 }
 
 // cached is an object's stored bytes, verified, where a reader's cache has them; else nil.
 func (c *Clinic) cached(o Object) []byte {
-	name := o.cachedName()
+	name := c.cachedName(o)
 	if !c.reading || name == "" {
 		return nil
 	}
@@ -70,9 +77,10 @@ func (c *Clinic) cached(o Object) []byte {
 	return stored
 }
 
-// keep puts an object's stored bytes, which were verified, into a reader's cache.
+// keep puts an object's stored bytes, which were verified, into a reader's cache. What lies in another's place is asked for every
+// time: the commit speaks of the other.
 func (c *Clinic) keep(o Object, stored []byte) {
-	if name := o.cachedName(); c.reading && name != "" {
+	if name := c.cachedName(o); c.reading && name != "" {
 		c.cache.Put(name, stored)
 	}
 }

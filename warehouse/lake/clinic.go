@@ -13,6 +13,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -80,8 +81,10 @@ type Clinic struct {
 	// keyVersion is 0 for version 1, as in a commit.
 	keyVersion int
 	// cache is nil where there is none; reading says that it is looked into.
-	cache   Cache
-	reading bool
+	cache Cache
+	// erasures is the greatest count of erasures that a newest commit has named, -1 before one was read.
+	erasures *atomic.Int64
+	reading  bool
 }
 
 // ErrNoCommit is returned for a clinic, or a number, of which there is no commit.
@@ -96,6 +99,8 @@ func Open(store Store, id ClinicID, o Options) (*Clinic, error) {
 		return nil, fmt.Errorf("the naming key of clinic %s has %d bytes: it needs 32", id, len(o.NamingKey))
 	}
 	c := &Clinic{store: store, id: id, key: o.NamingKey, now: o.Now, random: o.Random, seal: plain{}, sealed: o.Sealed, keys: o.Keys, encrypt: o.Encrypt, cache: o.Cache}
+	c.erasures = new(atomic.Int64)
+	c.erasures.Store(-1)
 	if o.KeyVersion > 1 {
 		c.keyVersion = o.KeyVersion
 	}
@@ -235,7 +240,7 @@ func (c *Clinic) hash(body []byte) string {
 
 // verify checks an object's plain bytes against its name and size.
 func (c *Clinic) verify(o Object, body []byte) error {
-	if int64(len(body)) != o.Bytes {
+	if int64(len(body)) != o.Bytes && !o.erased {
 		return fmt.Errorf("object %s of clinic %s is %w: %d bytes, the commit says %d", o.Path, c.id, ErrDamaged, len(body), o.Bytes)
 	}
 	if c.key == nil {

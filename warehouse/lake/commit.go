@@ -32,12 +32,15 @@ const (
 
 // commitFormat is raised when a program that does not know a change would go wrong by ignoring it: by misreading a commit,
 // or by writing the next one without something that must be carried on. Fields that may be ignored need no new format.
-const commitFormat = 3
+const commitFormat = 4
 
 // format is the oldest format that says all that the commit says. Before format 2 nobody carried KeyVersion on, before
-// format 3 nobody knew of encryption, nor carried Closed on.
+// format 3 nobody knew of encryption, nor carried Closed on, before format 4 nobody followed redirects, nor kept an erased patient
+// from landing again.
 func (c *Commit) format() int {
 	switch {
+	case c.Erasures > 0:
+		return 4
 	case c.Encrypted(), len(c.Closed) > 0:
 		return 3
 	case c.KeyVersion > 1:
@@ -76,6 +79,8 @@ type Commit struct {
 	Settings *Object `json:"settings,omitempty"`
 	// Closed are the months whose figures were published, by month (YYYY-MM).
 	Closed map[string]Closing `json:"closed,omitempty"`
+	// Erasures counts the erasures of patients up to this commit. Whoever brings rows asks whom they may not bring.
+	Erasures int64 `json:"erasures,omitempty"`
 	// Checks are what the last build found.
 	Checks []Check `json:"checks,omitempty"`
 	// Quarantine counts the rows that each dataset's last report lost to validation, by reason.
@@ -126,6 +131,9 @@ type Object struct {
 	Schema string `json:"schema,omitempty"`
 	// Totals are the sums of the columns that hold cents.
 	Totals map[string]int64 `json:"totals,omitempty"`
+
+	// erased says that it has taken the place of another, without the rows of a patient: the rest is what a commit says of that.
+	erased bool
 }
 
 // Check is the outcome of one check of the models.

@@ -128,11 +128,11 @@ func TestCommitsOfTheFuture(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, known) {
 		t.Errorf("unknown fields: %v", err)
 	}
-	format := strings.Replace(string(body), `"format":1`, `"format":4`, 1)
+	format := strings.Replace(string(body), `"format":1`, `"format":5`, 1)
 	if _, err := lake.DecodeCommit([]byte(format)); err == nil || !strings.Contains(err.Error(), "newer falloff") || errors.Is(err, lake.ErrDamaged) {
 		t.Errorf("a newer format: %v", err)
 	}
-	if _, err := lake.DecodeCommit([]byte(`{"format":4,"number":"one"}`)); err == nil || !strings.Contains(err.Error(), "newer falloff") {
+	if _, err := lake.DecodeCommit([]byte(`{"format":5,"number":"one"}`)); err == nil || !strings.Contains(err.Error(), "newer falloff") {
 		t.Errorf("a newer format that does not parse: %v", err)
 	}
 }

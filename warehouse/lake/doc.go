@@ -9,6 +9,8 @@
 //	clinic=<id>/settings/<hash>                               the clinic's settings as they were
 //	clinic=<id>/commits/<number>.json                         what is live, and everything that must agree with it
 //	clinic=<id>/commits/hint                              a recent number, where to begin looking; nothing rests on it
+//	clinic=<id>/redirects/<path>                             where the rows are of an object that a patient was erased from
+//	clinic=<id>/erased/<hash>                                who was erased, and must not land again: a keyed hash, and no content
 //	clinic=<id>/dropped/<number>                          says that the objects of this commit were let go (GC)
 //	clinic=<id>/state/<name>/<number>                         small values that change: pause, lease, progress (Register)
 //	clinic=<id>/keys/<name>                                   sealed keys, written by the vault and opaque here

@@ -115,7 +115,7 @@ func (c *Clinic) openSealed(o Object, stored parquet.ReaderAtSeeker) (f *sealedF
 	if is := f.reader.MetaData().KeyValueMetadata().FindValue(boundTo); is == nil || *is != c.name(o.Path) {
 		return fail(errors.New("its bytes are those of another object"))
 	}
-	if f.reader.NumRows() != o.Rows {
+	if f.reader.NumRows() != o.Rows && !o.erased {
 		return fail(fmt.Errorf("%d rows, the commit says %d", f.reader.NumRows(), o.Rows))
 	}
 	if f.rows, err = pqarrow.NewFileReader(f.reader, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator); err != nil {
@@ -130,7 +130,7 @@ func (c *Clinic) openSealed(o Object, stored parquet.ReaderAtSeeker) (f *sealedF
 
 // openStored fetches and opens an encrypted object.
 func (c *Clinic) openStored(ctx context.Context, o Object) (*sealedFile, error) {
-	stored, err := c.stored(ctx, o)
+	o, stored, err := c.stored(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -308,13 +308,18 @@ func bare(s *arrow.Schema) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
+// dictionaries are the columns whose values may repeat, of a file that no table describes.
+func (f *sealedFile) dictionaries() map[string]bool {
+	out := map[string]bool{}
+	for _, field := range f.schema.Fields() {
+		out[field.Name] = field.Type.ID() == arrow.STRING
+	}
+	return out
+}
+
 // encryptFile writes an opened file's rows as an encrypted one.
 func (c *Clinic) encryptFile(ctx context.Context, folder string, f *sealedFile) (encryptedFile, error) {
-	dictionaries := map[string]bool{}
-	for _, field := range f.schema.Fields() {
-		dictionaries[field.Name] = field.Type.ID() == arrow.STRING
-	}
-	return c.encryptRows(folder, f.schema, dictionaries, func(yield func(arrow.RecordBatch, error) bool) {
+	return c.encryptRows(folder, f.schema, f.dictionaries(), func(yield func(arrow.RecordBatch, error) bool) {
 		for record, err := range f.records(ctx, nil) {
 			if err != nil {
 				yield(nil, err)
@@ -341,6 +346,7 @@ func (c *Clinic) describeSealed(ctx context.Context, o Object) (is Object, err e
 		return Object{}, err
 	}
 	is.Rows, is.Schema, is.Totals = f.reader.NumRows(), schemaTextHash(text), noTotals(f.schema)
+	is.Path, is.erased = f.of.Path, f.of.erased
 	return is, c.eachRecord(ctx, f, func(record arrow.RecordBatch) error {
 		addTotals(is.Totals, record)
 		return nil

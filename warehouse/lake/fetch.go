@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,19 +14,19 @@ import (
 // parallel is how many objects are read or written at once: enough to hide the way to S3, few enough to hold in memory.
 const parallel = 8
 
-// stored is an object's bytes as they lie, verified against what the commit says of them where it says so.
-func (c *Clinic) stored(ctx context.Context, o Object) ([]byte, error) {
+// stored is an object as it lies, with its bytes, verified against what the commit says of them where it says so.
+func (c *Clinic) stored(ctx context.Context, o Object) (Object, []byte, error) {
 	if stored := c.cached(o); stored != nil {
-		return stored, nil
+		return o, stored, nil
 	}
-	stored, err := c.store.Get(ctx, c.name(o.Path))
+	o, stored, err := c.lying(ctx, o)
 	if err != nil {
-		return nil, err
+		return o, nil, err
 	}
-	if o.Key != "" && sumOf(stored) != o.Sum {
-		return nil, fmt.Errorf("object %s of clinic %s is %w: its bytes are not those that the commit speaks of", o.Path, c.id, ErrDamaged)
+	if o.Key != "" && !o.erased && sumOf(stored) != o.Sum {
+		return o, nil, fmt.Errorf("object %s of clinic %s is %w: its bytes are not those that the commit speaks of", o.Path, c.id, ErrDamaged)
 	}
-	return stored, nil
+	return o, stored, nil
 }
 
 // takeUp makes of an encrypted object that was there already, written by a run that did not commit it, what a commit says of it:
@@ -51,7 +52,7 @@ func (c *Clinic) fetchFile(ctx context.Context, o Object) ([]byte, error) {
 	if !o.isTable() {
 		return c.fetch(ctx, o)
 	}
-	stored, err := c.stored(ctx, o)
+	o, stored, err := c.stored(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -64,19 +65,25 @@ func (c *Clinic) fetchFile(ctx context.Context, o Object) ([]byte, error) {
 
 // fetch is an object's plain bytes, verified against its name where the naming key is known. Encrypted rows have none.
 func (c *Clinic) fetch(ctx context.Context, o Object) ([]byte, error) {
-	stored, err := c.stored(ctx, o)
+	_, body, err := c.fetchLying(ctx, o)
+	return body, err
+}
+
+// fetchLying is fetch, with the object as it lies.
+func (c *Clinic) fetchLying(ctx context.Context, o Object) (Object, []byte, error) {
+	o, stored, err := c.stored(ctx, o)
 	if err != nil {
-		return nil, err
+		return o, nil, err
 	}
 	body, err := c.reads(o).open(stored)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", o.Path, err)
+		return o, nil, fmt.Errorf("open %s: %w", o.Path, err)
 	}
 	if err := c.verify(o, body); err != nil {
-		return body, err
+		return o, body, err
 	}
 	c.keep(o, stored)
-	return body, nil
+	return o, body, nil
 }
 
 // wholeBelow is the size up to which an object is fetched in one request rather than in parts.
@@ -87,17 +94,22 @@ const tail = 64 << 10
 
 // openColumns opens an object of which only some columns are wanted.
 func (c *Clinic) openColumns(ctx context.Context, o Object, columns []string) (*parquet.File, error) {
-	if o.Bytes <= wholeBelow || !c.reads(o).transparent() {
+	whole := func() (*parquet.File, error) {
 		body, err := c.fetch(ctx, o)
 		if err != nil {
 			return nil, err
 		}
 		return openParquet(bytes.NewReader(body), int64(len(body)))
 	}
+	if o.Bytes <= wholeBelow || !c.reads(o).transparent() {
+		return whole()
+	}
 	p := &parts{body: map[int64][]byte{}, get: func(offset, length int64) ([]byte, error) {
 		return c.store.GetRange(ctx, c.name(o.Path), offset, length)
 	}}
-	if err := p.load(o.Bytes-tail, tail); err != nil {
+	if err := p.load(o.Bytes-tail, tail); errors.Is(err, ErrNotFound) {
+		return whole() // another may have taken its place, of another size
+	} else if err != nil {
 		return nil, err
 	}
 	f, err := openParquet(p, o.Bytes)

@@ -45,10 +45,11 @@ type Cleared struct {
 	// Dropped are the commits whose snapshots were let go, now and earlier.
 	Dropped []int64 `json:"dropped,omitempty"`
 	// Objects went because no commit that is kept names them, Staged because their run is dead, Scratch because the process
-	// that wrote them is.
+	// that wrote them is, Redirects because nothing leads to them.
 	Objects     int      `json:"objects"`
 	ObjectNames []string `json:"object_names,omitempty"`
 	Staged      int      `json:"staged"`
+	Redirects   int      `json:"redirects,omitempty"`
 	Scratch     int      `json:"scratch"`
 	Bytes       int64    `json:"bytes"`
 	// Cached and CachedBytes are what went from this machine's cache.
@@ -79,7 +80,7 @@ func (c *Clinic) GC(ctx context.Context, o GCOptions) (*Cleared, error) {
 	}
 	g := &collector{clinic: c, o: o, live: map[string]bool{}, cached: map[string]bool{}}
 	g.out.DryRun, g.out.GraceSeconds = o.DryRun, int64(o.Grace/time.Second)
-	for _, step := range []func(context.Context) error{g.mark, g.sweepObjects, g.sweepStaging, g.sweepScratch, g.sweepCache} {
+	for _, step := range []func(context.Context) error{g.mark, g.sweepObjects, g.sweepRedirects, g.sweepStaging, g.sweepScratch, g.sweepCache} {
 		if err := step(ctx); err != nil {
 			return &g.out, fmt.Errorf("clear up clinic %s: %w", c.id, err)
 		}
@@ -95,7 +96,9 @@ type collector struct {
 	before time.Time
 	live   map[string]bool
 	cached map[string]bool // the names that live objects have in a cache
-	out    Cleared
+	// redirects lead from objects that are gone to those in their place.
+	redirects Redirects
+	out       Cleared
 }
 
 // commitEntry is what GC needs of a commit.
@@ -154,6 +157,9 @@ func (g *collector) mark(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("nothing is removed: %w", err)
 	}
+	for _, e := range entries {
+		c.noteErasures(e.commit)
+	}
 	dropped, err := c.Dropped(ctx)
 	if err != nil {
 		return err
@@ -177,9 +183,13 @@ func (g *collector) mark(ctx context.Context) error {
 		g.out.Kept++
 		for o := range e.commit.objects {
 			g.live[o.Path] = true
-			g.cached[o.cachedName()] = true
+			g.cached[c.cachedName(o)] = true
 		}
 	}
+	if g.redirects, err = c.Redirects(ctx); err != nil {
+		return err
+	}
+	g.redirects.through(g.live)
 	g.out.Commits, g.out.Dropped = len(entries), dropped
 	return nil
 }
@@ -264,6 +274,28 @@ func (g *collector) sweepObjects(ctx context.Context) error {
 					g.out.ObjectNames = append(g.out.ObjectNames, object)
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// sweepRedirects removes those that begin where no commit that is kept leads to.
+func (g *collector) sweepRedirects(ctx context.Context) error {
+	c := g.clinic
+	for e, err := range c.store.Entries(ctx, c.name(redirectFolder), "") {
+		if err != nil {
+			return err
+		}
+		from := strings.TrimPrefix(e.Name, c.name(redirectFolder))
+		if _, known := g.redirects[from]; !known || g.live[from] || !e.Modified.Before(g.before) {
+			continue
+		}
+		gone, err := g.remove(ctx, e)
+		if err != nil {
+			return err
+		}
+		if gone {
+			g.out.Redirects++
 		}
 	}
 	return nil

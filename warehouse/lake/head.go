@@ -21,6 +21,20 @@ const hintName = "commits/hint"
 // commit or the one before, that is two rounds of requests, one after the other, whatever the age of the lake. Without
 // a hint, or with one that names no commit, the commits are listed.
 func (c *Clinic) Head(ctx context.Context) (*Commit, error) {
+	commit, err := c.head(ctx)
+	if err == nil {
+		c.noteErasures(commit)
+	}
+	return commit, err
+}
+
+// noteErasures keeps the greatest count of erasures.
+func (c *Clinic) noteErasures(commit *Commit) {
+	for known := c.erasures.Load(); commit.Erasures > known && !c.erasures.CompareAndSwap(known, commit.Erasures); known = c.erasures.Load() {
+	}
+}
+
+func (c *Clinic) head(ctx context.Context) (*Commit, error) {
 	if hint := c.hinted(ctx); hint > 0 {
 		commit, err := c.newestFrom(ctx, hint, 3)
 		if !errors.Is(err, ErrNotFound) {

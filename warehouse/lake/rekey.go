@@ -42,6 +42,7 @@ type AnyTable interface {
 	examine(ctx context.Context, c *Clinic, o Object, body []byte) (units [][16]byte, err error)
 	relay(ctx context.Context, tx *Tx) (Relaid, error)
 	encrypt(ctx context.Context, tx *Tx, objects []Object) ([]Object, error)
+	without(ctx context.Context, c *Clinic, o Object, s sought) (replacement, error)
 }
 
 // TextChanges say what to do with the texts of rows.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"maps"
 	"os"
@@ -106,7 +107,7 @@ func (s *Snapshot) verify(ctx context.Context, o Object) error {
 		}
 		return s.agrees(o, is)
 	}
-	body, err := s.clinic.fetch(ctx, o)
+	o, body, err := s.clinic.fetchLying(ctx, o)
 	if o.Sealed && (errors.Is(err, ErrSealed) || errors.Is(err, ErrNotFound)) {
 		return nil // nobody here can judge it, or its key and bytes were destroyed on purpose
 	}
@@ -123,8 +124,11 @@ func (s *Snapshot) verify(ctx context.Context, o Object) error {
 	return s.agrees(o, is)
 }
 
-// agrees compares what an object says of itself with what the commit says of it.
+// agrees compares what an object says of itself with what the commit says of it. Of one in another's place it says nothing.
 func (*Snapshot) agrees(o, is Object) error {
+	if o.erased || is.erased {
+		return nil
+	}
 	if is.Rows != o.Rows || is.Schema != o.Schema || !maps.Equal(is.Totals, o.Totals) {
 		return fmt.Errorf("object %s: %w: it has %d rows, schema %s, totals %v; the commit says %d, %s, %v",
 			o.Path, ErrDamaged, is.Rows, is.Schema, is.Totals, o.Rows, o.Schema, o.Totals)
@@ -222,10 +226,11 @@ func (s *Snapshot) files(ctx context.Context, want Want, objects []Object, local
 	if here, ok := c.store.(interface{ LocalPath(name string) string }); ok && c.seal.transparent() {
 		at := map[string]string{}
 		for _, o := range objects {
-			at[o.Path] = here.LocalPath(c.name(o.Path))
-			if err := c.lies(o, at[o.Path]); err != nil {
+			lying, err := c.lies(ctx, o, here.LocalPath)
+			if err != nil {
 				return nil, fmt.Errorf("commit %d of clinic %s %w", s.commit.Number, c.id, err)
 			}
+			at[o.Path] = here.LocalPath(c.name(lying))
 		}
 		return at, nil
 	}
@@ -318,19 +323,33 @@ func (c *Clinic) keysOf(objects []Object, place func(Object) string) (keys *parq
 	return keys, nil
 }
 
-// lies says what is wrong with an object that is to be read where it lies. Of an encrypted one the footer is read: DuckDB takes
-// a sound file in another's place for that one, and its footer says whose it is.
-func (c *Clinic) lies(o Object, path string) error {
-	f, err := os.Open(path)
+// lies finds the path of an object that is to be read where it lies, or says what is wrong with it. Of an encrypted one the
+// footer is read: DuckDB takes a sound file in another's place for that one, and its footer says whose it is.
+func (c *Clinic) lies(ctx context.Context, o Object, local func(name string) string) (string, error) {
+	f, err := os.Open(local(c.name(o.Path)))
+	for range maxChain {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		to, failed := c.redirected(ctx, o.Path)
+		if errors.Is(failed, ErrNotFound) {
+			break
+		}
+		if failed != nil {
+			return "", fmt.Errorf("names an object that is not there: %w", failed)
+		}
+		o = o.moved(to)
+		f, err = os.Open(local(c.name(o.Path)))
+	}
 	if err != nil {
-		return fmt.Errorf("names an object that is not there: %w", err)
+		return "", fmt.Errorf("names an object that is not there: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	if o.Key == "" {
-		return nil
+		return o.Path, nil
 	}
 	if _, err = c.openSealed(o, f); err != nil {
-		return fmt.Errorf("names an object that cannot be read: %w", err)
+		return "", fmt.Errorf("names an object that cannot be read: %w", err)
 	}
-	return nil
+	return o.Path, nil
 }

@@ -240,12 +240,12 @@ func (t Table[T]) load(ctx context.Context, c *Clinic, o Object) ([]T, error) {
 	if o.isTable() {
 		return t.loadSealed(ctx, c, o, nil)
 	}
-	body, err := c.fetch(ctx, o)
+	o, body, err := c.fetchLying(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := t.decode(body)
-	if err == nil && int64(len(rows)) != o.Rows {
+	if err == nil && int64(len(rows)) != o.Rows && !o.erased {
 		err = fmt.Errorf("%w: %d rows, the commit says %d", ErrDamaged, len(rows), o.Rows)
 	}
 	if err != nil {

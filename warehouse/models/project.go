@@ -87,7 +87,6 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 			found = append(found, m)
 		}
 	}
-	var err error
 	if p.Checks, err = loadChecks(tree); err != nil {
 		return nil, err
 	}

@@ -30,14 +30,17 @@ type deleteFlags struct {
 	confirm        string
 	noBackups      bool
 	scheduleKMSKey string
+	patient        string
+	guid           bool
 }
 
 func (a *app) deleteCommand() *cobra.Command {
 	var f deleteFlags
 	cmd := &cobra.Command{
-		Use:   "delete --lake DIR --clinic NAME [--backup STORE]...",
-		Short: "delete a clinic for good, with a signed certificate",
+		Use:   "delete --lake DIR --clinic NAME [--backup STORE]... [--patient REF | --guid]",
+		Short: "delete a clinic for good, with a signed certificate; or one patient of it",
 		Example: `  falloff delete --lake lake --clinic harbour-street --backup s3://clinic-backups/falloff
+  falloff delete --lake lake --clinic harbour-street --patient p1_kq3… --backup s3://clinic-backups/falloff
   falloff delete verify certificate.json`,
 		Args: cobra.NoArgs,
 		Long: `Deletes everything of a clinic: from the lake with every version of every object, from the backups that --backup and falloff.yaml
@@ -45,16 +48,31 @@ name, what this machine keeps of it, and last its keys and portal credentials in
 of it included, can then be opened by nobody, unless somebody has a copy of the vault from before.
 
 It asks for the clinic's name to be typed, and refuses while a run is at work. From its first step on nothing can be written to the
-clinic; cut short at any point, the same command goes on. At the end stands a certificate that says what was deleted and how that was
+clinic; cut short at any point, the same command goes on.
+
+With --patient one patient goes instead, named by a pseudonym; or with --guid, which reads the portal's own id of the patient from
+standard input. The patient is taken out of every dataset and mart of every snapshot, of identities, of what an unfinished run has read,
+of every version that a bucket keeps, and of every backup that is named; then everything is read again and searched. Later runs and
+imports leave the patient out (falloff status counts "erased"). Figures of closed months stay. It asks for the pseudonym to be typed
+(with --guid: for --confirm with the clinic's name), and cut short it goes on when run again in the same way.
+
+Of a clinic: at the end stands a certificate that says what was deleted and how that was
 verified, signed with this installation's key; it stays in the lake, with the agreement and the audit log. The clinic's id is not used
 again in this lake.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.deleteClinic(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.patient != "" || f.guid {
+				return a.erasePatient(cmd.Context(), f)
+			}
+			return a.deleteClinic(cmd.Context(), f)
+		},
 	}
 	a.lakeFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.backups, "backup", nil, "a `store` with backups of the clinic; may be said several times")
 	flags.BoolVar(&f.noBackups, "no-backups", false, "say that there are no backups anywhere")
-	flags.StringVar(&f.confirm, "confirm", "", "the clinic's `name`, instead of typing it")
+	flags.StringVar(&f.confirm, "confirm", "", "the clinic's `name`, instead of typing it; with --patient the pseudonym")
+	flags.StringVar(&f.patient, "patient", "", "erase one patient only: a `pseudonym`")
+	flags.BoolVar(&f.guid, "guid", false, "erase one patient only, whose id in the portal is read from standard input")
 	flags.StringVar(&f.scheduleKMSKey, "schedule-kms-key", "", "`ARN` of the KMS key that encrypts this clinic's bucket and nothing else: schedule its deletion too")
 	cmd.AddCommand(a.deleteVerifyCommand())
 	return cmd

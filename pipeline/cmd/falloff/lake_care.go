@@ -69,6 +69,9 @@ func (a *app) printVerified(found *lake.Verified) error {
 	if err == nil && found.Sealed > 0 {
 		_, err = fmt.Fprintf(a.stdout, "%d objects are sealed under a key that is not at hand, and were not judged\n", found.Sealed)
 	}
+	if err == nil && len(found.Erased) > 0 {
+		_, err = fmt.Fprintf(a.stdout, "%d objects lost the erased rows of a patient: what took their place was read\n", len(found.Erased))
+	}
 	if err == nil && len(found.Dropped) > 0 {
 		_, err = fmt.Fprintf(a.stdout, "the objects of %d commits were let go and not looked for\n", len(found.Dropped))
 	}

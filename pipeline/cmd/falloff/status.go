@@ -48,6 +48,9 @@ func (a *app) printStatus(s *pipeline.Status) error {
 	if s.Todo != "" {
 		state += ": " + s.Todo
 	}
+	if s.Erasing {
+		state = pipeline.UnfinishedErasureError{}.Error()
+	}
 	if s.Running != nil {
 		state = fmt.Sprintf("running since %s, process %d on %s", s.Running.Since.Format("2006-01-02 15:04 MST"), s.Running.PID, s.Running.Host)
 	}

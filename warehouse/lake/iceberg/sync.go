@@ -208,6 +208,10 @@ func (s *syncing) moments(ctx context.Context, from int64, all bool) ([]moment, 
 			wanted = append(wanted, n)
 		}
 	}
+	replaced, err := s.clinic.Replaced(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]moment, len(wanted))
 	where := newFiles(ctx, s.clinic.Store())
 	group, ctx := errgroup.WithContext(ctx)
@@ -218,7 +222,7 @@ func (s *syncing) moments(ctx context.Context, from int64, all bool) ([]moment, 
 			if err != nil {
 				return err
 			}
-			out[i] = moment{commit, contents(where, s.clinic, commit)}
+			out[i] = moment{commit, contents(where, s.clinic, commit, replaced)}
 			return nil
 		})
 	}

@@ -35,13 +35,19 @@ type located struct {
 }
 
 // contents are the tables that a commit has, with their objects. What a dataset seals under a key of its own is never among them.
-func contents(f *files, clinic *lake.Clinic, commit *lake.Commit) map[tableName][]located {
+// In the place of objects that lost the rows of an erased patient stand the others, and nothing where no row is left.
+func contents(f *files, clinic *lake.Clinic, commit *lake.Commit, replaced map[string]lake.Object) map[tableName][]located {
 	out := map[tableName][]located{}
 	add := func(n tableName, objects ...lake.Object) {
 		list := make([]located, 0, len(objects))
 		for _, o := range objects {
 			if o.Sealed {
 				return
+			}
+			if other, found := replaced[o.Path]; found {
+				if o = other; o.Rows == 0 {
+					continue
+				}
 			}
 			list = append(list, located{Object: o, location: f.location(clinic.Name(o.Path))})
 		}
