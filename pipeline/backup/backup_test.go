@@ -79,7 +79,7 @@ func filled(t *testing.T) *storetest.Memory {
 	}
 	create(t, store, "clinic=harbour/staging/run/000001", "half a run")
 	create(t, store, "clinic=harbour/settings/nobodynamesit", "left over")
-	create(t, store, "clinic=harbour/redirects/x", "what a later version keeps")
+	create(t, store, "clinic=harbour/redirects/data/claims/month=2026-01/"+strings.Repeat("a", 52)+".parquet", "data/claims/month=2026-01/"+strings.Repeat("b", 52)+".parquet")
 	create(t, store, "clinic=other/keys/check-1.json", "another clinic's")
 	create(t, store, "agreements/harbour/1-1.json", "accepted")
 	create(t, store, "agreements/other/1-1.json", "accepted by another")
