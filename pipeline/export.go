@@ -114,6 +114,11 @@ func (s *Site) manifest(commit *lake.Commit, o ExportOptions) (*export.Manifest,
 
 func (s *Site) exportInto(ctx context.Context, folder *export.Folder, snapshot *lake.Snapshot, m *export.Manifest) error {
 	commit := snapshot.Commit()
+	refusals, err := s.Clinic.Refused(ctx)
+	if err != nil {
+		return storage("reading whom the clinic refuses", err)
+	}
+	m.Refused = sortedKeys(refusals)
 	body, err := snapshot.Settings(ctx)
 	if err != nil {
 		return storage("reading the clinic's settings", err)
@@ -224,6 +229,11 @@ func (s *Site) ImportExport(ctx context.Context, folder string, report Progress)
 	_, files := m.Rows()
 	progress(Step{Name: "check", Ended: true, Note: fmt.Sprintf("%d files as the manifest says", files)})
 	progress(Step{Name: "land"})
+	for _, hash := range m.Refused {
+		if err := s.Clinic.Refuse(ctx, hash); err != nil {
+			return nil, storage("keeping whom the export refuses", err)
+		}
+	}
 	out := &Imported{From: m.Commit, Datasets: map[string]int64{}, LeftOut: m.LeftOut}
 	total, done := int64(len(m.Datasets)), int64(0)
 	commit, err := s.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error {

@@ -24,11 +24,7 @@ func (c Clinic) YAML() ([]byte, error) {
 		y.field("staff", "pseudonym")
 	}
 	if c.TaxName != "" {
-		rate := strings.TrimRight(fmt.Sprintf("0.%06d", c.TaxPerMillion), "0")
-		if strings.HasSuffix(rate, ".") {
-			rate += "0"
-		}
-		fmt.Fprintf(&y.out, "tax: {name: %s, rate: %s}\n", yamlText(c.TaxName), yamlText(rate))
+		fmt.Fprintf(&y.out, "tax: {name: %s, rate: %s}\n", yamlText(c.TaxName), yamlText(share(c.TaxPerMillion)))
 	}
 	y.list("disciplines", len(c.Disciplines), func(i int) string {
 		return fmt.Sprintf("{name: %s, falloff_days: %d}", yamlText(c.Disciplines[i].Name), c.Disciplines[i].FalloffDays)
@@ -51,6 +47,16 @@ func (c Clinic) YAML() ([]byte, error) {
 	y.list("filing_limits", len(c.FilingLimits), func(i int) string {
 		return fmt.Sprintf("{insurer: %s, days: %d}", yamlText(c.FilingLimits[i].Insurer), c.FilingLimits[i].Days)
 	})
+	if len(c.Retention) > 0 {
+		y.out.WriteString("retention:\n")
+		for _, r := range c.Retention {
+			fmt.Fprintf(&y.out, "  %s: %dm\n", r.Dataset, r.Months)
+		}
+	}
+	y.list("checks_off", len(c.ChecksOff), func(i int) string { return yamlText(c.ChecksOff[i]) })
+	if c.UnreconciledPerMillion != nil {
+		y.field("unreconciled_limit", share(*c.UnreconciledPerMillion))
+	}
 	if err := c.readsAs(y.out.Bytes()); err != nil {
 		return nil, fmt.Errorf("writing clinic.yaml: %w", err)
 	}
@@ -72,6 +78,15 @@ func (c Clinic) readsAs(body []byte) error {
 		err = errors.New("it would be read as other settings than those stored")
 	}
 	return err
+}
+
+// share is a share of one as a person writes it.
+func share(perMillion int64) string {
+	text := strings.TrimRight(fmt.Sprintf("0.%06d", perMillion), "0")
+	if strings.HasSuffix(text, ".") {
+		text += "0"
+	}
+	return text
 }
 
 // amount is cents as a person writes them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -39,6 +40,9 @@ fees:
   - {kind: late_cancel, item: "late", discipline: "true", location: "x", amount: "1.10", notice_hours: 336}
 insurers: ["o'hara ''", "2024-01-01", "a, b", "> |"]
 filing_limits: [{insurer: "yes", days: 31}]
+retention: {appointments: 7y, portal_activity: 25m, invoice_lines: 8y, claims: 8y, payments: 8y, applied_payments: 8y, adjustments: 8y}
+checks_off: [claims.claimed]
+unreconciled_limit: "0.01"
 `),
 	}
 	for name, body := range bodies {
@@ -59,6 +63,13 @@ filing_limits: [{insurer: "yes", days: 31}]
 			b, errB := second.JSON()
 			if errA != nil || errB != nil || !bytes.Equal(a, b) {
 				t.Errorf("%v %v\nwas %s\nis  %s", errA, errB, a, b)
+			}
+			if all := reflect.ValueOf(first); name == "names" {
+				for i := range all.NumField() {
+					if all.Field(i).IsZero() {
+						t.Errorf("%s is not set here: nobody knows whether it is written", all.Type().Field(i).Name)
+					}
+				}
 			}
 			if strings.Contains(string(written), "taxable") {
 				t.Error("amounts hold the tax: nothing may be taxed again")

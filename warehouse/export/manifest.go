@@ -66,6 +66,8 @@ type Manifest struct {
 	KeyCheck   string `json:"key_check"`
 	// LeftOut names what the commit has and the export has not, and why.
 	LeftOut map[string]string `json:"left_out,omitempty"`
+	// Refused are the refusals of erased patients: keyed hashes, by which whoever imports the export keeps them out as well.
+	Refused []string `json:"refused,omitempty"`
 	// Sources are the checkpoints of the commit.
 	Sources    map[string]json.RawMessage  `json:"sources,omitempty"`
 	Quarantine map[string]map[string]int64 `json:"quarantine,omitempty"`
