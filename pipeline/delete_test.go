@@ -89,7 +89,9 @@ func TestDeleteKilledAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := site.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error { return tx.PutSettings(ctx, []byte("{}")) }); err != nil {
+	if _, err := site.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error {
+		return tx.PutSettings(ctx, []byte(`{"format":1,"clinic":{"time_zone":"UTC"}}`))
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := backUpTo(ctx, site, second); err != nil {
@@ -261,7 +263,7 @@ func TestDeleteVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"{}", `{"a":1}`} {
+	for _, text := range []string{`{"format":1,"clinic":{"time_zone":"UTC"}}`, `{"format":1,"clinic":{"time_zone":"UTC","currency":"CAD"}}`} {
 		if _, err := site.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error { return tx.PutSettings(ctx, []byte(text)) }); err != nil {
 			t.Fatal(err)
 		}

@@ -80,7 +80,7 @@ func run(ctx context.Context, dir, bucket string, command []string) (code int, e
 		return 0, fmt.Errorf("making the bucket %s: %w", bucket, err)
 	}
 	// An interrupt from the terminal reaches the program too; it ends by itself, and the server after it.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, command[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, command[1:]...) //nolint:gosec // to run what it is told to is what it is for
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = here, os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION="+storetest.Region,
 		"AWS_ACCESS_KEY_ID="+storetest.AccessKey, "AWS_SECRET_ACCESS_KEY="+storetest.SecretKey)

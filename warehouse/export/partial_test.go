@@ -13,8 +13,8 @@ import (
 
 // TestMain runs the tests, or is an export that gets stuck in the middle.
 func TestMain(m *testing.M) {
-	if place := os.Getenv("FALLOFF_TEST_STUCK_EXPORT"); place != "" {
-		folder, _, err := Create(place)
+	if os.Getenv("FALLOFF_TEST_STUCK_EXPORT") != "" {
+		folder, _, err := Create("stuck")
 		if err == nil {
 			_, err = folder.WriteSettings([]byte("half\n"))
 		}
@@ -31,9 +31,9 @@ func TestKilledExportIsSwept(t *testing.T) {
 	beside := t.TempDir()
 	var stuck []*exec.Cmd
 	var names []string
-	for _, place := range []string{"one", "two"} {
+	for range 2 {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), "FALLOFF_TEST_STUCK_EXPORT="+filepath.Join(beside, place))
+		cmd.Dir, cmd.Env = beside, append(os.Environ(), "FALLOFF_TEST_STUCK_EXPORT=yes")
 		if _, err := cmd.StdinPipe(); err != nil {
 			t.Fatal(err)
 		}
