@@ -71,6 +71,9 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	if !asOf.IsValid() {
 		return nil, refused("building", errors.New("no report says which day it shows; say it with --as-of"))
 	}
+	if err := s.mayCache(ctx, snapshot); err != nil {
+		return nil, err
+	}
 	datasets, err := models.Datasets()
 	if err != nil {
 		return nil, fmt.Errorf("finding what the models read: %w", err)

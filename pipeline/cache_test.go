@@ -44,7 +44,7 @@ func TestDeletionClearsCaches(t *testing.T) {
 			t.Fatal(err)
 		}
 		commit, err := site.Clinic.Update(ctx, lake.Ingest, func(ctx context.Context, tx *lake.Tx) error {
-			return tx.PutSettings(ctx, []byte(`{"canary":"Harbour Street"}`))
+			return tx.PutSettings(ctx, []byte(`{"format":1,"clinic":{"name":"the canary of Harbour Street","time_zone":"UTC"}}`))
 		})
 		if err != nil {
 			t.Fatal(err)

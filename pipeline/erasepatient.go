@@ -57,7 +57,7 @@ type erasureRecord struct {
 // with a *BusyError while a run is at work. Cut short anywhere, it is gone on with by calling again with the same patient.
 func (s *Site) ErasePatient(ctx context.Context, o ErasePatientOptions) (*ErasedPatient, error) {
 	begun := s.clock()
-	working, lost := context.WithCancelCause(ctx)
+	working, lost := context.WithCancelCause(removing(ctx))
 	defer lost(nil)
 	held, err := s.take(working, s.tenant(), lost)
 	if err != nil {

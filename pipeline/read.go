@@ -47,6 +47,9 @@ func (s *Site) open(ctx context.Context, want func(*lake.Commit) lake.Want) (*Vi
 // openView opens some of a commit.
 func (s *Site) openView(ctx context.Context, commit *lake.Commit, want lake.Want) (*View, error) {
 	snapshot := s.Clinic.Snapshot(commit)
+	if err := s.mayCache(ctx, snapshot); err != nil {
+		return nil, err
+	}
 	local, err := snapshot.Materialise(ctx, want)
 	if err != nil {
 		return nil, storage("reading the lake", err)

@@ -68,6 +68,22 @@ func (s *Site) resides(ctx context.Context, typed settings.Clinic) error {
 	return nil
 }
 
+// mayCache returns a *ResidencyError where what is read would lie in a cache elsewhere than the clinic's data must.
+func (s *Site) mayCache(ctx context.Context, snapshot *lake.Snapshot) error {
+	if s.cache == nil || s.machine == "" || snapshot.Commit().Settings == nil {
+		return nil
+	}
+	typed, err := s.settings(ctx, snapshot)
+	if err != nil {
+		return err
+	}
+	must, known := typed.Residence()
+	if known && s.machine != must.Region && !strings.EqualFold(s.machine, must.City) {
+		return &ResidencyError{s.Clinic.ID(), "the cache of what is read, which --cache-size 0 turns off,", s.machine, must}
+	}
+	return nil
+}
+
 // mayWrite is asked before each attempt at a commit, of whichever command: the clinic may be barred, or lie where it must not.
 func (s *Site) mayWrite(ctx context.Context) error {
 	if err := barred(ctx, s.Clinic.Store(), s.Clinic.ID()); err != nil {

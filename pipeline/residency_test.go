@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/lake/diskcache"
 	"github.com/falloff-analytics/falloff/warehouse/lake/storetest"
 )
 
@@ -132,5 +134,55 @@ func TestNothingLandsElsewhere(t *testing.T) {
 	}
 	if err != nil {
 		t.Errorf("nothing can be retired: %v", err)
+	}
+}
+
+// What is read of a distant lake lies in this machine's cache, so a machine elsewhere may not keep it.
+func TestNothingIsCachedElsewhere(t *testing.T) {
+	some, err := exportOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, bucket := storetest.Gateway(t)
+	store, err := lake.OpenS3(t.Context(), lake.S3Location{Bucket: bucket, Config: &config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "cache")
+	o := pipeline.SiteOptions{Clinic: "harbour", ConfigDir: filepath.Join(dir, "config"), Region: "ca-central-1"}
+	site, err := pipeline.OpenSiteOn(t.Context(), store, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Ingest(t.Context(), some.reports, pipeline.IngestOptions{Source: "test", Settings: &some.typed}); err != nil {
+		t.Fatal(err)
+	}
+	o.Cache = diskcache.New(folder, 1<<30, time.Now)
+	read := func(region string) error {
+		o.Region = region
+		site, err := pipeline.OpenSiteOn(t.Context(), store, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		view, err := site.Open(t.Context())
+		if err != nil {
+			return err
+		}
+		return view.Close()
+	}
+	err = read("eu-west-2")
+	if _, refused := errors.AsType[*pipeline.ResidencyError](err); !refused || !strings.Contains(err.Error(), "--cache-size 0") {
+		t.Errorf("got %v", err)
+	}
+	if err := read("ca-central-1"); err != nil {
+		t.Error(err)
+	}
+	if found, err := filepath.Glob(filepath.Join(folder, "clinic=harbour", "*")); err != nil || len(found) == 0 {
+		t.Errorf("cached where it may be: %v, %v", found, err)
+	}
+	o.Cache = nil
+	if err := read("eu-west-2"); err != nil {
+		t.Errorf("without a cache: %v", err)
 	}
 }

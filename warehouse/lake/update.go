@@ -87,6 +87,7 @@ func (c *Clinic) Update(ctx context.Context, kind Kind, plan func(ctx context.Co
 		}
 		if won {
 			c.hint(ctx, tx.next.Number)
+			c.noteErasures(tx.next)
 			return tx.next, nil
 		}
 	}
