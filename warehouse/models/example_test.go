@@ -33,6 +33,7 @@ func ExampleBuild() {
 	// falloff_by_visit 0 by [discipline visit_number]
 	// figures_by_month 0 by [month figure category detail discipline location currency]
 	// leak_ledger 0 by [category source_id]
+	// money_identity 0 by [month_from currency]
 	// patient_status 0 by [patient]
 	// published_figures 0 by [month figure category detail discipline location currency]
 	// receivables_aging 0 by [basis side payer is_waiting currency bucket]
