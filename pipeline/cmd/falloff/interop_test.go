@@ -183,12 +183,13 @@ func (l *sparkLake) ask(t *testing.T, db *sql.DB, name string, job *sparkJob, wa
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[int64]*lake.Local{}
+	files, commits := map[int64]*lake.Local{}, map[int64]*lake.Commit{}
 	for n := int64(1); n <= head.Number; n++ {
 		commit, err := l.clinic.At(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}
+		commits[n] = commit
 		if files[n], err = l.clinic.Snapshot(commit).Materialise(t.Context(), lake.Want{Folder: t.TempDir()}); err != nil {
 			t.Fatal(err)
 		}
@@ -202,14 +203,11 @@ func (l *sparkLake) ask(t *testing.T, db *sql.DB, name string, job *sparkJob, wa
 			if namespace == "marts" {
 				paths = files[n].Marts[short]
 			}
-			changed := !slices.Equal(contents(t, paths), shown)
-			shown = contents(t, paths)
+			commit := commits[n]
+			changed := !slices.Equal(objectsOf(commit, namespace, short), shown)
+			shown = objectsOf(commit, namespace, short)
 			if len(paths) == 0 {
 				continue
-			}
-			commit, err := l.clinic.At(t.Context(), n)
-			if err != nil {
-				t.Fatal(err)
 			}
 			from := name + "." + table.Name
 			var at []string
@@ -244,12 +242,17 @@ func prefixed(prefix string, conf map[string]string) map[string]string {
 	return out
 }
 
-// contents tells sets of objects apart: a fetched object keeps its name, in a folder of its own.
-func contents(t *testing.T, paths []string) []string {
-	t.Helper()
-	out := make([]string, 0, len(paths))
-	for _, p := range paths {
-		out = append(out, filepath.Base(p))
+// objectsOf are the objects that a commit names of a table.
+func objectsOf(commit *lake.Commit, namespace, table string) []string {
+	var out []string
+	if namespace == "marts" {
+		if m, found := commit.Marts[table]; found {
+			out = append(out, m.Path)
+		}
+		return out
+	}
+	for _, o := range commit.Datasets[table].Objects {
+		out = append(out, o.Path)
 	}
 	slices.Sort(out)
 	return out
