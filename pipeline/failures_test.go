@@ -31,6 +31,29 @@ type trial struct {
 	exports atomic.Int64
 	// on, where set, is called before the portal answers.
 	on atomic.Pointer[func(r portal.Request)]
+	// stopped, where set, is the time on both sides, which only a wait moves on.
+	stopped atomic.Pointer[time.Time]
+}
+
+func (s *trial) now() time.Time {
+	if at := s.stopped.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
+func (s *trial) wait(ctx context.Context, d time.Duration) error {
+	if at := s.stopped.Load(); at != nil {
+		later := at.Add(d)
+		s.stopped.Store(&later)
+	}
+	return context.Cause(ctx)
+}
+
+// stopClocks keeps a code that is refused from being refused in the next time step.
+func (s *trial) stopClocks() {
+	middle := time.Now().Truncate(30 * time.Second).Add(15 * time.Second)
+	s.stopped.Store(&middle)
 }
 
 const appSecret, otherSecret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -42,6 +65,7 @@ func newTrial(t *testing.T) *trial {
 	all := portal.Mutations()
 	changed := all[slices.IndexFunc(all, func(m portal.Mutation) bool { return m.Name == "three dots removed" })]
 	options := portal.Options{
+		Clock:       s.now,
 		ExportDelay: portal.DelayRange{Min: time.Millisecond, Max: 2 * time.Millisecond},
 		BeforeRequest: func(r portal.Request) {
 			if do := s.on.Load(); do != nil {
@@ -79,7 +103,7 @@ func newTrial(t *testing.T) *trial {
 	clerk := portal.DefaultClerk()
 	s.cfg = jane.Config{
 		BaseURL: url, Account: jane.NewCredentials(clerk.Username, clerk.Password), Format: "csv",
-		Wait: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
+		Clock: s.now, Wait: s.wait,
 	}
 	s.cfg.Browser.ScratchParent = scratch
 	s.site = testSite(t, "staged")
@@ -169,6 +193,7 @@ func TestEveryFailure(t *testing.T) {
 			arrange: func(_ *testing.T, s *trial) {
 				s.staff.SetSecondFactor(clerk, portal.SecondFactor{Method: portal.ByApp, Secret: appSecret})
 				s.cfg.Account = s.cfg.Account.WithCodes(otherSecret)
+				s.stopClocks()
 			},
 			attempts: 1, state: person, says: "by signing in by hand with a code of the same app",
 			mend: func(s *trial) { s.cfg.Account = s.cfg.Account.WithCodes(appSecret) },
