@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"cloud.google.com/go/civil"
 
@@ -18,7 +19,12 @@ import (
 // BuildOptions say what to build.
 type BuildOptions struct {
 	// AsOf is the day D; zero means the newest day that the landed reports show.
-	AsOf     civil.Date
+	AsOf civil.Date
+	// Select limits the build to some marts; none is all. A name is a mart's, or with a `+` behind it that of any table, a dataset
+	// (`lake.claims+`) included, and stands for every mart that is made from it.
+	Select []string
+	// Full makes every selected mart, also those that are as a build would make them.
+	Full     bool
 	Threads  int
 	Progress Progress
 }
@@ -26,16 +32,20 @@ type BuildOptions struct {
 // Built says what a build made.
 type Built struct {
 	// Commit is the commit that shows the marts, Input the one they were made from.
-	Commit int64            `json:"commit"`
-	Input  int64            `json:"input"`
-	AsOf   civil.Date       `json:"as_of"`
-	Marts  map[string]int64 `json:"marts"`
+	Commit int64      `json:"commit"`
+	Input  int64      `json:"input"`
+	AsOf   civil.Date `json:"as_of"`
+	// Marts counts the rows of those that are as of this build, Made names those of them that were made by it.
+	Marts map[string]int64 `json:"marts"`
+	Made  []string         `json:"made"`
+	// Behind are the marts that were not selected and that a build would make anew.
+	Behind []string `json:"behind,omitempty"`
 	// Warnings are the checks that the marts do not keep, and that do not keep them from being published.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// Build builds the models over what has landed and commits the marts. Where the newest commit changes meanwhile, it builds
-// again over that one.
+// Build builds the models over what has landed and commits the marts: those that could differ from what is there. Where the newest
+// commit changes meanwhile, it builds again over that one.
 func (s *Site) Build(ctx context.Context, o BuildOptions) (*Built, error) {
 	progress := o.Progress.orSilent()
 	for {
@@ -59,51 +69,23 @@ var errOvertaken = errors.New("newer data was committed meanwhile")
 
 func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions, progress Progress) (*Built, error) {
 	progress(Step{Name: "build"})
-	snapshot := s.Clinic.Snapshot(head)
-	clinic, err := s.settings(ctx, snapshot)
+	b, err := s.beginBuild(ctx, head, o)
 	if err != nil {
 		return nil, err
 	}
-	asOf := o.AsOf
-	if !asOf.IsValid() {
-		asOf = head.AsOf
-	}
-	if !asOf.IsValid() {
-		return nil, refused("building", errors.New("no report says which day it shows; say it with --as-of"))
-	}
-	if err := s.mayCache(ctx, snapshot); err != nil {
-		return nil, err
-	}
-	datasets, err := models.Datasets()
-	if err != nil {
-		return nil, fmt.Errorf("finding what the models read: %w", err)
-	}
-	local, err := snapshot.Materialise(ctx, lake.Want{Datasets: datasets, Marts: []string{}})
-	if err != nil {
-		return nil, storage("reading the lake", err)
-	}
-	defer func() { _ = local.Close() }()
-	months, err := readClosings(ctx, snapshot)
+	found, err := b.compareClosings(ctx)
 	if err != nil {
 		return nil, err
 	}
-	in := models.Inputs{Tables: local.Datasets, Keys: local.Keys, Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Covered: covered(head), Threads: o.Threads}
-	found, err := s.compareClosings(ctx, head, months, in)
-	var result *models.Result
-	if err == nil {
-		in.Closed, in.Restatements = modelInputs(months)
-		result, err = models.Build(ctx, in)
-	}
+	plan, err := b.plan(ctx)
 	if err != nil {
-		if damaged := damage(ctx, snapshot, err); damaged != nil {
-			return nil, damaged
-		}
-		return nil, fmt.Errorf("building the models over commit %d: %w", head.Number, err)
+		return nil, err
 	}
-	built := &Built{Input: dataCommit(head), AsOf: asOf, Marts: map[string]int64{}}
-	for _, m := range result.Marts {
-		built.Marts[m.Name] = m.Rows
+	result, err := b.make(ctx, plan.toMake())
+	if err != nil {
+		return nil, err
 	}
+	built := &Built{Input: b.input, AsOf: b.in.AsOf, Marts: map[string]int64{}, Made: plan.toMake(), Behind: plan.behind()}
 	for _, w := range result.Warnings {
 		built.Warnings = append(built.Warnings, w.Error())
 		progress(Step{Name: "build", Note: w.Error()})
@@ -116,19 +98,11 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 		if err != nil {
 			return err
 		}
-		for _, m := range result.Marts {
-			if err := tx.PutMart(ctx, m.Name, m.Parquet, built.Input, asOf); err != nil {
-				return err
-			}
+		dropped, err := b.place(ctx, tx, plan, result)
+		if err != nil {
+			return err
 		}
-		after := tx.Marts()
-		for name := range head.Marts {
-			if _, made := result.Mart(name); !made {
-				tx.DropMart(name)
-				changed = true
-			}
-		}
-		if !changed && maps.Equal(paths(head.Marts), paths(after)) {
+		if !changed && !dropped && maps.Equal(origins(head.Marts), origins(tx.Marts())) {
 			return lake.ErrUnchanged
 		}
 		return nil
@@ -140,15 +114,184 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 		return nil, storage("committing the marts", err)
 	}
 	built.Commit = commit.Number
-	progress(Step{Name: "build", Ended: true, Note: fmt.Sprintf("%d marts as of %s, commit %d", len(built.Marts), asOf, commit.Number)})
+	for _, m := range plan.Marts {
+		if !m.Behind {
+			built.Marts[m.Name] = commit.Marts[m.Name].Rows
+		}
+	}
+	progress(Step{Name: "build", Ended: true, Note: built.note()})
 	return built, nil
 }
 
-// paths are the marts' objects with the day they speak about.
-func paths(marts map[string]lake.Mart) map[string]string {
+// note says in a line what was made.
+func (b *Built) note() string {
+	var text string
+	switch {
+	case len(b.Made) == 0:
+		text = fmt.Sprintf("nothing to make: %d marts are as of %s, commit %d", len(b.Marts), b.AsOf, b.Commit)
+	case len(b.Made) == len(b.Marts):
+		text = fmt.Sprintf("%d marts as of %s, commit %d", len(b.Marts), b.AsOf, b.Commit)
+	default:
+		text = fmt.Sprintf("%d marts as of %s, %d of them made anew, commit %d", len(b.Marts), b.AsOf, len(b.Made), b.Commit)
+	}
+	if len(b.Behind) > 0 {
+		text += fmt.Sprintf("; behind: %s", strings.Join(b.Behind, ", "))
+	}
+	return text
+}
+
+// building is a build over one commit.
+type building struct {
+	site     *Site
+	head     *lake.Commit
+	snapshot *lake.Snapshot
+	options  BuildOptions
+	// input is the number of the commit that brought the data.
+	input  int64
+	months []*closedMonth
+	// in has no files yet, made says what it makes each mart of once there is a plan.
+	in   models.Inputs
+	made map[string]models.Made
+}
+
+func (s *Site) beginBuild(ctx context.Context, head *lake.Commit, o BuildOptions) (*building, error) {
+	b := &building{site: s, head: head, snapshot: s.Clinic.Snapshot(head), options: o, input: dataCommit(head)}
+	clinic, err := s.settings(ctx, b.snapshot)
+	if err != nil {
+		return nil, err
+	}
+	asOf := o.AsOf
+	if !asOf.IsValid() {
+		asOf = head.AsOf
+	}
+	if !asOf.IsValid() {
+		return nil, refused("building", errors.New("no report says which day it shows; say it with --as-of"))
+	}
+	if b.months, err = readClosings(ctx, b.snapshot); err != nil {
+		return nil, err
+	}
+	b.in = models.Inputs{
+		Contents: contents(head), Settings: clinic, AsOf: asOf, HistoryFrom: historyFrom(head), Covered: covered(head), Threads: o.Threads,
+	}
+	b.in.Closed, b.in.Restatements = modelInputs(b.months)
+	return b, nil
+}
+
+// contents names what is in each dataset's objects: a path says which rows lie there.
+func contents(head *lake.Commit) map[string][]string {
+	out := map[string][]string{}
+	for name, d := range head.Datasets {
+		for _, o := range d.Objects {
+			out[name] = append(out[name], o.Path)
+		}
+	}
+	return out
+}
+
+// compareClosings looks at what has become of the figures of closed months, where something changed that could change them.
+func (b *building) compareClosings(ctx context.Context) ([]compared, error) {
+	var local *lake.Local
+	defer func() {
+		if local != nil {
+			_ = local.Close()
+		}
+	}()
+	found, err := b.site.compareClosings(ctx, b.head, b.months, func() (in models.Inputs, err error) {
+		datasets, err := models.Datasets()
+		if err != nil {
+			return b.in, fmt.Errorf("finding what the models read: %w", err)
+		}
+		if local, err = b.materialise(ctx, datasets, nil); err != nil {
+			return b.in, err
+		}
+		in = b.in
+		in.Tables, in.Keys = local.Datasets, local.Keys
+		in.Closed, in.Restatements = nil, nil
+		return in, nil
+	})
+	if err != nil {
+		return nil, b.failed(ctx, err)
+	}
+	b.in.Closed, b.in.Restatements = modelInputs(b.months)
+	return found, nil
+}
+
+func (b *building) materialise(ctx context.Context, datasets, marts []string) (*lake.Local, error) {
+	if err := b.site.mayCache(ctx, b.snapshot); err != nil {
+		return nil, err
+	}
+	local, err := b.snapshot.Materialise(ctx, lake.Want{Datasets: append([]string{}, datasets...), Marts: append([]string{}, marts...)})
+	if err != nil {
+		return nil, storage("reading the lake", err)
+	}
+	return local, nil
+}
+
+// failed says of a failed build what a person can do about it.
+func (b *building) failed(ctx context.Context, err error) error {
+	if damaged := damage(ctx, b.snapshot, err); damaged != nil {
+		return damaged
+	}
+	return fmt.Errorf("building the models over commit %d: %w", b.head.Number, err)
+}
+
+// make runs the models that some marts need, and no file of the lake is opened that they do not read.
+func (b *building) make(ctx context.Context, marts []string) (*models.Result, error) {
+	if len(marts) == 0 {
+		return &models.Result{}, nil
+	}
+	datasets, ready, err := models.Needs(marts)
+	if err != nil {
+		return nil, fmt.Errorf("finding what the models read: %w", err)
+	}
+	// A mart that is behind is no help to another.
+	ready = slices.DeleteFunc(ready, func(name string) bool { return b.head.Marts[name].Made != b.made[name].Hash })
+	local, err := b.materialise(ctx, datasets, ready)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = local.Close() }()
+	in := b.in
+	in.Tables, in.Keys, in.Only, in.Ready = local.Datasets, local.Keys, marts, map[string]string{}
+	for _, name := range ready {
+		in.Ready[name] = local.Marts[name][0] // a mart is one object
+	}
+	result, err := models.Build(ctx, in)
+	if err != nil {
+		return nil, b.failed(ctx, err)
+	}
+	return result, nil
+}
+
+// place puts the marts into the commit in the making, and says whether one went that no model makes any more.
+func (b *building) place(ctx context.Context, tx *lake.Tx, plan *BuildPlan, result *models.Result) (dropped bool, err error) {
+	for _, m := range plan.Marts {
+		from := lake.Origin{Input: b.input, AsOf: b.in.AsOf, Made: m.made.Hash, Of: m.made.Parts}
+		switch mart, isMade := result.Mart(m.Name); {
+		case isMade:
+			err = tx.PutMart(ctx, m.Name, mart.Parquet, from)
+		case m.Behind:
+		default:
+			err = tx.KeepMart(m.Name, from)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	for name := range b.head.Marts {
+		if !plan.has(name) {
+			tx.DropMart(name)
+			dropped = true
+		}
+	}
+	return dropped, nil
+}
+
+// origins are the marts' objects with what they say about themselves.
+func origins(marts map[string]lake.Mart) map[string]string {
 	out := map[string]string{}
 	for name, m := range marts {
-		out[name] = m.Path + " " + m.AsOf.String()
+		out[name] = fmt.Sprintf("%s %d %s %s", m.Path, m.Input, m.AsOf, m.Made)
 	}
 	return out
 }
@@ -158,8 +301,12 @@ func paths(marts map[string]lake.Mart) map[string]string {
 func dataCommit(head *lake.Commit) int64 {
 	switch head.Kind {
 	case lake.Build:
-		for _, m := range head.Marts {
-			return m.Input
+		if len(head.Marts) > 0 {
+			newest := int64(0)
+			for _, m := range head.Marts {
+				newest = max(newest, m.Input)
+			}
+			return newest
 		}
 	case Access, lake.Close, lake.Encrypting:
 		return carriedData(head)

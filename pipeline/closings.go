@@ -264,12 +264,30 @@ type compared struct {
 	news bool
 }
 
+// closingsToCompare are the closed months whose figures something may have changed since they were last computed.
+func closingsToCompare(head *lake.Commit, months []*closedMonth) (waiting []string, err error) {
+	for _, m := range months {
+		if m.closing.Retired {
+			continue
+		}
+		basis, err := compareBasis(head, m.closing.AsOf)
+		if err != nil {
+			return nil, err
+		}
+		if basis != m.closing.Compared {
+			waiting = append(waiting, m.month)
+		}
+	}
+	return waiting, nil
+}
+
 // compareClosings computes the figures of each closed month anew, as of the day that they were published for, and notes what
 // is different. Months whose data did not change since are left as they are.
-func (s *Site) compareClosings(ctx context.Context, head *lake.Commit, months []*closedMonth, in models.Inputs) ([]compared, error) {
+func (s *Site) compareClosings(ctx context.Context, head *lake.Commit, months []*closedMonth, inputs func() (models.Inputs, error)) ([]compared, error) {
 	var out []compared
 	computed := map[civil.Date]map[string]models.MonthFigures{}
 	var from *dataFrom
+	var in *models.Inputs
 	retired, err := retiredBefore(head.Sources[retiredSource])
 	if err != nil {
 		return nil, err
@@ -292,7 +310,14 @@ func (s *Site) compareClosings(ctx context.Context, head *lake.Commit, months []
 			}
 		}
 		if computed[m.closing.AsOf] == nil {
-			at := in
+			if in == nil {
+				opened, err := inputs()
+				if err != nil {
+					return nil, err
+				}
+				in = &opened
+			}
+			at := *in
 			at.AsOf, at.Only = m.closing.AsOf, []string{models.FiguresMart}
 			result, err := models.Build(ctx, at)
 			if err != nil {

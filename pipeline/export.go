@@ -218,6 +218,9 @@ func (s *Site) ImportExport(ctx context.Context, folder string, report Progress)
 	}
 	defer func() { _ = opened.Close() }()
 	m := opened.Manifest
+	if m.MartsAlone() {
+		return nil, refused("", fmt.Errorf("%s holds marts alone, which are made from what lies in a lake: import an export that falloff export wrote", folder))
+	}
 	clinic, err := s.mayTake(ctx, opened)
 	if err != nil {
 		return nil, err

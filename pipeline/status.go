@@ -93,9 +93,10 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 		out.Todo = UnfinishedErasureError{}.Error()
 	}
 	for _, m := range head.Marts {
-		out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input
-		out.Stale = m.Input != dataCommit(head)
-		break
+		if m.Input >= out.BuiltFrom {
+			out.BuiltAsOf, out.BuiltFrom = m.AsOf, m.Input
+		}
+		out.Stale = out.Stale || m.Input != dataCommit(head)
 	}
 	return out, nil
 }

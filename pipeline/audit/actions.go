@@ -41,6 +41,7 @@ const (
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
 	ClinicExported       Action = "clinic.exported"
+	MartsWritten         Action = "marts.written"
 
 	PatientErasureStarted Action = "patient_erasure.started"
 	PatientErasureEnded   Action = "patient_erasure.ended"
@@ -91,6 +92,7 @@ var allowed = map[Action]map[string]sort{
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
 	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
+	MartsWritten:         {"commit": count, "as_of": word},
 
 	// Of the patient there is a keyed hash, which the lake has as well.
 	PatientErasureStarted: {"patient": word, "stores": count},

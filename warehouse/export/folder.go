@@ -218,6 +218,12 @@ func syncFolder(path string) error {
 // readmeText is for whoever finds the folder.
 func readmeText(m *Manifest) string {
 	var out strings.Builder
+	if m.MartsAlone() {
+		fmt.Fprintf(&out, "Marts of clinic %s, made from commit %d on %s.\n\n", m.Clinic, m.Commit, m.ExportedAt.UTC().Format("2006-01-02 15:04 MST"))
+		out.WriteString("Under pseudonyms they are still personal health information: keep them as such.\n\n")
+		out.WriteString("manifest.json lists every file with its digest and the day it speaks about. dictionary.json explains every table and column.\n")
+		return out.String()
+	}
 	fmt.Fprintf(&out, "Everything that falloff has of clinic %s: commit %d, exported %s.\n\n", m.Clinic, m.Commit, m.ExportedAt.UTC().Format("2006-01-02 15:04 MST"))
 	out.WriteString("Under pseudonyms it is still personal health information: keep it as such.\n\n")
 	out.WriteString("manifest.json lists every file with its digest. dictionary.json explains every table and column. clinic.yaml has the\n" +

@@ -181,6 +181,9 @@ func DecodeManifest(body []byte) (*Manifest, error) {
 	return m, nil
 }
 
+// MartsAlone says that it is no whole export, but marts that were built for a folder.
+func (m *Manifest) MartsAlone() bool { return len(m.Datasets) == 0 && len(m.Marts) > 0 }
+
 func (m *Manifest) validate() error {
 	switch {
 	case m.Version < 1:

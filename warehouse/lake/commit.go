@@ -108,9 +108,17 @@ type Coverage struct {
 // Mart is one table that the models made.
 type Mart struct {
 	Object
+	Origin
+}
+
+// Origin says where a mart comes from.
+type Origin struct {
 	// Input is the number of the commit that it was made from, AsOf the day it speaks about.
 	Input int64      `json:"input"`
 	AsOf  civil.Date `json:"as_of"`
+	// Made is a hash of all that it was made of, Of a short one of each part, by name; empty where its maker did not say.
+	Made string            `json:"made,omitempty"`
+	Of   map[string]string `json:"of,omitempty"`
 }
 
 // Object is one immutable object as a commit names it.

@@ -99,7 +99,7 @@ func (tx *Tx) encrypt(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("mart %s: %w", name, err)
 		}
-		put(&tx.next.Marts, name, Mart{Object: o, Input: was.Input, AsOf: was.AsOf})
+		put(&tx.next.Marts, name, Mart{Object: o, Origin: was.Origin})
 	}
 	for month, was := range tx.head.Closed {
 		next := was

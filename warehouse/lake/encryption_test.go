@@ -95,10 +95,10 @@ func fillBoth(t *testing.T, clinic *lake.Clinic) {
 			return err
 		}
 		if err := tx.PutMart(ctx, "leaks", duckDBMart(t, "select i as id, i * 100 as amount_cents, date '2026-01-01' + i::int as day, i / 3.0::double as ratio, "+
-			"i % 2 = 0 as even, case when i % 7 > 0 then 'leak of p1_' || i end as name from range(500) t(i)"), tx.Head().Number, newest); err != nil {
+			"i % 2 = 0 as even, case when i % 7 > 0 then 'leak of p1_' || i end as name from range(500) t(i)"), lake.Origin{Input: tx.Head().Number, AsOf: newest}); err != nil {
 			return err
 		}
-		return tx.PutMart(ctx, "empty", duckDBMart(t, "select 1::bigint as total_cents, 'x' as name where false"), tx.Head().Number, newest)
+		return tx.PutMart(ctx, "empty", duckDBMart(t, "select 1::bigint as total_cents, 'x' as name where false"), lake.Origin{Input: tx.Head().Number, AsOf: newest})
 	}); err != nil {
 		t.Fatal(err)
 	}

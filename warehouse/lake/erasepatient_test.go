@@ -65,7 +65,7 @@ func aHistory(t testing.TB, clinic *lake.Clinic, r *rand.Rand, who []string, ste
 				t.Fatal(err)
 			}
 			if _, err := clinic.Update(ctx, lake.Build, func(ctx context.Context, tx *lake.Tx) error {
-				return tx.PutMart(ctx, "visits", body, tx.Head().Number, contract.DateOf(seen))
+				return tx.PutMart(ctx, "visits", body, lake.Origin{Input: tx.Head().Number, AsOf: contract.DateOf(seen)})
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -370,7 +370,7 @@ func TestDuckDBReadsWhatIsLeftOfAPatient(t *testing.T) {
 		body := duckDBMart(t, "select i as n, i * 100 as amount_cents, date '2026-01-01' + i::int as day, i / 2.0::double as half, timestamptz '2026-01-01 00:00:00+00' as moment, "+
 			"case when i % 5 = 0 then '"+who[0]+"|' || i else '"+who[1]+"' end as episode from range(100) t(i)")
 		if _, err := clinic.Update(t.Context(), lake.Build, func(ctx context.Context, tx *lake.Tx) error {
-			return tx.PutMart(ctx, "episodes", body, 1, date("2026-03-01"))
+			return tx.PutMart(ctx, "episodes", body, lake.Origin{Input: 1, AsOf: date("2026-03-01")})
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -100,23 +100,44 @@ func (tx *Tx) PutSettings(ctx context.Context, body []byte) error {
 	return nil
 }
 
-// PutMart stores one table that the models made from the commit numbered input, about the day asOf, as the Parquet bytes that
-// came out of them. It returns ErrStale if the live mart was made from a newer commit.
-func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, input int64, asOf civil.Date) error {
+// PutMart stores one table that the models made, as the Parquet bytes that came out of them. It returns ErrStale if the live mart was
+// made from a newer commit.
+func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, from Origin) error {
 	if !datasetName.MatchString(name) {
 		return fmt.Errorf("mart %q: a name is a-z, 0-9 and '_'", name)
 	}
-	if live, ok := tx.next.Marts[name]; ok && live.Input > input {
-		return fmt.Errorf("mart %s made from commit %d: %w (%d)", name, input, ErrStale, live.Input)
-	}
-	if input < 1 || input >= tx.next.Number {
-		return fmt.Errorf("mart %s: there is no commit %d to have made it from", name, input)
+	if err := tx.mayComeFrom(name, from); err != nil {
+		return err
 	}
 	o, err := tx.uploadMart(ctx, "marts/"+name+"/", body)
 	if err != nil {
 		return fmt.Errorf("mart %s: %w", name, err)
 	}
-	put(&tx.next.Marts, name, Mart{Object: o, Input: input, AsOf: asOf})
+	put(&tx.next.Marts, name, Mart{Object: o, Origin: from})
+	return nil
+}
+
+// KeepMart says of a live mart that making it from there would give the same rows.
+func (tx *Tx) KeepMart(name string, from Origin) error {
+	live, ok := tx.next.Marts[name]
+	if !ok {
+		return fmt.Errorf("mart %s is to be kept and is not there", name)
+	}
+	if err := tx.mayComeFrom(name, from); err != nil {
+		return err
+	}
+	put(&tx.next.Marts, name, Mart{Object: live.Object, Origin: from})
+	return nil
+}
+
+// mayComeFrom refuses marts of data that is not there, or older than what the live one was made from.
+func (tx *Tx) mayComeFrom(name string, from Origin) error {
+	if live, ok := tx.next.Marts[name]; ok && live.Input > from.Input {
+		return fmt.Errorf("mart %s made from commit %d: %w (%d)", name, from.Input, ErrStale, live.Input)
+	}
+	if from.Input < 1 || from.Input >= tx.next.Number {
+		return fmt.Errorf("mart %s: there is no commit %d to have made it from", name, from.Input)
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ func TestMarts(t *testing.T) {
 	put := func(name string, body []byte, input int64) error {
 		_, err := clinic.Update(t.Context(), lake.Build, func(ctx context.Context, tx *lake.Tx) error {
 			tx.SetChecks([]lake.Check{{Name: "money_identity", Passed: true, Input: input}})
-			return tx.PutMart(ctx, name, body, input, date("2026-01-01"))
+			return tx.PutMart(ctx, name, body, lake.Origin{Input: input, AsOf: date("2026-01-01")})
 		})
 		return err
 	}
@@ -111,7 +111,7 @@ func TestACommitInTheMakingCanBeReadAndCompared(t *testing.T) {
 	plan(batch, true, 1)
 	plan(appointments{Rows: visits("2/0 2026-02-05 booked @2026-01-01")}, false, 2)
 	if _, err := clinic.Update(t.Context(), lake.Build, func(ctx context.Context, tx *lake.Tx) error {
-		return tx.PutMart(ctx, "leaks", invoiceMart(t), tx.Head().Number, date("2026-01-01"))
+		return tx.PutMart(ctx, "leaks", invoiceMart(t), lake.Origin{Input: tx.Head().Number, AsOf: date("2026-01-01")})
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -174,9 +174,9 @@ func literal(cell any) string {
 	}
 }
 
-// only are the models that the named marts need, in order; all of them where none is named.
-func (p *Project) only(marts []string) ([]*Model, error) {
-	if len(marts) == 0 {
+// only are the models that the named marts need, in order, up to those that are ready; all of them where marts is nil.
+func (p *Project) only(marts []string, ready map[string]string) ([]*Model, error) {
+	if marts == nil {
 		return p.Models, nil
 	}
 	needed := map[string]bool{}
@@ -193,7 +193,10 @@ func (p *Project) only(marts []string) ([]*Model, error) {
 		}
 		out = append(out, m)
 		for _, name := range m.Reads {
-			needed[name] = true
+			table, isMart := strings.CutPrefix(name, string(Marts)+".")
+			if _, isReady := ready[table]; !isMart || !isReady {
+				needed[name] = true
+			}
 		}
 	}
 	slices.Reverse(out)

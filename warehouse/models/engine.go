@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,6 +46,7 @@ func open(ctx context.Context, in Inputs) (_ *session, err error) {
 	for _, files := range in.Tables {
 		paths = append(paths, files...)
 	}
+	paths = slices.AppendSeq(paths, maps.Values(in.Ready))
 	slices.Sort(paths)
 	statements := []string{
 		"set TimeZone = 'UTC'",
@@ -118,7 +120,25 @@ func (s *session) prepare(ctx context.Context, in Inputs) error {
 	if err := s.loadClosed(ctx, in); err != nil {
 		return err
 	}
+	if err := s.loadReady(ctx, in); err != nil {
+		return err
+	}
 	return s.loadDatasets(ctx, in.Tables, in.Keys)
+}
+
+// loadReady makes the marts that need not be made readable.
+func (s *session) loadReady(ctx context.Context, in Inputs) error {
+	for _, mart := range slices.Sorted(maps.Keys(in.Ready)) {
+		kind := "view"
+		if in.Keys != nil {
+			kind = "table" // DuckDB cannot filter while it reads encrypted files: see parquetkeys
+		}
+		source := in.Keys.Scan([]string{in.Ready[mart]}, "hive_partitioning = false")
+		if err := s.exec(ctx, fmt.Sprintf("create %s %s.%s as from %s", kind, Marts, mart, source)); err != nil {
+			return fmt.Errorf("reading the mart %s: %w", mart, err)
+		}
+	}
+	return nil
 }
 
 // run makes the tables of the given models, which must come in an order in which they can run. A model that is read in

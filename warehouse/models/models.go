@@ -29,6 +29,11 @@ import (
 type Inputs struct {
 	// Tables lists the Parquet files of each dataset (contract.Appointments, …). A dataset without files is empty.
 	Tables map[string][]string
+	// Contents names what is in the files of each dataset: equal names, equal rows. Only WhatMakes looks at it.
+	Contents map[string][]string
+	// Ready has the Parquet file of each mart that is as a build would make it, by name: it is read where another is made from it or a
+	// check looks at it, and not made.
+	Ready map[string]string
 	// Keys are those that the files are encrypted under; nil where they are plain.
 	Keys *parquetkeys.Keys
 	// Settings is the clinic's clinic.yaml.
@@ -46,7 +51,8 @@ type Inputs struct {
 	// Closed are the figures of closed months, Restatements how they changed since, for the marts that show them.
 	Closed       []ClosedFigure
 	Restatements []Restatement
-	// Only limits the result to these marts, and the work to what they need; none is all of them.
+	// Only limits the result to these marts, and the work to what they need; nil is all of them. A check is left out where a mart
+	// that it looks at is neither made nor ready.
 	Only []string
 	// ScratchDir is where a private directory for finished marts is made. Empty means /dev/shm where there is one, else
 	// the system's temporary directory.
@@ -109,6 +115,75 @@ func Build(ctx context.Context, in Inputs) (*Result, error) {
 	return project.Build(ctx, in)
 }
 
+// Needs says what a build of these marts alone reads: the lake's datasets, and the marts that should be ready.
+func Needs(marts []string) (datasets, ready []string, err error) {
+	project, err := own()
+	if err != nil {
+		return nil, nil, err
+	}
+	return project.Needs(marts)
+}
+
+// Needs says what a build of these marts alone reads: the lake's datasets, and the marts that should be ready.
+func (p *Project) Needs(marts []string) (datasets, ready []string, err error) {
+	others := map[string]string{}
+	for _, m := range p.Models {
+		if m.Layer == Marts && !slices.Contains(marts, m.table) {
+			others[m.table] = ""
+		}
+	}
+	wanted, err := p.only(append([]string{}, marts...), others)
+	if err != nil {
+		return nil, nil, err
+	}
+	reads := map[string]bool{}
+	for _, m := range wanted {
+		for _, name := range m.Reads {
+			reads[name] = true
+		}
+	}
+	for _, c := range p.Checks {
+		if slices.ContainsFunc(c.model.Reads, func(name string) bool { return slices.ContainsFunc(wanted, func(m *Model) bool { return m.Name() == name }) }) {
+			for _, name := range c.model.Reads {
+				reads[name] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(reads)) {
+		schema, table, _ := strings.Cut(name, ".")
+		_, isOther := others[table]
+		switch {
+		case schema == "lake":
+			datasets = append(datasets, table)
+		case schema == string(Marts) && isOther:
+			ready = append(ready, table)
+		}
+	}
+	return datasets, ready, nil
+}
+
+// concerned are the checks that look at a mart which is made, and only at marts that are there.
+func (p *Project) concerned(wanted []*Model, in Inputs) []*Check {
+	made := map[string]bool{}
+	for _, m := range wanted {
+		made[m.Name()] = true
+	}
+	var out []*Check
+	for _, c := range p.Checks {
+		anew, complete := false, true
+		for _, name := range c.model.Reads {
+			mart, isMart := strings.CutPrefix(name, string(Marts)+".")
+			_, isReady := in.Ready[mart]
+			anew = anew || made[name]
+			complete = complete && (!isMart || made[name] || isReady)
+		}
+		if anew && complete {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // own are the project's own models, which are part of the program and so are read once.
 var own = sync.OnceValues(func() (*Project, error) { return Load(context.Background(), sql.Files()) })
 
@@ -131,7 +206,7 @@ func Datasets() ([]string, error) {
 
 // Build runs the models of the project over the inputs.
 func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
-	wanted, err := p.only(in.Only)
+	wanted, err := p.only(in.Only, in.Ready)
 	if err != nil {
 		return nil, err
 	}
@@ -148,13 +223,11 @@ func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{Timings: timings}
-	if len(in.Only) == 0 {
-		if result.Warnings, err = s.check(ctx, p.Checks); err != nil {
-			return nil, err
-		}
+	if result.Warnings, err = s.check(ctx, p.concerned(wanted, in)); err != nil {
+		return nil, err
 	}
 	for _, m := range wanted {
-		if m.Layer != Marts || len(in.Only) > 0 && !slices.Contains(in.Only, m.table) {
+		if m.Layer != Marts || in.Only != nil && !slices.Contains(in.Only, m.table) {
 			continue
 		}
 		mart, err := s.export(ctx, m)

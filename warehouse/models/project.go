@@ -48,6 +48,8 @@ type Project struct {
 	// Checks are the rules that the marts must keep.
 	Checks []*Check
 	macros []macro
+	// engine names the engine that runs them.
+	engine string
 }
 
 type macro struct{ name, file, text string }

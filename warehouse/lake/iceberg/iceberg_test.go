@@ -89,7 +89,7 @@ func land(t testing.TB, clinic *lake.Clinic, batch lake.Batch[contract.Appointme
 func putMart(t testing.TB, clinic *lake.Clinic, name string, body []byte) *lake.Commit {
 	t.Helper()
 	commit, err := clinic.Update(context.Background(), lake.Build, func(ctx context.Context, tx *lake.Tx) error {
-		return tx.PutMart(ctx, name, body, tx.Head().Number, civil.Date{Year: 2026, Month: 3, Day: 31})
+		return tx.PutMart(ctx, name, body, lake.Origin{Input: tx.Head().Number, AsOf: civil.Date{Year: 2026, Month: 3, Day: 31}})
 	})
 	if err != nil {
 		t.Fatal(err)
