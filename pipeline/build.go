@@ -240,12 +240,16 @@ func (b *building) make(ctx context.Context, marts []string) (*models.Result, er
 	if len(marts) == 0 {
 		return &models.Result{}, nil
 	}
-	datasets, ready, err := models.Needs(marts)
+	var upToDate []string
+	for name, made := range b.made {
+		if b.head.Marts[name].Made == made.Hash && !slices.Contains(marts, name) {
+			upToDate = append(upToDate, name)
+		}
+	}
+	datasets, ready, err := models.Needs(marts, upToDate)
 	if err != nil {
 		return nil, fmt.Errorf("finding what the models read: %w", err)
 	}
-	// A mart that is behind is no help to another.
-	ready = slices.DeleteFunc(ready, func(name string) bool { return b.head.Marts[name].Made != b.made[name].Hash })
 	local, err := b.materialise(ctx, datasets, ready)
 	if err != nil {
 		return nil, err

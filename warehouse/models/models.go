@@ -115,24 +115,22 @@ func Build(ctx context.Context, in Inputs) (*Result, error) {
 	return project.Build(ctx, in)
 }
 
-// Needs says what a build of these marts alone reads: the lake's datasets, and the marts that should be ready.
-func Needs(marts []string) (datasets, ready []string, err error) {
+// Needs says what a build of these marts alone reads where others could be ready: the lake's datasets, and which of the others.
+func Needs(marts, others []string) (datasets, ready []string, err error) {
 	project, err := own()
 	if err != nil {
 		return nil, nil, err
 	}
-	return project.Needs(marts)
+	return project.Needs(marts, others)
 }
 
-// Needs says what a build of these marts alone reads: the lake's datasets, and the marts that should be ready.
-func (p *Project) Needs(marts []string) (datasets, ready []string, err error) {
-	others := map[string]string{}
-	for _, m := range p.Models {
-		if m.Layer == Marts && !slices.Contains(marts, m.table) {
-			others[m.table] = ""
-		}
+// Needs says what a build of these marts alone reads where others could be ready: the lake's datasets, and which of the others.
+func (p *Project) Needs(marts, others []string) (datasets, ready []string, err error) {
+	there := map[string]string{}
+	for _, name := range others {
+		there[name] = ""
 	}
-	wanted, err := p.only(append([]string{}, marts...), others)
+	wanted, err := p.only(append([]string{}, marts...), there)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -142,20 +140,18 @@ func (p *Project) Needs(marts []string) (datasets, ready []string, err error) {
 			reads[name] = true
 		}
 	}
-	for _, c := range p.Checks {
-		if slices.ContainsFunc(c.model.Reads, func(name string) bool { return slices.ContainsFunc(wanted, func(m *Model) bool { return m.Name() == name }) }) {
-			for _, name := range c.model.Reads {
-				reads[name] = true
-			}
+	for _, c := range p.concerned(wanted, Inputs{Ready: there}) {
+		for _, name := range c.model.Reads {
+			reads[name] = true
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(reads)) {
 		schema, table, _ := strings.Cut(name, ".")
-		_, isOther := others[table]
+		_, isReady := there[table]
 		switch {
 		case schema == "lake":
 			datasets = append(datasets, table)
-		case schema == string(Marts) && isOther:
+		case schema == string(Marts) && isReady:
 			ready = append(ready, table)
 		}
 	}
