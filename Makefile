@@ -88,6 +88,10 @@ interop: ## install Apache Spark and another DuckDB, and have them read lakes in
 	infra/setup/duckdb.sh
 	FALLOFF_INTEROP=1 go test -run 'TestSparkReadsTheLake|TestAnotherDuckDBReadsTheLakeInS3' -count 1 -timeout 20m ./pipeline/cmd/falloff
 
+.PHONY: bench-dbt
+bench-dbt: ## a build beside dbt with its DuckDB adapter, the same statements over the same files (needs Python)
+	infra/dbt/bench.sh
+
 .PHONY: golden
 golden: ## make the reference results of falloff analyze anew (needs R with survival, and Python)
 	infra/golden/make.sh

@@ -50,17 +50,8 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-// syntheticClinic writes two years of a clinic straight from SQL: every patient has about 16 appointments a week or so
-// apart, of which some are missed, forgotten, unpaid; a third are insured.
-func syntheticClinic(tb testing.TB, appointments int) Inputs {
-	tb.Helper()
-	connector, err := duckdb.NewConnector("", nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	db := stdsql.OpenDB(connector)
-	defer db.Close()
-	dir := tb.TempDir()
+// syntheticInputs are the settings of the synthetic clinic, and what lies of it in a folder.
+func syntheticInputs(dir string) Inputs {
 	in := Inputs{
 		Tables: map[string][]string{},
 		AsOf:   civil.Date{Year: 2026, Month: time.March, Day: 31},
@@ -77,6 +68,27 @@ func syntheticClinic(tb testing.TB, appointments int) Inputs {
 		in.Settings.Prices = append(in.Settings.Prices,
 			settings.Price{Item: item, Discipline: fmt.Sprintf("Discipline %d", i), GrossCents: int64(8000 + 1000*i)})
 	}
+	for dataset := range datasetRows() {
+		path := filepath.Join(dir, dataset+".parquet")
+		if _, err := os.Stat(path); err == nil {
+			in.Tables[dataset] = []string{path}
+		}
+	}
+	return in
+}
+
+// syntheticClinic writes two years of a clinic straight from SQL: every patient has about 16 appointments a week or so
+// apart, of which some are missed, forgotten, unpaid; a third are insured.
+func syntheticClinic(tb testing.TB, appointments int) Inputs {
+	tb.Helper()
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db := stdsql.OpenDB(connector)
+	defer db.Close()
+	dir := tb.TempDir()
+	in := syntheticInputs(dir)
 	exec := func(statement string) {
 		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
 			tb.Fatalf("%v in %s", err, statement)
