@@ -2,6 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -69,6 +72,12 @@ var errOvertaken = errors.New("newer data was committed meanwhile")
 
 func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions, progress Progress) (*Built, error) {
 	progress(Step{Name: "build"})
+	all := len(o.Select) == 0
+	if all && !o.Full {
+		if basis, err := buildBasis(head, dataCommit(head), o); err != nil || head.Built == basis {
+			return asBefore(head, progress), err
+		}
+	}
 	b, err := s.beginBuild(ctx, head, o)
 	if err != nil {
 		return nil, err
@@ -102,6 +111,14 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 		if err != nil {
 			return err
 		}
+		if all {
+			basis, err := buildBasis(tx.Snapshot().Commit(), b.input, o)
+			if err != nil {
+				return err
+			}
+			changed = changed || basis != head.Built
+			tx.SetBuilt(basis)
+		}
 		if !changed && !dropped && maps.Equal(origins(head.Marts), origins(tx.Marts())) {
 			return lake.ErrUnchanged
 		}
@@ -121,6 +138,42 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	}
 	progress(Step{Name: "build", Ended: true, Note: built.note()})
 	return built, nil
+}
+
+// buildBasis is a hash of all that a build of every mart looks at in a commit: where it is what the last one saw, nothing can come out
+// differently.
+func buildBasis(head *lake.Commit, input int64, o BuildOptions) (string, error) {
+	fingerprint, err := models.Fingerprint()
+	if err != nil {
+		return "", err
+	}
+	asOf := o.AsOf
+	if !asOf.IsValid() {
+		asOf = head.AsOf
+	}
+	body, err := json.Marshal(struct {
+		Program, Models string
+		Input           int64
+		AsOf            civil.Date
+		Settings        *lake.Object
+		Datasets        map[string]lake.Dataset
+		Closed          map[string]lake.Closing
+	}{models.Program(), fingerprint, input, asOf, head.Settings, head.Datasets, head.Closed})
+	if err != nil {
+		return "", fmt.Errorf("looking at what there is to build from: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// asBefore is what a build says that has nothing to make.
+func asBefore(head *lake.Commit, progress Progress) *Built {
+	built := &Built{Commit: head.Number, Input: dataCommit(head), Marts: map[string]int64{}, Made: []string{}}
+	for name, m := range head.Marts {
+		built.Marts[name], built.AsOf = m.Rows, m.AsOf
+	}
+	progress(Step{Name: "build", Ended: true, Note: built.note()})
+	return built
 }
 
 // note says in a line what was made.

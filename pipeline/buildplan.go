@@ -146,7 +146,7 @@ func (b *building) why(ctx context.Context, live lake.Mart, isLive bool, made mo
 		dataset, isDataset := strings.CutPrefix(part, "lake.")
 		switch {
 		case part == models.PartModels:
-			why = append(why, "the SQL of a model on the way, a check, or the engine is another one")
+			why = append(why, "the SQL of a model on the way, a check, or the program is another one")
 		case part == models.PartAsOf:
 			why = append(why, fmt.Sprintf("the day is %s, it was %s", made.Parts[part], or(was, "none")))
 		case part == models.PartHistoryFrom:

@@ -79,6 +79,8 @@ type Commit struct {
 	Settings *Object `json:"settings,omitempty"`
 	// Closed are the months whose figures were published, by month (YYYY-MM).
 	Closed map[string]Closing `json:"closed,omitempty"`
+	// Built is a hash of all that the last build of every mart saw, in its maker's terms: where it is the same again, so are the marts.
+	Built string `json:"built,omitempty"`
 	// Erasures counts the erasures of patients up to this commit. Whoever brings rows asks whom they may not bring.
 	Erasures int64 `json:"erasures,omitempty"`
 	// Checks are what the last build found.

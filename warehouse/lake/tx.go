@@ -117,6 +117,9 @@ func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, from Origin
 	return nil
 }
 
+// SetBuilt notes what a build of every mart has seen.
+func (tx *Tx) SetBuilt(hash string) { tx.next.Built = hash }
+
 // KeepMart says of a live mart that making it from there would give the same rows.
 func (tx *Tx) KeepMart(name string, from Origin) error {
 	live, ok := tx.next.Marts[name]

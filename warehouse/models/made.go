@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"cloud.google.com/go/civil"
 )
@@ -16,7 +18,7 @@ type Made struct {
 	// Hash is that of everything: the parts below, and nothing else.
 	Hash string
 	// Parts has a short hash of each thing that the mart is made from, by name: inputs (`lake.claims`, `settings.prices`,
-	// `closed.figures`), and `models`, the statements on the way and the engine that runs them. The day D is there as it is, under
+	// `closed.figures`), and `models`, the statements on the way and the program that runs them. The day D is there as it is, under
 	// `as_of`, and so is `history_from`. They tell what has changed; Hash decides.
 	Parts map[string]string
 }
@@ -53,7 +55,7 @@ func (p *Project) WhatMakes(in Inputs) map[string]Made {
 		if m.Layer != Marts {
 			continue
 		}
-		names, texts := map[string]bool{}, map[string]string{"engine": p.engine}
+		names, texts := map[string]bool{}, map[string]string{"program": Program()}
 		p.closure(m, names, texts)
 		for _, rule := range rules[m.Name()] {
 			texts[rule.File] = rule.Text
@@ -139,6 +141,26 @@ func (t settingsTable) hash() string {
 	}
 	return digestOf(rows)
 }
+
+// Program names the program and the engine that run the models: another one may make other marts of the same.
+var Program = sync.OnceValue(func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	name := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" || s.Key == "vcs.modified" {
+			name += " " + s.Value
+		}
+	}
+	for _, module := range info.Deps {
+		if strings.HasPrefix(module.Path, "github.com/duckdb/") {
+			name += " " + module.Path + "@" + module.Version
+		}
+	}
+	return name
+})
 
 func digest(texts map[string]string) string {
 	var all []string

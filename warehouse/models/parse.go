@@ -24,9 +24,6 @@ func (p *Project) resolve(ctx context.Context, found []*Model) error {
 	db := stdsql.OpenDB(connector)
 	defer db.Close()
 
-	if err := db.QueryRowContext(ctx, "select version()").Scan(&p.engine); err != nil {
-		return fmt.Errorf("asking DuckDB for its version: %w", err)
-	}
 	known := map[string]bool{}
 	for _, m := range found {
 		if known[m.Name()] {

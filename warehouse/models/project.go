@@ -48,8 +48,6 @@ type Project struct {
 	// Checks are the rules that the marts must keep.
 	Checks []*Check
 	macros []macro
-	// engine names the engine that runs them.
-	engine string
 }
 
 type macro struct{ name, file, text string }
