@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-	"time"
 )
 
 // Severity says what a check that finds rows does.
@@ -121,32 +120,8 @@ func (s *session) checkOne(ctx context.Context, c *Check) (*Broken, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
 	b := &Broken{Check: c.Name(), File: c.model.File, Description: c.Description(), Remedy: c.Remedy, Severity: c.Severity}
-	cells, places := make([]any, len(columns)), make([]any, len(columns))
-	for i := range cells {
-		places[i] = &cells[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(places...); err != nil {
-			return nil, err
-		}
-		if b.Rows++; b.Rows > shownRows {
-			continue
-		}
-		pairs := make([]string, len(columns))
-		for i, name := range columns {
-			if at, isTime := cells[i].(time.Time); isTime {
-				cells[i] = at.Format(time.DateOnly)
-			}
-			pairs[i] = fmt.Sprintf("%s=%v", name, cells[i])
-		}
-		b.Shown = append(b.Shown, strings.Join(pairs, " "))
-	}
-	if err := rows.Err(); err != nil || b.Rows == 0 {
+	if b.Rows, b.Shown, err = showRows(rows, shownRows); err != nil || b.Rows == 0 {
 		return nil, err
 	}
 	return b, nil

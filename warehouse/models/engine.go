@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/duckdb/duckdb-go/v2"
 )
 
@@ -21,11 +22,17 @@ type session struct {
 	db      *stdsql.DB
 	conn    *stdsql.Conn
 	scratch string
+	// asOf is the day D; made says whether a run makes a table.
+	asOf civil.Date
+	made func(table string) bool
+	// isTested says that tables are held to what is declared of them, and warnings are the rules that were broken and only warn.
+	isTested bool
+	warnings []*Broken
 }
 
 // open starts a DuckDB that can read the input files and write to its scratch directory, and nothing else outside.
 func open(ctx context.Context, in Inputs) (_ *session, err error) {
-	s := &session{}
+	s := &session{asOf: in.AsOf}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -149,6 +156,7 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 		return nil, err
 	}
 	l := newLeases(wanted)
+	s.made = madeBy(wanted)
 	var timings []Timing
 	for _, m := range wanted {
 		kind := "table"
@@ -161,6 +169,9 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 			return nil, describe(err, "model "+m.Name(), m.File)
 		}
 		timings = append(timings, Timing{Model: m.Name(), Duration: time.Since(started), IsView: kind == "view"})
+		if err := s.testMade(ctx, m); err != nil {
+			return nil, err
+		}
 		for _, name := range l.returned(m) {
 			if keep {
 				break
@@ -189,7 +200,8 @@ func newLeases(wanted []*Model) *leases {
 		}
 	}
 	for _, m := range wanted {
-		l.views[m.Name()] = m.Layer != Marts && uses[m.Name()] == 1
+		// A model of which something is declared is looked at besides.
+		l.views[m.Name()] = m.Layer != Marts && m.declared == nil && uses[m.Name()] == 1
 		var tables []string
 		for _, name := range m.Reads {
 			isView, isModel := l.views[name]

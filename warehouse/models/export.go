@@ -13,7 +13,7 @@ import (
 // among them.
 var martTypes = []string{"BIGINT", "DOUBLE", "VARCHAR", "DATE", "BOOLEAN"}
 
-// export checks a mart and reads it back as Parquet.
+// export checks a mart's types and reads it back as Parquet.
 func (s *session) export(ctx context.Context, m *Model) (Mart, error) {
 	mart := Mart{Name: m.table, Grain: m.Grain, Key: m.Key, Description: m.Description}
 	var err error
@@ -26,9 +26,6 @@ func (s *session) export(ctx context.Context, m *Model) (Mart, error) {
 		}
 	}
 	if err := s.conn.QueryRowContext(ctx, "select count(*) from "+m.Name()).Scan(&mart.Rows); err != nil {
-		return Mart{}, err
-	}
-	if err := s.checkKey(ctx, m); err != nil {
 		return Mart{}, err
 	}
 	path := filepath.Join(s.scratch, m.table+".parquet")
@@ -46,27 +43,6 @@ func (s *session) export(ctx context.Context, m *Model) (Mart, error) {
 		return Mart{}, fmt.Errorf("removing the mart's scratch file: %w", err)
 	}
 	return mart, nil
-}
-
-// checkKey refuses a mart whose key names no single row, or is empty somewhere.
-func (s *session) checkKey(ctx context.Context, m *Model) error {
-	if len(m.Key) == 0 {
-		return nil
-	}
-	key := strings.Join(m.Key, ", ")
-	var doubled, missing int64
-	err := s.conn.QueryRowContext(ctx, fmt.Sprintf(
-		"select count(*) - count(distinct (%s)), count(*) filter (where %s is null) from %s",
-		key, strings.Join(m.Key, " is null or "), m.Name(),
-	)).Scan(&doubled, &missing)
-	if err != nil {
-		return fmt.Errorf("checking the key (%s) that %s declares: %w", key, m.File, err)
-	}
-	if doubled > 0 || missing > 0 {
-		return fmt.Errorf("key (%s): %d rows too many with the same key, %d rows without one: the inputs of %s hold something twice, or its joins do",
-			key, doubled, missing, m.File)
-	}
-	return nil
 }
 
 func (s *session) onOneThread(ctx context.Context, do func() error) error {

@@ -63,7 +63,7 @@ type Inputs struct {
 type Result struct {
 	// Marts are in the order of their names.
 	Marts []Mart
-	// Warnings are the checks that were broken and only warn.
+	// Warnings are the declared rules and the checks that were broken and only warn.
 	Warnings []*Broken
 	// Timings are in the order in which the models ran.
 	Timings []Timing
@@ -140,6 +140,9 @@ func (p *Project) Needs(marts, others []string) (datasets, ready []string, err e
 			reads[name] = true
 		}
 	}
+	for _, name := range p.related(wanted) {
+		reads[name] = true
+	}
 	for _, c := range p.concerned(wanted, Inputs{Ready: there}) {
 		for _, name := range c.model.Reads {
 			reads[name] = true
@@ -214,14 +217,20 @@ func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
 	if err := s.prepare(ctx, in); err != nil {
 		return nil, err
 	}
+	s.isTested = true
 	timings, err := s.run(ctx, p, wanted, false)
 	if err != nil {
 		return nil, err
 	}
 	result := &Result{Timings: timings}
-	if result.Warnings, err = s.check(ctx, p.concerned(wanted, in)); err != nil {
+	if err := s.testMarts(ctx, p, wanted, in); err != nil {
 		return nil, err
 	}
+	broken, err := s.check(ctx, p.concerned(wanted, in))
+	if err != nil {
+		return nil, err
+	}
+	result.Warnings = append(s.warnings, broken...) //nolint:gocritic // the session ends here
 	for _, m := range wanted {
 		if m.Layer != Marts || in.Only != nil && !slices.Contains(in.Only, m.table) {
 			continue

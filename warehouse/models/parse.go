@@ -62,6 +62,11 @@ func (p *Project) resolve(ctx context.Context, found []*Model) error {
 			return err
 		}
 	}
+	for _, m := range found {
+		if err := m.mayDeclare(ctx, db, known); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -34,6 +34,8 @@ type Model struct {
 	Reads []string
 
 	table string
+	// declared is what must hold of its rows, nil where nothing is declared.
+	declared *Declared
 	// references counts how often each of Reads is named.
 	references map[string]int
 }
@@ -86,6 +88,9 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 			}
 			found = append(found, m)
 		}
+	}
+	if err := loadDeclared(tree, found); err != nil {
+		return nil, err
 	}
 	if p.Checks, err = loadChecks(tree); err != nil {
 		return nil, err

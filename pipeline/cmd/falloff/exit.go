@@ -9,6 +9,7 @@ import (
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/warehouse/analysis"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
+	"github.com/falloff-analytics/falloff/warehouse/models"
 )
 
 // Exit codes, documented in docs/running.md. A scheduler may depend on them.
@@ -41,6 +42,7 @@ func exitCode(err error) int {
 	var barred *pipeline.BarredError
 	var elsewhere *pipeline.ResidencyError
 	var input *analysis.InputError
+	var broken *models.Broken
 	switch {
 	case err == nil:
 		return exitOK
@@ -61,7 +63,7 @@ func exitCode(err error) int {
 		return exitLater
 	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):
 		return exitPerson
-	case errors.As(err, &refused), errors.As(err, &input):
+	case errors.As(err, &refused), errors.As(err, &input), errors.As(err, &broken):
 		return exitRefused
 	case errors.Is(err, lake.ErrOtherKeys): // the clinic was rekeyed meanwhile
 		return exitLater
