@@ -24,5 +24,11 @@ import (
 //go:embed macros staging intermediate marts checks
 var files embed.FS
 
-// Files is the tree of models and macros.
+//go:embed tests
+var tests embed.FS
+
+// Files is the tree of models and macros, with what is declared of each model beside it.
 func Files() fs.FS { return files }
+
+// Tests is the tree of the models' tests: the folder tests.
+func Tests() fs.FS { return tests }

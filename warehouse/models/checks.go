@@ -37,24 +37,32 @@ func (c *Check) Description() string { return c.model.Description }
 
 // Broken is a rule that the marts of a build do not keep.
 type Broken struct {
-	Check, File, Description, Remedy string
-	Severity                         Severity
+	// Check is the check's name, or model and rule; File is where it is written, below sql/.
+	Check       string   `json:"check"`
+	File        string   `json:"file"`
+	Description string   `json:"description"`
+	Remedy      string   `json:"remedy"`
+	Severity    Severity `json:"severity"`
 	// Rows is how many rows break it, Shown the first of them, as `column=value` pairs.
-	Rows  int
-	Shown []string
+	Rows  int      `json:"rows"`
+	Shown []string `json:"shown"`
 }
 
 func (b *Broken) Error() string {
+	if b.Severity == Block {
+		return b.Said() + " The marts of the last good build stay."
+	}
+	return b.Said()
+}
+
+// Said says what is broken, where, and what to do.
+func (b *Broken) Said() string {
 	more := ""
 	if b.Rows > len(b.Shown) {
 		more = fmt.Sprintf("; and %d more", b.Rows-len(b.Shown))
 	}
-	stays := ""
-	if b.Severity == Block {
-		stays = " The marts of the last good build stay."
-	}
-	return fmt.Sprintf("check %s (sql/%s) finds %d rows: %s%s. What must hold: %s What to do: %s%s",
-		b.Check, b.File, b.Rows, strings.Join(b.Shown, "; "), more, b.Description, b.Remedy, stays)
+	return fmt.Sprintf("check %s (sql/%s) finds %d rows: %s%s. What must hold: %s What to do: %s",
+		b.Check, b.File, b.Rows, strings.Join(b.Shown, "; "), more, b.Description, b.Remedy)
 }
 
 // loadChecks reads the checks of a tree.

@@ -207,7 +207,7 @@ func (p *Project) only(marts []string, ready map[string]string) ([]*Model, error
 func Fingerprint() (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(sql.Files(), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".sql") {
 			return err
 		}
 		text, err := fs.ReadFile(sql.Files(), path)

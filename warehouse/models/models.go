@@ -186,6 +186,9 @@ func (p *Project) concerned(wanted []*Model, in Inputs) []*Check {
 // own are the project's own models, which are part of the program and so are read once.
 var own = sync.OnceValues(func() (*Project, error) { return Load(context.Background(), sql.Files()) })
 
+// Own are the project's own models.
+func Own() (*Project, error) { return own() }
+
 // Datasets are those of the lake's datasets that the project's own models read, in order.
 func Datasets() ([]string, error) {
 	project, err := own()

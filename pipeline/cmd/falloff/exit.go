@@ -21,6 +21,7 @@ const (
 	exitPerson      = 4   // a person must act: password, permission, key, changed page
 	exitLater       = 5   // try again later: network, rate limit, portal down
 	exitStorage     = 6   // the lake cannot be read or written
+	exitTests       = 7   // tests of the models ran, and some failed
 	exitInterrupted = 130 // stopped by a signal
 )
 
@@ -43,11 +44,14 @@ func exitCode(err error) int {
 	var elsewhere *pipeline.ResidencyError
 	var input *analysis.InputError
 	var broken *models.Broken
+	var tests failedTests
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case errors.As(err, &tests):
+		return exitTests
 	case errors.As(err, &usage), errors.Is(err, lake.ErrPlainLake):
 		return exitUsage
 	case errors.As(err, &failure):
@@ -91,7 +95,7 @@ type namedError struct {
 
 // kinds name the exit codes.
 var kinds = map[int]string{
-	exitBug: "unexpected", exitUsage: "usage", exitRefused: "data_refused", exitPerson: "needs_a_person", exitLater: "busy", exitStorage: "storage", exitInterrupted: "interrupted",
+	exitBug: "unexpected", exitUsage: "usage", exitRefused: "data_refused", exitPerson: "needs_a_person", exitLater: "busy", exitStorage: "storage", exitTests: "tests_failed", exitInterrupted: "interrupted",
 }
 
 // nameError gives nil for nil.

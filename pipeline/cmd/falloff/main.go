@@ -80,7 +80,7 @@ func (a *app) root() *cobra.Command {
 pseudonyms, lands them as Parquet, and computes falloff cohorts and a ledger of leaked revenue.
 
 Exit codes: 0 done, 1 unexpected, 2 wrong flags or settings, 3 data refused, 4 a person must act,
-5 try again later, 6 the lake cannot be read or written, 130 interrupted.
+5 try again later, 6 the lake cannot be read or written, 7 tests failed, 130 interrupted.
 Settings that repeat can go into falloff.yaml; see docs/running.md.
 
 falloff is independent: not affiliated with or endorsed by Jane.`,
@@ -118,7 +118,7 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.connectCommand(), a.preflightCommand(), a.runCommand(), a.pauseCommand(), a.resumeCommand(), a.reconcileCommand(),
 		a.identityModeCommand(), a.backupCommand(), a.restoreCommand(), a.deleteCommand(), a.importCommand(), a.planCommand(), a.buildCommand(), a.closeCommand(), a.retainCommand(), a.leaksCommand(),
-		a.statusCommand(), a.lakeCommand(), a.sqlCommand(), a.analyzeCommand(), a.exportCommand(), a.schemaCommand(), a.lineageCommand(), a.serveCommand(), a.credentialsCommand(), a.agreementCommand(), a.auditCommand(),
+		a.statusCommand(), a.lakeCommand(), a.sqlCommand(), a.analyzeCommand(), a.exportCommand(), a.schemaCommand(), a.lineageCommand(), a.testCommand(), a.serveCommand(), a.credentialsCommand(), a.agreementCommand(), a.auditCommand(),
 		a.profileCommand(), a.trustCommand(), a.simclinicCommand(),
 		a.versionCommand())
 	explainArgs(root)

@@ -1,13 +1,18 @@
-package models
+// Package given writes small tables of text as the Parquet files that an import would have left, with a default for everything
+// that a table does not say: what tests of models start from. sql/tests/README.md lists columns and defaults.
+package given
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -17,19 +22,20 @@ import (
 	"github.com/falloff-analytics/falloff/transforms/settings"
 )
 
-// unitClinic is the part of clinic.yaml that a model test can set. Amounts are what a patient pays, tax included.
-type unitClinic struct {
+// Clinic is the part of clinic.yaml that a model test can set. Amounts are what a patient pays, tax included.
+type Clinic struct {
 	TimeZone    string `yaml:"time_zone"`
 	WeekStarts  string `yaml:"week_starts"`
 	Disciplines []struct {
 		Name        string `yaml:"name"`
 		FalloffDays int    `yaml:"falloff_days"`
 	} `yaml:"disciplines"`
-	Prices []unitPrice `yaml:"prices"`
-	Fees   []unitFee   `yaml:"fees"`
+	Prices []Price `yaml:"prices"`
+	Fees   []Fee   `yaml:"fees"`
 }
 
-type unitPrice struct {
+// Price is a price of the price list.
+type Price struct {
 	Item       string `yaml:"item"`
 	Discipline string `yaml:"discipline"`
 	Location   string `yaml:"location"`
@@ -38,7 +44,8 @@ type unitPrice struct {
 	To         string `yaml:"to"`
 }
 
-type unitFee struct {
+// Fee is a fee of the clinic's policy.
+type Fee struct {
 	Kind        string `yaml:"kind"`
 	Item        string `yaml:"item"`
 	Amount      string `yaml:"amount"`
@@ -49,10 +56,10 @@ type unitFee struct {
 	To          string `yaml:"to"`
 }
 
-// with puts the keys that a test sets in place of the file's.
-func (c unitClinic) with(o unitClinic) unitClinic {
-	c.TimeZone = cmpOr(o.TimeZone, c.TimeZone)
-	c.WeekStarts = cmpOr(o.WeekStarts, c.WeekStarts)
+// With puts the keys that a test sets in place of the file's.
+func (c Clinic) With(o Clinic) Clinic {
+	c.TimeZone = cmp.Or(o.TimeZone, c.TimeZone)
+	c.WeekStarts = cmp.Or(o.WeekStarts, c.WeekStarts)
 	if o.Disciplines != nil {
 		c.Disciplines = o.Disciplines
 	}
@@ -65,131 +72,175 @@ func (c unitClinic) with(o unitClinic) unitClinic {
 	return c
 }
 
-// settings gives the clinic of the README where the test says nothing else.
-func (c unitClinic) settings(t *testing.T) settings.Clinic {
-	t.Helper()
+// Settings gives the clinic of the README where the test says nothing else.
+func (c Clinic) Settings() (settings.Clinic, error) {
+	var g givenRow
 	clinic := settings.Clinic{
-		Name: "Unit", TimeZone: cmpOr(c.TimeZone, "America/Toronto"), Currency: "CAD", WeekStarts: cmpOr(c.WeekStarts, "monday"),
+		Name: "Unit", TimeZone: cmp.Or(c.TimeZone, "America/Toronto"), Currency: "CAD", WeekStarts: cmp.Or(c.WeekStarts, "monday"),
 	}
 	for _, d := range c.Disciplines {
 		clinic.Disciplines = append(clinic.Disciplines, settings.Discipline{Name: d.Name, FalloffDays: d.FalloffDays})
 	}
 	prices := c.Prices
 	if prices == nil {
-		prices = []unitPrice{{Item: "Physio", Discipline: "Physiotherapy", Price: "100.00"}}
+		prices = []Price{{Item: "Physio", Discipline: "Physiotherapy", Price: "100.00"}}
 	}
 	for _, p := range prices {
 		clinic.Prices = append(clinic.Prices, settings.Price{
-			Item: p.Item, Discipline: p.Discipline, Location: p.Location, GrossCents: unitCents(t, p.Price),
-			From: unitDayOrNone(t, p.From), To: unitDayOrNone(t, p.To),
+			Item: p.Item, Discipline: p.Discipline, Location: p.Location, GrossCents: g.cents(p.Price),
+			From: g.dayOrNone(p.From), To: g.dayOrNone(p.To),
 		})
 	}
 	fees := c.Fees
 	if fees == nil {
-		fees = []unitFee{
+		fees = []Fee{
 			{Kind: "no_show", Item: "No Show Fee", Amount: "50.00"},
 			{Kind: "late_cancel", Item: "Late Cancellation Fee", Amount: "40.00", NoticeHours: 24},
 		}
 	}
 	for _, f := range fees {
 		clinic.Fees = append(clinic.Fees, settings.Fee{
-			Kind: settings.FeeKind(f.Kind), Item: f.Item, GrossCents: unitCents(t, f.Amount), NoticeHours: f.NoticeHours,
-			Discipline: f.Discipline, Location: f.Location, From: unitDayOrNone(t, f.From), To: unitDayOrNone(t, f.To),
+			Kind: settings.FeeKind(f.Kind), Item: f.Item, GrossCents: g.cents(f.Amount), NoticeHours: f.NoticeHours,
+			Discipline: f.Discipline, Location: f.Location, From: g.dayOrNone(f.From), To: g.dayOrNone(f.To),
 		})
 	}
-	return clinic
+	return clinic, g.err
 }
 
-func unitDayOrNone(t *testing.T, text string) *civil.Date {
+func (g *givenRow) dayOrNone(text string) *civil.Date {
 	if text == "" {
 		return nil
 	}
-	d := unitDay(t, text)
+	d, err := Day(text)
+	if err != nil {
+		g.failf("%v", err)
+		return nil
+	}
 	return &d
 }
 
-// givenFiles writes each given table as the Parquet file that an import would have left.
-func givenFiles(t *testing.T, in Inputs, given map[string]string) map[string][]string {
-	t.Helper()
-	zone, err := time.LoadLocation(in.Settings.TimeZone)
-	if err != nil {
-		t.Fatal(err)
+// Day reads a day.
+func Day(text string) (civil.Date, error) {
+	d, err := civil.ParseDate(text)
+	if err != nil || !d.IsValid() {
+		return civil.Date{}, fmt.Errorf("%q is not a day: write YYYY-MM-DD", text)
 	}
-	dir := t.TempDir()
+	return d, nil
+}
+
+// Files writes each given table into a folder as the Parquet file that an import would have left, and gives the files of each dataset.
+// Times are those of the zone, D is asOf.
+func Files(dir string, zone *time.Location, asOf civil.Date, given map[string]string) (map[string][]string, error) {
 	files := map[string][]string{}
-	for dataset, table := range given {
-		columns, rows := textTable(t, table)
+	for _, dataset := range slices.Sorted(maps.Keys(given)) {
+		columns, rows, err := Table(given[dataset])
+		if err != nil {
+			return nil, fmt.Errorf("given %s: %w", dataset, err)
+		}
 		path := filepath.Join(dir, dataset+".parquet")
 		files[dataset] = []string{path}
-		g := func() []*givenRow {
-			var out []*givenRow
-			for _, cells := range rows {
-				out = append(out, &givenRow{t: t, zone: zone, asOf: contract.DayOf(in.AsOf), columns: columns, cells: cells})
-			}
-			return out
-		}()
+		var g []*givenRow
+		for _, cells := range rows {
+			g = append(g, &givenRow{zone: zone, asOf: contract.DayOf(asOf), columns: columns, cells: cells})
+		}
 		switch dataset {
 		case contract.Appointments:
-			writeRows(t, path, convert(g, (*givenRow).appointment))
+			err = write(path, g, (*givenRow).appointment)
 		case contract.InvoiceLines:
-			writeRows(t, path, convert(g, (*givenRow).invoiceLine))
+			err = write(path, g, (*givenRow).invoiceLine)
 		case contract.Claims:
-			writeRows(t, path, convert(g, (*givenRow).claim))
+			err = write(path, g, (*givenRow).claim)
 		case contract.Policies:
-			writeRows(t, path, convert(g, (*givenRow).policy))
+			err = write(path, g, (*givenRow).policy)
 		case contract.Insurers:
-			writeRows(t, path, convert(g, (*givenRow).insurer))
+			err = write(path, g, (*givenRow).insurer)
 		case contract.Shifts, contract.ShiftPeriods:
-			writeRows(t, path, convert(g, (*givenRow).shift))
+			err = write(path, g, (*givenRow).shift)
 		case contract.Adjustments, contract.WriteOffs:
-			writeRows(t, path, convert(g, (*givenRow).adjustment))
+			err = write(path, g, (*givenRow).adjustment)
 		case contract.AppliedPayments:
-			writeRows(t, path, convert(g, (*givenRow).appliedPayment))
+			err = write(path, g, (*givenRow).appliedPayment)
 		default:
-			t.Fatalf("a test cannot give %s", dataset)
+			err = errors.New("a test cannot give this dataset")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("given %s: %w", dataset, err)
 		}
 	}
-	return files
+	return files, nil
 }
 
-func convert[T any](rows []*givenRow, one func(*givenRow) T) []T {
+// write makes each row and writes them.
+func write[T any](path string, rows []*givenRow, one func(*givenRow) T) error {
 	var out []T
-	for _, r := range rows {
+	for i, r := range rows {
 		out = append(out, one(r))
+		if r.err != nil {
+			return fmt.Errorf("row %d: %w", i+1, r.err)
+		}
 		for _, column := range r.columns {
 			if !slices.Contains(r.read, column) {
-				r.t.Fatalf("column %s is none that a test can set", column)
+				return fmt.Errorf("column %s is none that a test can set: there are %s", column, strings.Join(r.read, ", "))
 			}
 		}
 	}
-	return out
+	return WriteRows(path, out)
 }
 
-func writeRows[T any](t *testing.T, path string, rows []T) {
-	t.Helper()
+// WriteRows writes rows of a contract's type as one Parquet file.
+func WriteRows[T any](path string, rows []T) error {
 	f, err := os.Create(path)
 	if err != nil {
-		t.Fatal(err)
+		return fmt.Errorf("writing given rows: %w", err)
 	}
 	w := parquet.NewGenericWriter[T](f)
-	if _, err := w.Write(rows); err != nil {
-		t.Fatal(err)
+	_, err = w.Write(rows)
+	if err := errors.Join(err, w.Close(), f.Close()); err != nil {
+		return fmt.Errorf("writing given rows: %w", err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	return nil
+}
+
+// Table reads a table of cells between bars, its first line the header; `#` begins a comment, and `none` is no row.
+func Table(table string) (columns []string, rows [][]string, err error) {
+	for line := range strings.Lines(table) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line == "" || line == "none" {
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if columns == nil {
+			columns = cells
+			continue
+		}
+		if len(cells) > len(columns) {
+			return nil, nil, fmt.Errorf("row %q has more cells than the header %v", line, columns)
+		}
+		for len(cells) < len(columns) {
+			cells = append(cells, "")
+		}
+		rows = append(rows, cells)
 	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return columns, rows, nil
 }
 
 // givenRow is one row of a given table. An empty cell takes the default, `-` is none.
 type givenRow struct {
-	t              *testing.T
 	zone           *time.Location
 	asOf           int32
 	columns, cells []string
 	read           []string
+	// err is the first thing that could not be read.
+	err error
+}
+
+func (g *givenRow) failf(format string, args ...any) {
+	if g.err == nil {
+		g.err = fmt.Errorf(format, args...)
+	}
 }
 
 func (g *givenRow) text(column, otherwise string) string {
@@ -210,7 +261,7 @@ func (g *givenRow) optional(column, otherwise string) *string {
 func (g *givenRow) number(column string, otherwise int64) int64 {
 	n, err := strconv.ParseInt(g.text(column, strconv.FormatInt(otherwise, 10)), 10, 64)
 	if err != nil {
-		g.t.Fatalf("%s: %v", column, err)
+		g.failf("%s: %v", column, err)
 	}
 	return n
 }
@@ -222,7 +273,7 @@ func (g *givenRow) optionalNumber(column string) *int32 {
 	}
 	n, err := strconv.ParseInt(*text, 10, 32)
 	if err != nil {
-		g.t.Fatalf("%s: %v", column, err)
+		g.failf("%s: %v", column, err)
 	}
 	small := int32(n)
 	return &small
@@ -240,7 +291,11 @@ func (g *givenRow) optionalDay(column string) *int32 {
 	if text == nil {
 		return nil
 	}
-	day := contract.DayOf(unitDay(g.t, *text))
+	read, err := Day(*text)
+	if err != nil {
+		g.failf("%s: %v", column, err)
+	}
+	day := contract.DayOf(read)
 	return &day
 }
 
@@ -263,7 +318,7 @@ func (g *givenRow) instant(column, otherwise string) *int64 {
 		at, err = time.ParseInLocation("2006-01-02 15:04", *text, g.zone)
 	}
 	if err != nil {
-		g.t.Fatalf("%s: %v", column, err)
+		g.failf("%s: %v", column, err)
 	}
 	micros := at.UnixMicro()
 	return &micros
@@ -275,15 +330,16 @@ func (g *givenRow) localDay(micros int64) int32 {
 
 var centsPattern = regexp.MustCompile(`^(-?)(\d+)\.(\d\d)$`)
 
-func unitCents(t *testing.T, text string) int64 {
-	t.Helper()
+// cents reads an amount like 95.00.
+func (g *givenRow) cents(text string) int64 {
 	match := centsPattern.FindStringSubmatch(text)
 	if match == nil {
-		t.Fatalf("amount %q: write it like 95.00", text)
+		g.failf("amount %q: write it like 95.00", text)
+		return 0
 	}
 	cents, err := strconv.ParseInt(match[1]+match[2]+match[3], 10, 64)
 	if err != nil {
-		t.Fatal(err)
+		g.failf("amount %q: %v", text, err)
 	}
 	return cents
 }
@@ -291,7 +347,8 @@ func unitCents(t *testing.T, text string) int64 {
 func (g *givenRow) appointment() contract.Appointment {
 	starts := g.instant("starts_at", "-")
 	if starts == nil {
-		g.t.Fatal("an appointment needs starts_at")
+		g.failf("an appointment needs starts_at")
+		return contract.Appointment{}
 	}
 	a := contract.Appointment{
 		AppointmentID: g.number("appointment_id", 1),
@@ -326,15 +383,17 @@ func (g *givenRow) invoiceLine() contract.InvoiceLine {
 	number := g.text("invoice_number", "1-P01")
 	match := invoicePattern.FindStringSubmatch(number)
 	if match == nil {
-		g.t.Fatalf("invoice number %q: write it like 12-P01, 12-C01, 12-P02X, or 12 without a side", number)
+		g.failf("invoice number %q: write it like 12-P01, 12-C01, 12-P02X, or 12 without a side", number)
+		return contract.InvoiceLine{}
 	}
 	sequence, _ := strconv.Atoi(match[3])
 	purchased := g.optionalDay("purchase_date")
 	if purchased == nil {
-		g.t.Fatal("an invoice line needs purchase_date")
+		g.failf("an invoice line needs purchase_date")
+		return contract.InvoiceLine{}
 	}
-	total := unitCents(g.t, g.text("total", "100.00"))
-	balance := unitCents(g.t, g.text("balance", "0.00"))
+	total := g.cents(g.text("total", "100.00"))
+	balance := g.cents(g.text("balance", "0.00"))
 	l := contract.InvoiceLine{
 		InvoiceNumber: number, InvoiceBase: match[1], InvoiceSide: match[2],
 		InvoiceSequence: int32(sequence), IsReversal: match[4] != "",
@@ -389,7 +448,7 @@ func (g *givenRow) policy() contract.Policy {
 		ObservedOn:     g.day("observed_on", g.asOf),
 	}
 	if maximum := g.optional("policy_maximum", "-"); maximum != nil {
-		cents := unitCents(g.t, *maximum)
+		cents := g.cents(*maximum)
 		p.PolicyMaximumCents = &cents
 	}
 	return p
@@ -402,9 +461,10 @@ func (g *givenRow) insurer() contract.Insurer {
 func (g *givenRow) shift() contract.Shift {
 	from := g.optionalDay("period_from")
 	if from == nil {
-		g.t.Fatal("hours need period_from")
+		g.failf("hours need period_from")
+		return contract.Shift{}
 	}
-	minutes := func(column string) int64 { return unitCents(g.t, g.text(column, "0.00")) * 60 / 100 }
+	minutes := func(column string) int64 { return g.cents(g.text(column, "0.00")) * 60 / 100 }
 	return contract.Shift{
 		StaffMember:   g.text("staff_member", "Kim"),
 		PeriodFrom:    *from,
@@ -425,7 +485,7 @@ func (g *givenRow) appliedPayment() contract.AppliedPayment {
 		Ordinal:       int32(g.number("ordinal", 0)),
 		AppliedOn:     applied,
 		PayerKind:     contract.Person,
-		AmountCents:   unitCents(g.t, g.text("amount", "0.00")),
+		AmountCents:   g.cents(g.text("amount", "0.00")),
 		Currency:      "CAD",
 		ObservedOn:    g.asOf,
 	}
@@ -450,7 +510,7 @@ func (g *givenRow) adjustment() contract.Adjustment {
 		PurchaseDate:  g.optionalDay("purchase_date"),
 		Patient:       g.text("patient", "ann"),
 		PayerKind:     contract.Person,
-		AmountCents:   unitCents(g.t, g.text("amount", "0.00")),
+		AmountCents:   g.cents(g.text("amount", "0.00")),
 		Currency:      "CAD",
 		ObservedOn:    g.asOf,
 	}
