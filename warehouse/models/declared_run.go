@@ -209,7 +209,7 @@ func (s *session) showBroken(ctx context.Context, m *Model, r rule) ([]string, e
 	if len(m.Key) > 0 {
 		columns, order = keyOf(m), keyOf(m)
 	}
-	query := fmt.Sprintf("select %s from %s as tested%s where %s order by %s limit %d", columns, m.Name(), r.join, r.broken, order, shownRows)
+	query := "select " + columns + " from " + m.Name() + " as tested" + r.join + " where " + r.broken + fmt.Sprintf(" order by %s limit %d", order, shownRows)
 	if r.isKey {
 		query = fmt.Sprintf("select %s, count(*) as times from %s as tested group by %s having count(*) > 1 order by %s limit %d",
 			columns, m.Name(), columns, order, shownRows)

@@ -302,8 +302,8 @@ func (g *givenRow) optionalDay(column string) *int32 {
 func (g *givenRow) flag(column string) bool { return g.text(column, "false") == "true" }
 
 // instant reads `2026-03-28 09:00` in the clinic's zone, `2026-03-28 13:00 UTC`, or `2026-03-28` for nine o'clock.
-func (g *givenRow) instant(column, otherwise string) *int64 {
-	text := g.optional(column, otherwise)
+func (g *givenRow) instant(column string) *int64 {
+	text := g.optional(column, "-")
 	if text == nil {
 		return nil
 	}
@@ -345,7 +345,7 @@ func (g *givenRow) cents(text string) int64 {
 }
 
 func (g *givenRow) appointment() contract.Appointment {
-	starts := g.instant("starts_at", "-")
+	starts := g.instant("starts_at")
 	if starts == nil {
 		g.failf("an appointment needs starts_at")
 		return contract.Appointment{}
@@ -362,12 +362,12 @@ func (g *givenRow) appointment() contract.Appointment {
 		StartsAt:      *starts,
 		EndsAt:        *starts + (30 * time.Minute).Microseconds(),
 		TimeZone:      g.zone.String(),
-		BookedAt:      g.instant("booked_at", "-"),
-		ArrivedAt:     g.instant("arrived_at", "-"),
-		CancelledAt:   g.instant("cancelled_at", "-"),
+		BookedAt:      g.instant("booked_at"),
+		ArrivedAt:     g.instant("arrived_at"),
+		CancelledAt:   g.instant("cancelled_at"),
 		ObservedOn:    g.day("observed_on", g.asOf),
 	}
-	if ends := g.instant("ends_at", "-"); ends != nil {
+	if ends := g.instant("ends_at"); ends != nil {
 		a.EndsAt = *ends
 	}
 	if first := g.optional("first_visit", "-"); first != nil {
@@ -386,7 +386,10 @@ func (g *givenRow) invoiceLine() contract.InvoiceLine {
 		g.failf("invoice number %q: write it like 12-P01, 12-C01, 12-P02X, or 12 without a side", number)
 		return contract.InvoiceLine{}
 	}
-	sequence, _ := strconv.Atoi(match[3])
+	sequence, err := strconv.ParseInt(match[3], 10, 32)
+	if err != nil && match[3] != "" {
+		g.failf("invoice number %q: %v", number, err)
+	}
 	purchased := g.optionalDay("purchase_date")
 	if purchased == nil {
 		g.failf("an invoice line needs purchase_date")
