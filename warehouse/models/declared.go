@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
@@ -24,7 +25,7 @@ type Declared struct {
 	// Freshness says how old the newest day of a dataset may be at D.
 	Freshness []FreshnessRule `yaml:"freshness"`
 
-	file string
+	file, text string
 	// order is that of Columns in the file.
 	order []string
 }
@@ -95,7 +96,7 @@ func loadDeclared(tree fs.FS, found []*Model) error {
 }
 
 func readDeclared(file string, text []byte) (*Declared, error) {
-	d := &Declared{file: file}
+	d := &Declared{file: file, text: string(text)}
 	if err := yaml.UnmarshalWithOptions(text, d, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, true))
 	}
@@ -225,13 +226,6 @@ type rule struct {
 	isKey bool
 }
 
-func or2[T ~string](value, otherwise T) T {
-	if value == "" {
-		return otherwise
-	}
-	return value
-}
-
 // rules lists what must hold of the model's table. The key of a mart always must; another model's, where it has a .yaml file.
 // A reference to a table that was not made is left out.
 func (m *Model) rules(isMade func(table string) bool) []rule {
@@ -255,7 +249,7 @@ func (m *Model) rules(isMade func(table string) bool) []rule {
 	}
 	for _, column := range m.declared.order {
 		c := m.declared.Columns[column]
-		r := rule{severity: or2(c.Severity, Block), file: m.declared.file, remedy: or2(c.Remedy, importAgain(name, column))}
+		r := rule{severity: cmp.Or(c.Severity, Block), file: m.declared.file, remedy: cmp.Or(c.Remedy, importAgain(name, column))}
 		if c.NotNull {
 			r := r
 			r.name, r.description = column+" not_null", column+" is there in every row."
@@ -280,9 +274,9 @@ func (m *Model) rules(isMade func(table string) bool) []rule {
 	}
 	for _, declared := range m.declared.Rows {
 		out = append(out, rule{
-			name: declared.Name, severity: or2(declared.Severity, Block), file: m.declared.file,
-			description: strings.TrimSpace(or2(declared.Why, "`"+declared.Holds+"` in every row.")),
-			remedy:      or2(declared.Remedy, importAgain(name, "")), broken: "(" + declared.Holds + "\n) is not true",
+			name: declared.Name, severity: cmp.Or(declared.Severity, Block), file: m.declared.file,
+			description: strings.TrimSpace(cmp.Or(declared.Why, "`"+declared.Holds+"` in every row.")),
+			remedy:      cmp.Or(declared.Remedy, importAgain(name, "")), broken: "(" + declared.Holds + "\n) is not true",
 		})
 	}
 	return out

@@ -1,10 +1,12 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -301,10 +303,10 @@ func (s *session) testFreshness(ctx context.Context, m *Model, asOf civil.Date) 
 			continue
 		}
 		b := &Broken{
-			Check: m.Name() + ": freshness of " + r.Of, File: m.declared.file, Severity: or2(r.Severity, Block), Rows: 1,
+			Check: m.Name() + ": freshness of " + r.Of, File: m.declared.file, Severity: cmp.Or(r.Severity, Block), Rows: 1,
 			Shown:       []string{fmt.Sprintf("newest=%s as_of=%s", day, asOf)},
 			Description: fmt.Sprintf("The newest %s is at most %d days before the day that is built for.", r.Of, r.WithinDays),
-			Remedy:      or2(r.Remedy, "Import or extract newer reports of "+strings.TrimPrefix(table, "lake.")+", or build --as-of an earlier day."),
+			Remedy:      cmp.Or(r.Remedy, "Import or extract newer reports of "+strings.TrimPrefix(table, "lake.")+", or build --as-of an earlier day."),
 		}
 		if b.Severity == Block {
 			return nil, b
@@ -316,3 +318,22 @@ func (s *session) testFreshness(ctx context.Context, m *Model, asOf civil.Date) 
 
 // IsBroken finds the rule or check that kept marts from being published, where it was one.
 func IsBroken(err error) (*Broken, bool) { return errors.AsType[*Broken](err) }
+
+var noColumn = regexp.MustCompile(`(?:Values list|Table) "(\w+)" does not have a column named`)
+
+// withColumns says which columns a table has of which a model reads one that it does not have: it was renamed, as a rule.
+func (s *session) withColumns(ctx context.Context, m *Model, failed error) error {
+	missed := noColumn.FindStringSubmatch(failed.Error())
+	if missed == nil {
+		return failed
+	}
+	table := regexp.MustCompile(`([a-z_]+\.[a-z_]+) as ` + missed[1] + `\b`).FindStringSubmatch(m.Text)
+	if table == nil {
+		return failed
+	}
+	have, err := s.columns(ctx, "select * from "+table[1])
+	if err != nil {
+		return failed // what failed first is what counts
+	}
+	return fmt.Errorf("%w\n%s has %s: was it renamed?", failed, table[1], strings.Join(columnNames(have), ", "))
+}

@@ -166,7 +166,7 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 		started := time.Now()
 		// On the first line with the statement, so that DuckDB's line numbers are the file's.
 		if err := s.exec(ctx, fmt.Sprintf("create %s %s as %s", kind, m.Name(), m.Text)); err != nil {
-			return nil, describe(err, "model "+m.Name(), m.File)
+			return nil, s.withColumns(ctx, m, describe(err, "model "+m.Name(), m.File))
 		}
 		timings = append(timings, Timing{Model: m.Name(), Duration: time.Since(started), IsView: kind == "view"})
 		if err := s.testMade(ctx, m); err != nil {
