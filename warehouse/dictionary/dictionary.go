@@ -63,10 +63,21 @@ func Tables(ctx context.Context) ([]Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding out the marts' columns: %w", err)
 	}
+	project, err := models.Own()
+	if err != nil {
+		return nil, fmt.Errorf("reading what is declared of the marts: %w", err)
+	}
 	for _, m := range built.Marts {
+		declared := models.Declared{}
+		if model, isModel := project.Model(string(models.Marts) + "." + m.Name); isModel {
+			declared, _ = model.Declared()
+		}
 		t := Table{Schema: "marts", Name: m.Name, Grain: m.Grain, About: m.Description, Key: m.Key, Example: examples["marts."+m.Name]}
 		for _, c := range m.Columns {
 			said := martColumn(m.Name, c.Name)
+			if beside := declared.Columns[c.Name].Description; beside != "" {
+				said.Meaning = beside
+			}
 			said.Name, said.Type = c.Name, c.Type
 			t.Columns = append(t.Columns, said)
 		}

@@ -32,6 +32,7 @@ type Declared struct {
 
 // DeclaredColumn is what a column means, and what must hold of it.
 type DeclaredColumn struct {
+	// Description is what docs/schema.md says of a mart's column, in place of what package dictionary does.
 	Description string `yaml:"description"`
 	NotNull     bool   `yaml:"not_null"`
 	// OneOf are all values that may occur; null is judged by NotNull alone.
