@@ -9,6 +9,7 @@ select
     appointment.item,
     appointment.discipline,
     appointment.service_date,
+    appointment.starts_at,
     appointment.is_first_visit,
     row_number() over (
         partition by

@@ -1,39 +1,59 @@
 -- grain: one distinct time of one falloff curve
--- key: definition, discipline, cohort_month, time
--- description: Kaplan-Meier curves of days from an episode's first visit to its first lapse, for all episodes, by
---   discipline, by month of the first visit, and by both ('all' where not split). A cohort month is complete when
---   its last day is at least falloff_days ago. Episodes whose beginning is unknown are in no curve.
-with cohorts as (
+-- key: definition, discipline, dimension, value, time
+-- description: Kaplan-Meier curves of days from an episode's first visit to its falloff, for all and by discipline
+--   ('all' where not split), each whole (dimension and value 'all') and split by one dimension: cohort_month,
+--   staff_member and location of the first visit, payer_kind (insurer, person, none), beginning (new, returning). By
+--   first_lapse an episode falls off falloff_days after its first gap without visit and booking began; by last_visit
+--   at its last visit, bookings aside, if more than falloff_days ago. A cohort month is complete when its last day is
+--   at least falloff_days ago. Episodes whose beginning is unknown are in no curve. There are two definitions times
+--   (disciplines + 1) times (1 + months + practitioners + locations + 3 + 2) curves at most, and no more rows than 24
+--   an episode and one a curve.
+with estimates as (
     select
-        duration.series.discipline as discipline,
-        duration.series.cohort_month as cohort_month,
-        max(observation.falloff_days) as falloff_days,
-        max(last_day(observation.first_on)) + max(observation.falloff_days) <= max(clock.as_of) as is_over
-    from intermediate.lapse_durations as duration
-    inner join intermediate.observations as observation using (entity)
-    cross join staging.clock as clock
-    group by duration.series
+        'first_lapse' as definition,
+        estimate.series,
+        estimate.time,
+        estimate.n_risk,
+        estimate.n_event,
+        estimate.n_censor,
+        estimate.survival,
+        estimate.std_err,
+        estimate.ci_low,
+        estimate.ci_high
+    from kaplan_meier('intermediate.lapse_durations') as estimate
+    union all
+    select
+        'last_visit' as definition,
+        estimate.series,
+        estimate.time,
+        estimate.n_risk,
+        estimate.n_event,
+        estimate.n_censor,
+        estimate.survival,
+        estimate.std_err,
+        estimate.ci_low,
+        estimate.ci_high
+    from kaplan_meier('intermediate.last_visit_durations') as estimate
 )
 
 select
-    'first_lapse' as definition,
-    estimate.series.discipline as discipline,
-    estimate.series.cohort_month as cohort_month,
-    estimate.time,
-    estimate.n_risk,
-    estimate.n_event,
-    estimate.n_censor,
-    estimate.survival,
-    estimate.std_err,
-    estimate.ci_low,
-    estimate.ci_high,
-    cast(cohorts.falloff_days as bigint) as falloff_days,
-    cohorts.is_over or cohorts.cohort_month = 'all' as is_complete,
+    estimates.definition,
+    series.discipline,
+    series.dimension,
+    series.value,
+    estimates.time,
+    estimates.n_risk,
+    estimates.n_event,
+    estimates.n_censor,
+    estimates.survival,
+    estimates.std_err,
+    estimates.ci_low,
+    estimates.ci_high,
+    series.falloff_days,
+    series.is_complete,
     clock.history_from,
     clock.as_of
-from kaplan_meier('intermediate.lapse_durations') as estimate
-inner join cohorts
-    on cohorts.discipline = estimate.series.discipline
-    and cohorts.cohort_month = estimate.series.cohort_month
+from estimates
+inner join intermediate.falloff_series as series using (series)
 cross join staging.clock as clock
-order by discipline, cohort_month, estimate.time
+order by estimates.definition, series.discipline, series.dimension, series.value, estimates.time

@@ -1,51 +1,107 @@
--- grain: one visit number of one discipline ('all' for all of them)
--- key: discipline, visit_number
--- description: Share of episodes that stop after visit n: of the n-th visit days at least falloff_days before D,
---   those followed by a lapse. Episodes whose beginning is unknown are left out.
-with nth_visits as (
+-- grain: one visit number of one series
+-- key: discipline, dimension, value, visit_number
+-- description: Where patients stop. stopping_share is the hazard: of the n-th visit days at least falloff_days before
+--   D, those followed by a lapse, an episode's first or a later one. Beside it stands the Kaplan-Meier curve of
+--   visits to the first lapse, in which an episode is censored after the last of its visits that is old enough to
+--   tell; it has no value where nobody is at risk. Series are those of falloff_by_days. Episodes whose beginning is
+--   unknown are left out.
+with depths as (
     select
-        gap.entity,
-        observation.discipline,
-        observation.falloff_days,
-        gap.visit_number,
-        min(gap.visit_on) as visit_on,
-        bool_or(gap.gap_days > observation.falloff_days) as is_followed_by_lapse
-    from intermediate.episode_gaps as gap
-    inner join intermediate.observations as observation using (entity)
-    group by gap.entity, observation.discipline, observation.falloff_days, gap.visit_number
+        duration.series,
+        duration.due_visits,
+        count(*) as episodes
+    from intermediate.stop_durations as duration
+    group by duration.series, duration.due_visits
 ),
 
-due_visits as (
+grids as (
     select
-        nth_visits.discipline,
-        nth_visits.falloff_days,
-        nth_visits.visit_number,
-        nth_visits.is_followed_by_lapse
-    from nth_visits
-    cross join staging.clock as clock
-    where nth_visits.visit_on <= clock.as_of - nth_visits.falloff_days
+        depths.series,
+        unnest(range(1, max(depths.due_visits) + 1)) as visit_number
+    from depths
+    group by depths.series
 ),
 
-counts as (
+-- Who has k visits that are old enough has each of 1 to k.
+reached as (
     select
-        coalesce(due_visits.discipline, 'all') as discipline,
-        due_visits.visit_number,
-        count(*) as visits,
-        count(*) filter (where due_visits.is_followed_by_lapse) as stopped,
-        cast(max(due_visits.falloff_days) as bigint) as falloff_days
-    from due_visits
-    group by grouping sets ((due_visits.discipline, due_visits.visit_number), (due_visits.visit_number))
+        grids.series,
+        grids.visit_number,
+        sum(coalesce(depths.episodes, 0)) over (
+            partition by grids.series
+            order by grids.visit_number desc
+        ) as visits
+    from grids
+    left join depths
+        on depths.series = grids.series
+        and depths.due_visits = grids.visit_number
+),
+
+lapses as (
+    select
+        episode.series,
+        visit.visit_number,
+        count(*) as stopped
+    from intermediate.due_visits as visit
+    inner join intermediate.episode_series as episode using (entity)
+    where visit.is_followed_by_lapse
+    group by episode.series, visit.visit_number
+),
+
+estimates as (
+    select
+        estimate.series,
+        estimate.time,
+        estimate.n_risk,
+        estimate.n_event,
+        estimate.n_censor,
+        estimate.survival,
+        estimate.std_err,
+        estimate.ci_low,
+        estimate.ci_high
+    from kaplan_meier('intermediate.stop_durations') as estimate
+),
+
+at_risk as (
+    select
+        grids.series,
+        grids.visit_number,
+        estimates.n_risk
+    from grids
+    asof join estimates
+        on estimates.series = grids.series
+        and grids.visit_number <= estimates.time
 )
 
 select
-    counts.discipline,
-    counts.visit_number,
-    counts.visits,
-    counts.stopped,
-    counts.stopped / counts.visits as stopping_share,
-    counts.falloff_days,
+    series.discipline,
+    series.dimension,
+    series.value,
+    reached.visit_number,
+    cast(reached.visits as bigint) as visits,
+    coalesce(lapses.stopped, 0) as stopped,
+    coalesce(lapses.stopped, 0) / reached.visits as stopping_share,
+    coalesce(at_risk.n_risk, 0) as n_risk,
+    case when estimates.time = reached.visit_number then estimates.n_event else 0 end as n_event,
+    case when estimates.time = reached.visit_number then estimates.n_censor else 0 end as n_censor,
+    case when at_risk.n_risk > 0 then estimates.survival end as survival,
+    case when at_risk.n_risk > 0 then estimates.std_err end as std_err,
+    case when at_risk.n_risk > 0 then estimates.ci_low end as ci_low,
+    case when at_risk.n_risk > 0 then estimates.ci_high end as ci_high,
+    series.falloff_days,
+    series.is_complete,
     clock.history_from,
     clock.as_of
-from counts
+from reached
+inner join intermediate.falloff_series as series using (series)
+asof join estimates
+    on estimates.series = reached.series
+    and reached.visit_number >= estimates.time
+left join lapses
+    on lapses.series = reached.series
+    and lapses.visit_number = reached.visit_number
+left join at_risk
+    on at_risk.series = reached.series
+    and at_risk.visit_number = reached.visit_number
 cross join staging.clock as clock
-order by counts.discipline, counts.visit_number
+order by series.discipline, series.dimension, series.value, reached.visit_number

@@ -106,13 +106,18 @@ limit 20`,
 	"marts.falloff_by_days": `-- The curve of all patients together, at some days.
 select time, survival, ci_low, ci_high, n_risk
 from marts.falloff_by_days
-where discipline = 'all' and cohort_month = 'all'
+where definition = 'first_lapse' and discipline = 'all' and dimension = 'all'
 order by time`,
 	"marts.falloff_by_visit": `-- After which visit patients stop.
 select visit_number, visits, stopping_share
 from marts.falloff_by_visit
-where discipline = 'all' and visit_number <= 12
+where discipline = 'all' and dimension = 'all' and visit_number <= 12
 order by visit_number`,
+	"marts.falloff_summary": `-- Practitioners of the first visit beside each other.
+select value as staff_member, episodes, median_visits, median_days, conversion_share, rebooked_share
+from marts.falloff_summary
+where discipline = 'all' and dimension = 'staff_member'
+order by episodes desc`,
 	"marts.leak_ledger": `-- Leaked revenue by category; estimates stand apart.
 select category, certainty, count(*) as leaks, sum(amount_cents) / 100 as amount, min(occurred_on) as oldest
 from marts.leak_ledger
@@ -123,6 +128,11 @@ select month_from, expected_cents / 100 as expected, collected_cents / nullif(ex
     leaked_cents / nullif(expected_cents, 0) as leaked, unreconciled_cents / 100 as unreconciled
 from marts.money_identity
 order by month_from`,
+	"marts.missed_recovery": `-- Who came back after a no-show or cancellation.
+select month, kind, due_30, recovered_30, recovered_share_30
+from marts.missed_recovery
+where discipline = 'all' and kind <> 'all' and is_complete
+order by month, kind`,
 	"marts.patient_status": `select status, count(*) as patients
 from marts.patient_status
 group by status
@@ -133,6 +143,11 @@ from marts.receivables_aging
 where basis = 'service' and not is_waiting
 group by all
 order by side, bucket`,
+	"marts.show_rates": `-- Who comes, by how long before the appointment was booked.
+select value as booked_days_before, expected, show_share, decided, kept_share
+from marts.show_rates
+where month = 'all' and dimension = 'lead_time'
+order by place`,
 	"marts.staff_hours": `select staff_member, date_trunc('month', period_from) as month,
     sum(booked_minutes) / nullif(sum(shift_minutes - break_minutes), 0) as utilisation
 from marts.staff_hours

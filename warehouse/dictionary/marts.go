@@ -28,6 +28,9 @@ func martColumn(mart, name string) Column {
 	if c, ok := figureColumns[name]; ok && slices.Contains(figureMarts, mart) {
 		return c
 	}
+	if c, ok := seriesColumns[name]; ok && slices.Contains(seriesMarts, mart) {
+		return c
+	}
 	return sharedColumns[name]
 }
 
@@ -54,6 +57,18 @@ var (
 		"location":   said("Location; empty where the figure is not split by it."),
 		"currency":   ours("ISO 4217 code of an amount; empty for what is no money."),
 		"unit":       ours("What the number is in: cents, count or minutes."),
+	}
+)
+
+// seriesMarts speak about series of episodes, and seriesColumns say which.
+var (
+	seriesMarts   = []string{"falloff_by_days", "falloff_by_visit", "falloff_summary"}
+	seriesColumns = map[string]Column{
+		"discipline":   said("Discipline of the episodes; all for all of them together."),
+		"dimension":    said("What the episodes are split by beside the discipline: all (nothing), cohort_month, staff_member, location, payer_kind or beginning."),
+		"value":        said("The one it is about: the YYYY-MM of the first visit, its practitioner or location, insurer, person or none as who was billed for it, new or returning; all where dimension is all."),
+		"falloff_days": days("Gap without a visit or booking that counts as a lapse."),
+		"is_complete":  said("Whether every episode of a cohort_month could have fallen off by D; true for other dimensions."),
 	}
 )
 
@@ -88,27 +103,45 @@ var martColumns = map[string]map[string]Column{
 		"next_booking_on": said("Local day of the next booking in the discipline; none where nothing is booked.").orNull(),
 	},
 	"falloff_by_days": {
-		"definition":   said("How a lapse is timed: first_lapse, from the first visit to the gap's start, plus falloff_days."),
-		"discipline":   said("Discipline of the episodes; all for all of them together."),
-		"cohort_month": said("YYYY-MM of the episode's first visit; all for every month together."),
-		"time":         days("Since the episode's first visit."),
-		"n_risk":       counting("episodes", "Episodes without a lapse that were still observed just before this day."),
-		"n_event":      counting("episodes", "Lapses on this day."),
-		"n_censor":     counting("episodes", "Episodes whose observation ends on this day without a lapse."),
-		"survival":     said("Share without a lapse after this day (Kaplan–Meier), 0 to 1."),
-		"std_err":      said("Greenwood's standard error of survival; none where survival is 0.").orNull(),
-		"ci_low":       said("Lower end of the log-log 95 % interval; none where survival is 0 or 1.").orNull(),
-		"ci_high":      said("Upper end of it.").orNull(),
-		"falloff_days": days("Gap without a visit or booking that counts as a lapse."),
-		"is_complete":  said("Whether every episode of the cohort could have lapsed by D."),
+		"definition": said("How falloff is timed: first_lapse, from the first visit to the start of the first gap without visit and booking, plus falloff_days; last_visit, to the last visit."),
+		"time":       days("Since the episode's first visit."),
+		"n_risk":     counting("episodes", "Episodes that had not fallen off and were still observed just before this day."),
+		"n_event":    counting("episodes", "Episodes that fell off on this day."),
+		"n_censor":   counting("episodes", "Episodes whose observation ends on this day without falling off: the curve's censoring marks."),
+		"survival":   said("Share that has not fallen off after this day (Kaplan–Meier), 0 to 1."),
+		"std_err":    said("Greenwood's standard error of survival; none where survival is 0.").orNull(),
+		"ci_low":     said("Lower end of the log-log 95 % interval; none where survival is 0 or 1.").orNull(),
+		"ci_high":    said("Upper end of it.").orNull(),
 	},
 	"falloff_by_visit": {
-		"discipline":     said("Discipline of the episodes; all for all of them together."),
 		"visit_number":   counting("visits", "n: which visit day of an episode, from 1."),
 		"visits":         counting("visits", "n-th visit days at least falloff_days before D."),
-		"stopped":        counting("visits", "Those of them that were followed by a lapse."),
-		"stopping_share": said("stopped ÷ visits, 0 to 1."),
-		"falloff_days":   days("Gap without a visit or booking that counts as a lapse."),
+		"stopped":        counting("visits", "Those of them that were followed by a lapse, the episode's first or a later one."),
+		"stopping_share": said("stopped ÷ visits, 0 to 1: the hazard of stopping after visit n."),
+		"n_risk":         counting("episodes", "Episodes without a lapse before their n-th visit, and with one old enough to tell."),
+		"n_event":        counting("episodes", "Those whose first lapse followed it."),
+		"n_censor":       counting("episodes", "Those without a lapse, of whose visits it is the last that is old enough to tell."),
+		"survival":       said("Share without a lapse after visit n (Kaplan–Meier), 0 to 1; none where nobody is at risk.").orNull(),
+		"std_err":        said("Greenwood's standard error of survival; none where survival is 0.").orNull(),
+		"ci_low":         said("Lower end of the log-log 95 % interval; none where survival is 0 or 1.").orNull(),
+		"ci_high":        said("Upper end of it.").orNull(),
+	},
+	"falloff_summary": {
+		"episodes":           counting("episodes", "Episodes of the series."),
+		"lapsed":             counting("episodes", "Those with a lapse by D."),
+		"median_days":        days("From the first visit to the first lapse for half of the episodes: the first day with survival at or below one half; none where the curve stays above.").orNull(),
+		"median_days_low":    days("Lower end of its 95 % interval: where ci_low is at or below one half.").orNull(),
+		"median_days_high":   days("Upper end of it: where ci_high is; none where it stays above.").orNull(),
+		"median_visits":      counting("visits", "Visits up to the first lapse for half of the episodes; none where the curve stays above one half.").orNull(),
+		"median_visits_low":  counting("visits", "Lower end of its 95 % interval.").orNull(),
+		"median_visits_high": counting("visits", "Upper end of it.").orNull(),
+		"first_visits":       counting("episodes", "First visits at least falloff_days before D."),
+		"second_visits":      counting("episodes", "Those of them that a second visit of the episode followed by D."),
+		"conversion_share":   said("second_visits ÷ first_visits, 0 to 1; none without such first visits.").orNull(),
+		"visits":             counting("visits", "Visit days of the episodes by D."),
+		"rebooked":           counting("visits", "Those at whose end a booking for a later day stood in the discipline."),
+		"rebooked_share":     said("rebooked ÷ visits, 0 to 1."),
+		"reactivations":      counting("visits", "Visits after a spell in which the patient was fallen_off in the discipline, by the episode of the spell."),
 	},
 	"figures_by_month": {
 		"amount":      said("The figure at D, in its unit."),
@@ -136,6 +169,19 @@ var martColumns = map[string]map[string]Column{
 		"policy_ended_on":   said("End Date of the policy, where the visit was after it.").orNull(),
 		"amount_basis":      said("Where the amount is from: balance, write_off, fee_policy, price_list, history (the commonest total of 90 days) or none."),
 		"age_days":          days("From the service to D."),
+	},
+	"missed_recovery": {
+		"month":              said("YYYY-MM of the missed day; all for every month together."),
+		"kind":               said("no_show or cancellation; all for both."),
+		"discipline":         said("Discipline of the appointment; all for all of them together."),
+		"missed":             counting("appointments", "No-shows and cancellations on days that are over."),
+		"due_14":             counting("appointments", "Those at least 14 days before D."),
+		"recovered_14":       counting("appointments", "Those of due_14 whose patient was seen in the discipline within 14 days after."),
+		"recovered_share_14": said("recovered_14 ÷ due_14, 0 to 1; none where none is old enough.").orNull(),
+		"due_30":             counting("appointments", "Those at least 30 days before D."),
+		"recovered_30":       counting("appointments", "Those of due_30 whose patient was seen in the discipline within 30 days after."),
+		"recovered_share_30": said("recovered_30 ÷ due_30, 0 to 1; none where none is old enough.").orNull(),
+		"is_complete":        said("Whether the month's last day is 30 days before D, and history began before the month."),
 	},
 	"money_identity": {
 		"month_from":         said("First day of the month of the services."),
@@ -181,6 +227,25 @@ var martColumns = map[string]map[string]Column{
 		"since_commit": ours("Number of the commit whose data first showed it."),
 		"first_seen":   ours("Day on which a build first found it."),
 		"is_current":   said("Whether it is the latest change of the figure."),
+	},
+	"show_rates": {
+		"month":            said("YYYY-MM of the appointments' day; all for every month together."),
+		"dimension":        said("What the appointments are split by: all, lead_time, weekday, hour, staff_member or discipline."),
+		"value":            said("The one it is about: a lead time in days (0, 1-3, 4-7, 8-14, 15-30, over_30, unknown), a weekday from 1 (Monday), a local hour, a name."),
+		"place":            said("Where it stands among the values: lead times, weekdays and hours in their order; 0 for names."),
+		"appointments":     counting("appointments", "Patients' appointments on days that are over; a group counts each patient."),
+		"arrived":          counting("appointments", "Those that became visits."),
+		"no_shows":         counting("appointments", "Those whose patient did not come."),
+		"cancelled":        counting("appointments", "Those that were cancelled."),
+		"unclosed":         counting("appointments", "Those that are still booked, in no share."),
+		"expected":         counting("appointments", "arrived and no_shows: who was expected on the day."),
+		"show_share":       said("arrived ÷ expected, 0 to 1; none where nobody was expected.").orNull(),
+		"decided":          counting("appointments", "arrived, no_shows and cancelled."),
+		"kept_share":       said("arrived ÷ decided, 0 to 1; none where none is decided.").orNull(),
+		"with_lead":        counting("appointments", "Those of which it is known that they were booked on the day or before it."),
+		"median_lead_days": days("Median of local days from the booking to the day, of with_lead; none where there is none.").orNull(),
+		"mean_lead_days":   days("Mean of them.").orNull(),
+		"is_complete":      said("Whether the month is over at D, and history began before it."),
 	},
 	"staff_hours": {
 		"period_from":    said("First day of the period, which is one day as a rule."),

@@ -13,8 +13,17 @@ import (
 
 // falloffReference is what the definitions give for one clinic.
 type falloffReference struct {
+	asOf     int32
+	history  int32
 	episodes []*referenceEpisode
 	statuses map[string]string
+	// appointments are those that there are at D, in the state that they were in.
+	appointments []contract.Appointment
+	// gaps are the days between visit days, by discipline.
+	gaps map[string][]int32
+	// bookings and visits are by patient and discipline.
+	bookings map[[2]string][]standing
+	visits   map[[2]string][]int32
 }
 
 type referenceEpisode struct {
@@ -28,6 +37,8 @@ type referenceEpisode struct {
 	engaged             map[int32]bool
 	status              string
 	usualGap            float64
+	// What it is counted under: practitioner and location of the first visit, and who was billed for it.
+	staff, location, payer string
 }
 
 // standing is one booking, from the day it was made to the day it ceased to stand.
@@ -37,9 +48,9 @@ func newReference(c *randomClinic) *falloffReference {
 	asOf := contract.DayOf(c.asOf)
 	over := c.asOf.AddDays(1).In(c.zone).UnixMicro()
 	dayOf := func(micros int64) int32 { return localDayOf(c, micros) }
-	discipline := map[string]string{"Physio": "Physiotherapy", "Massage": "Massage Therapy"}
 	limits := map[string]int32{"Massage Therapy": 60}
 
+	r := &falloffReference{statuses: map[string]string{}, asOf: asOf, gaps: map[string][]int32{}, visits: map[[2]string][]int32{}}
 	history := asOf
 	visits := map[[2]string]map[int32]bool{}
 	firsts := map[[2]string]map[int32]bool{}
@@ -51,7 +62,7 @@ func newReference(c *randomClinic) *falloffReference {
 		if a.BookedAt != nil && *a.BookedAt >= over {
 			continue
 		}
-		key := [2]string{*a.Patient, cmp.Or(discipline[a.Treatment], "Unspecified")}
+		key := [2]string{*a.Patient, disciplineOf(a.Treatment)}
 		state := a.State
 		switch {
 		case state == contract.Arrived && (a.ServiceDate > asOf || a.ArrivedAt != nil && *a.ArrivedAt >= over),
@@ -61,6 +72,8 @@ func newReference(c *randomClinic) *falloffReference {
 		case state == contract.Archived || state == contract.Rescheduled:
 			continue
 		}
+		a.State = state
+		r.appointments = append(r.appointments, a)
 		if state == contract.Arrived {
 			if visits[key] == nil {
 				visits[key], firsts[key] = map[int32]bool{}, map[int32]bool{}
@@ -88,14 +101,15 @@ func newReference(c *randomClinic) *falloffReference {
 		bookings[key] = append(bookings[key], stood)
 	}
 
-	r := &falloffReference{statuses: map[string]string{}}
-	gaps := map[string][]int32{}
+	gaps := r.gaps
+	r.history, r.bookings = history, bookings
 	for key, days := range visits {
 		var sorted []int32
 		for d := range days {
 			sorted = append(sorted, d)
 		}
 		slices.Sort(sorted)
+		r.visits[key] = sorted
 		var own []*referenceEpisode
 		for i, d := range sorted {
 			if i == 0 || d-sorted[i-1] > 180 {
@@ -147,6 +161,11 @@ func newReference(c *randomClinic) *falloffReference {
 		}
 	}
 	return r
+}
+
+// disciplineOf is what the random clinic's price list says.
+func disciplineOf(item string) string {
+	return cmp.Or(map[string]string{"Physio": "Physiotherapy", "Massage": "Massage Therapy"}[item], "Unspecified")
 }
 
 func (e *referenceEpisode) judge(asOf int32, disciplineGaps []int32, ahead bool) {
@@ -207,16 +226,16 @@ func (e *referenceEpisode) lapsesBetween(from, to int32) bool {
 }
 
 type curvePoint struct {
-	Discipline string   `parquet:"discipline,optional"`
-	Cohort     string   `parquet:"cohort_month,optional"`
-	Time       int64    `parquet:"time,optional"`
-	Risk       int64    `parquet:"n_risk,optional"`
-	Event      int64    `parquet:"n_event,optional"`
-	Censor     int64    `parquet:"n_censor,optional"`
-	Survival   float64  `parquet:"survival,optional"`
-	Error      *float64 `parquet:"std_err,optional"`
-	Low        *float64 `parquet:"ci_low,optional"`
-	High       *float64 `parquet:"ci_high,optional"`
+	Definition string `parquet:"definition,optional"`
+	seriesName
+	Time     int64    `parquet:"time,optional"`
+	Risk     int64    `parquet:"n_risk,optional"`
+	Event    int64    `parquet:"n_event,optional"`
+	Censor   int64    `parquet:"n_censor,optional"`
+	Survival float64  `parquet:"survival,optional"`
+	Error    *float64 `parquet:"std_err,optional"`
+	Low      *float64 `parquet:"ci_low,optional"`
+	High     *float64 `parquet:"ci_high,optional"`
 }
 
 // productLimit is Kaplan and Meier's estimate, written out: at each time, those not yet gone.

@@ -19,9 +19,13 @@ func TestFalloffEqualsTheReference(t *testing.T) {
 			clinic.asOf = clinic.asOf.AddDays(-int(seed) * 37)
 			result := buildOf(t, clinic.inputs(t, 1, nil))
 			want := newReference(clinic)
+			want.openings(clinic)
 			compareStatuses(t, result, want)
 			compareCurves(t, result, want)
-			compareByVisit(t, result, want, contract.DayOf(clinic.asOf))
+			compareByVisit(t, result, want)
+			compareSummary(t, result, want)
+			compareShowRates(t, result, want, clinic)
+			compareRecovery(t, result, want, clinic)
 			compareRetention(t, result, want, clinic)
 		})
 	}
@@ -89,45 +93,60 @@ func compareStatuses(t *testing.T, result *Result, want *falloffReference) {
 
 func compareCurves(t *testing.T, result *Result, want *falloffReference) {
 	t.Helper()
-	type series struct{ discipline, cohort string }
-	times, events := map[series][]int32{}, map[series][]bool{}
+	type curve struct {
+		definition string
+		series     seriesName
+	}
+	times, events := map[curve][]int32{}, map[curve][]bool{}
 	for _, e := range want.episodes {
 		if e.beginning == "unknown" {
 			continue
 		}
 		time, event := e.lapse()
-		month := contract.DateOf(e.days[0]).String()[:7]
-		for _, s := range []series{{"all", "all"}, {e.discipline, "all"}, {"all", month}, {e.discipline, month}} {
-			times[s], events[s] = append(times[s], time), append(events[s], event)
+		last, isLast, isIn := e.lastVisit()
+		for _, s := range e.series() {
+			c := curve{"first_lapse", s}
+			times[c], events[c] = append(times[c], time), append(events[c], event)
+			if c.definition = "last_visit"; isIn {
+				times[c], events[c] = append(times[c], last), append(events[c], isLast)
+			}
 		}
 	}
-	got := map[series][]curvePoint{}
+	got := map[curve][]curvePoint{}
 	for _, p := range readMart[curvePoint](t, result, "falloff_by_days") {
-		s := series{p.Discipline, p.Cohort}
-		got[s] = append(got[s], p)
+		c := curve{p.Definition, p.seriesName}
+		got[c] = append(got[c], p)
 	}
 	if len(got) != len(times) {
 		t.Errorf("%d curves, want %d", len(got), len(times))
 	}
-	lapsed := 0
-	for s := range times {
-		points := productLimit(times[s], events[s])
-		if len(points) != len(got[s]) {
-			t.Errorf("%v: %d points, want %d", s, len(got[s]), len(points))
+	fell := map[string]int64{}
+	payers := map[string]bool{}
+	for c := range times {
+		points := productLimit(times[c], events[c])
+		if len(points) != len(got[c]) {
+			t.Errorf("%v: %d points, want %d", c, len(got[c]), len(points))
 			continue
 		}
 		for i, p := range points {
-			g := got[s][i]
-			lapsed += int(g.Event)
-			if g.Time != p.Time || g.Risk != p.Risk || g.Event != p.Event || g.Censor != p.Censor ||
-				math.Abs(g.Survival-p.Survival) > 1e-12 || !near(g.Error, p.Error) || !near(g.Low, p.Low) || !near(g.High, p.High) {
-				t.Errorf("%v: point %+v, want %+v", s, g, p)
+			g := got[c][i]
+			fell[c.definition] += g.Event
+			if !samePoint(g, p) {
+				t.Errorf("%v: point %+v, want %+v", c, g, p)
 			}
 		}
+		if c.series.Dimension == "payer_kind" {
+			payers[c.series.Value] = true
+		}
 	}
-	if lapsed == 0 {
-		t.Error("nobody lapsed: the comparison proves nothing")
+	if fell["first_lapse"] == 0 || fell["last_visit"] == 0 || len(payers) != 3 {
+		t.Errorf("events %v, payer kinds %v: the comparison proves nothing", fell, payers)
 	}
+}
+
+func samePoint(g, p curvePoint) bool {
+	return g.Time == p.Time && g.Risk == p.Risk && g.Event == p.Event && g.Censor == p.Censor &&
+		math.Abs(g.Survival-p.Survival) <= 1e-12 && near(g.Error, p.Error) && near(g.Low, p.Low) && near(g.High, p.High)
 }
 
 func near(a, b *float64) bool {
@@ -135,54 +154,6 @@ func near(a, b *float64) bool {
 		return a == b
 	}
 	return math.Abs(*a-*b) <= 1e-9*max(1, math.Abs(*b))
-}
-
-func compareByVisit(t *testing.T, result *Result, want *falloffReference, asOf int32) {
-	t.Helper()
-	type point struct {
-		Discipline string `parquet:"discipline,optional"`
-		Number     int64  `parquet:"visit_number,optional"`
-		Visits     int64  `parquet:"visits,optional"`
-		Stopped    int64  `parquet:"stopped,optional"`
-	}
-	type place struct {
-		discipline string
-		number     int64
-	}
-	wanted := map[place]point{}
-	for _, e := range want.episodes {
-		if e.beginning == "unknown" {
-			continue
-		}
-		for i, day := range e.days {
-			if day > asOf-e.limit {
-				continue
-			}
-			next := e.until
-			if i+1 < len(e.days) {
-				next = e.days[i+1]
-			}
-			for _, d := range []string{"all", e.discipline} {
-				at := place{d, int64(i + 1)}
-				p := wanted[at]
-				p.Discipline, p.Number = d, at.number
-				p.Visits++
-				if e.lapsesBetween(day, next) {
-					p.Stopped++
-				}
-				wanted[at] = p
-			}
-		}
-	}
-	got := readMart[point](t, result, "falloff_by_visit")
-	if len(got) != len(wanted) {
-		t.Errorf("%d visit numbers, want %d", len(got), len(wanted))
-	}
-	for _, p := range got {
-		if wanted[place{p.Discipline, p.Number}] != p {
-			t.Errorf("by visit: %+v, want %+v", p, wanted[place{p.Discipline, p.Number}])
-		}
-	}
 }
 
 func compareRetention(t *testing.T, result *Result, want *falloffReference, clinic *randomClinic) {

@@ -25,11 +25,21 @@ type Difference struct {
 	Surplus [][]string `json:"surplus"`
 }
 
+// parts takes apart what a test names: a model, one of its named queries after a `#`, and the rows that are meant after a `where`.
+func parts(expected string) (model, query, condition string) {
+	expected, condition, isPart := strings.Cut(expected, " where ")
+	if !isPart {
+		condition = "true"
+	}
+	model, query, _ = strings.Cut(expected, "#")
+	return model, query, condition
+}
+
 // compare compares the columns that the expectation names, rows in any order; nil where they are the same.
 func compare(ctx context.Context, w *models.Workspace, name, expectation string) (*Difference, error) {
-	table, query, isNamedQuery := strings.Cut(name, "#")
+	table, query, condition := parts(name)
 	var err error
-	if isNamedQuery {
+	if query != "" {
 		if table, err = w.NamedQuery(ctx, table, query); err != nil {
 			return nil, err
 		}
@@ -50,7 +60,7 @@ func compare(ctx context.Context, w *models.Workspace, name, expectation string)
 			columns = append(columns, c.Name)
 		}
 	}
-	got, err := rowsOf(ctx, w, table, columns, have)
+	got, err := rowsOf(ctx, w, table, condition, columns, have)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +81,7 @@ func compare(ctx context.Context, w *models.Workspace, name, expectation string)
 }
 
 // rowsOf reads some columns of a table as text, `-` for null. Money may be written in units, as people read it.
-func rowsOf(ctx context.Context, w *models.Workspace, table string, columns []string, have []models.Column) ([][]string, error) {
+func rowsOf(ctx context.Context, w *models.Workspace, table, condition string, columns []string, have []models.Column) ([][]string, error) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(have, func(c models.Column) bool { return c.Name == name })
 	}
@@ -90,7 +100,7 @@ func rowsOf(ctx context.Context, w *models.Workspace, table string, columns []st
 			return nil, fmt.Errorf("there is no column %s: there are %s", name, strings.Join(names, ", "))
 		}
 	}
-	rows, err := w.Query(ctx, fmt.Sprintf("select [%s] as cells from %s order by cells", strings.Join(selected, ", "), table))
+	rows, err := w.Query(ctx, fmt.Sprintf("select [%s] as cells from %s where %s order by cells", strings.Join(selected, ", "), table, condition))
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func read(tree fs.FS, name string) (*file, error) {
 // isSelected says that the test expects something of one of the models.
 func (t test) isSelected(selected []string) bool {
 	return len(selected) == 0 || slices.ContainsFunc(slices.Sorted(maps.Keys(t.Expect)), func(expected string) bool {
-		model, _, _ := strings.Cut(expected, "#")
+		model, _, _ := parts(expected)
 		return slices.Contains(selected, model)
 	})
 }
@@ -168,7 +168,7 @@ func (t test) run(ctx context.Context, project *models.Project, suite *file) ([]
 	expected := slices.Sorted(maps.Keys(t.Expect))
 	var needed []string
 	for _, name := range expected {
-		model, _, _ := strings.Cut(name, "#")
+		model, _, _ := parts(name)
 		needed = append(needed, model)
 	}
 	w, err := project.Run(ctx, in, needed...)

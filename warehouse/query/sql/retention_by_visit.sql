@@ -7,7 +7,8 @@ select
     stop.stopping_share,
     stop.falloff_days
 from falloff_by_visit as stop
-where stop.visit_number <= $visits
+where stop.dimension = 'all'
+    and stop.visit_number <= $visits
     and case $group
         when 'discipline' then stop.discipline <> 'all'
         else stop.discipline = $discipline

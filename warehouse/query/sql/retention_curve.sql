@@ -4,7 +4,7 @@
 with curves as (
     select
         case
-            when $group = 'cohort_month' then curve.cohort_month
+            when $group = 'cohort_month' then curve.value
             when curve.discipline = 'all' then 'All disciplines'
             else curve.discipline
         end as series,
@@ -16,9 +16,10 @@ with curves as (
     from falloff_by_days as curve
     where curve.definition = 'first_lapse'
         and case $group
-            when 'discipline' then curve.discipline <> 'all' and curve.cohort_month = 'all'
-            when 'cohort_month' then curve.discipline = $discipline and curve.cohort_month <> 'all' and curve.is_complete
-            else curve.discipline = $discipline and curve.cohort_month = 'all'
+            when 'discipline' then curve.discipline <> 'all' and curve.dimension = 'all'
+            when 'cohort_month'
+                then curve.discipline = $discipline and curve.dimension = 'cohort_month' and curve.is_complete
+            else curve.discipline = $discipline and curve.dimension = 'all'
         end
 ),
 

@@ -1,7 +1,8 @@
 select
     'first_lapse' as definition,
     case when i // 400 = 0 then 'all' else 'Discipline ' || (i // 400) end as discipline,
-    'all' as cohort_month,
+    'all' as dimension,
+    'all' as value,
     (i % 400)::bigint as time,
     (20000 - 40 * (i % 400))::bigint as n_risk,
     case when i % 400 >= 42 then 20 else 0 end::bigint as n_event,

@@ -1,10 +1,11 @@
 -- Physiotherapy: five episodes. One lapses on day 42, one is censored on day 60, one lapses on day 70, two are censored
 -- on day 100. S(42) = 4/5, S(70) = 4/5 * 2/3 = 8/15. Massage: two episodes, both lapse on day 42.
--- The curve of all seven: S(42) = 4/7, S(70) = 4/7 * 2/3 = 8/21.
+-- The curve of all seven (a split by location has other numbers, and is in no answer): S(42) = 4/7, S(70) = 4/7 * 2/3 = 8/21.
 select
     'first_lapse' as definition,
     discipline,
-    cohort_month,
+    case value when 'all' then 'all' when 'Main' then 'location' else 'cohort_month' end as dimension,
+    value,
     time::bigint as time,
     n_risk::bigint as n_risk,
     n_event::bigint as n_event,
@@ -33,5 +34,8 @@ from (
     ('all', 'all', 100, 2, 0, 2, 8 / 21.0, 0.05, 0.71, true),
     ('all', '2026-03', 0, 4, 0, 0, 1.0, null, null, true),
     ('all', '2026-03', 42, 4, 2, 2, 0.5, 0.06, 0.84, true),
-    ('all', '2026-09', 0, 3, 0, 3, 1.0, null, null, false)
-) as curve (discipline, cohort_month, time, n_risk, n_event, n_censor, survival, ci_low, ci_high, is_complete)
+    ('all', '2026-09', 0, 3, 0, 3, 1.0, null, null, false),
+    ('all', 'Main', 0, 7, 0, 0, 1.0, null, null, true),
+    ('all', 'Main', 7, 7, 7, 0, 0.0, null, null, true),
+    ('Massage', 'Main', 7, 2, 2, 0, 0.0, null, null, true)
+) as curve (discipline, value, time, n_risk, n_event, n_censor, survival, ci_low, ci_high, is_complete)

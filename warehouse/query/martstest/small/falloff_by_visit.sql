@@ -1,5 +1,7 @@
 select
     discipline,
+    case value when 'all' then 'all' else 'location' end as dimension,
+    value,
     visit_number::bigint as visit_number,
     visits::bigint as visits,
     stopped::bigint as stopped,
@@ -9,7 +11,8 @@ select
     date '2026-09-30' as as_of
 from (
     values
-    ('all', 1, 10, 3), ('all', 2, 7, 1), ('all', 3, 6, 3),
-    ('Massage', 1, 4, 2), ('Massage', 2, 2, 0),
-    ('Physiotherapy', 1, 6, 1), ('Physiotherapy', 2, 5, 1), ('Physiotherapy', 3, 6, 3)
-) as stop (discipline, visit_number, visits, stopped)
+    ('all', 'all', 1, 10, 3), ('all', 'all', 2, 7, 1), ('all', 'all', 3, 6, 3),
+    ('Massage', 'all', 1, 4, 2), ('Massage', 'all', 2, 2, 0),
+    ('Physiotherapy', 'all', 1, 6, 1), ('Physiotherapy', 'all', 2, 5, 1), ('Physiotherapy', 'all', 3, 6, 3),
+    ('all', 'Main', 1, 9, 9), ('Physiotherapy', 'Main', 1, 9, 9)
+) as stop (discipline, value, visit_number, visits, stopped)
