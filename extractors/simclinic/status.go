@@ -12,7 +12,7 @@ import (
 type PatientState struct {
 	Patient string // portal guid
 	Date    civil.Date
-	Status  string // active, at_risk or fallen_off
+	Status  string // finished, active, at_risk or fallen_off
 }
 
 // The limits of the statuses, in days, by the product's definition.
@@ -74,13 +74,53 @@ func (w *world) states() []PatientState {
 	var out []PatientState
 	on := w.today
 	for range 1 + monthEnds {
-		out = append(out, w.statesOn(all, on)...)
+		states := w.statesOn(all, on)
+		if on == w.today {
+			// The list of unscheduled patients is of the report date and has no other dates: on days before it nobody is known
+			// to have finished.
+			w.finish(all, states)
+		}
+		out = append(out, states...)
 		on = on.monthStart() - 1
 	}
 	slices.SortFunc(out, func(a, b PatientState) int {
 		return cmp.Or(strings.Compare(a.Patient, b.Patient), cmp.Compare(dayOf(a.Date), dayOf(b.Date)))
 	})
 	return out
+}
+
+// finish marks those whom the list of unscheduled patients of today leaves out, though they have been seen and have no booking
+// ahead. Of those last seen before the first visit in the list, the list does not speak.
+func (w *world) finish(all []encounter, states []PatientState) {
+	lastSeen, ahead := map[int32]day{}, map[int32]bool{}
+	lastIn := map[[2]int32]day{}
+	for _, e := range all {
+		switch {
+		case e.on > w.today:
+			ahead[e.person] = ahead[e.person] || e.bookedOn <= w.today && e.calledOff > w.today
+		case e.knownFrom <= w.today:
+			in := [2]int32{e.person, int32(e.discipline)}
+			lastIn[in] = max(lastIn[in], e.on)
+			lastSeen[e.person] = max(lastSeen[e.person], e.on)
+		}
+	}
+	done := map[string]day{}
+	reachesBackTo := w.today + 1
+	for person, last := range lastSeen {
+		if gone := w.people[person].discharged; !ahead[person] && gone <= w.today && gone > last {
+			done[w.people[person].guid] = last
+		}
+	}
+	for in, last := range lastIn {
+		if _, isDone := done[w.people[in[0]].guid]; !isDone && !ahead[in[0]] {
+			reachesBackTo = min(reachesBackTo, last)
+		}
+	}
+	for i := range states {
+		if last, isDone := done[states[i].Patient]; isDone && last >= reachesBackTo {
+			states[i].Status = "finished"
+		}
+	}
 }
 
 // standing is one person's episode in one discipline at a day.

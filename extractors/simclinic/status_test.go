@@ -58,6 +58,13 @@ func outsidersStates(t testing.TB, c *Clinic) map[string]string {
 		slices.SortFunc(out, func(a, b civil.Date) int { return a.DaysSince(b) })
 		return out
 	}
+	listed, reachesBackTo := map[string]bool{}, c.ReportDate()
+	for _, r := range records(t, c, Unscheduled) {
+		listed[r.text("Patient Guid")] = true
+		if last := r.date("Last Visit"); last.Before(reachesBackTo) {
+			reachesBackTo = last
+		}
+	}
 	median := func(gaps []int) float64 {
 		slices.Sort(gaps)
 		return float64(gaps[(len(gaps)-1)/2]+gaps[len(gaps)/2]) / 2
@@ -81,6 +88,7 @@ func outsidersStates(t testing.TB, c *Clinic) map[string]string {
 		}
 		for patient, byDiscipline := range events {
 			rank, anyAhead := 0, false
+			var last civil.Date
 			for _, all := range byDiscipline {
 				anyAhead = anyAhead || slices.ContainsFunc(all, func(e event) bool { return e.standsAhead(at) })
 			}
@@ -103,6 +111,9 @@ func outsidersStates(t testing.TB, c *Clinic) map[string]string {
 				} else if g, ok := usual[discipline]; ok {
 					gap = g
 				}
+				if on := visits[len(visits)-1]; on.After(last) {
+					last = on
+				}
 				waited := float64(at.DaysSince(visits[len(visits)-1]))
 				ahead := slices.ContainsFunc(all, func(e event) bool { return e.standsAhead(at) })
 				switch {
@@ -120,6 +131,9 @@ func outsidersStates(t testing.TB, c *Clinic) map[string]string {
 			}
 			if rank > 0 {
 				out[patient+" "+at.String()] = [...]string{"", "fallen_off", "at_risk", "active"}[rank]
+				if at == c.ReportDate() && !listed[patient] && !anyAhead && !last.Before(reachesBackTo) {
+					out[patient+" "+at.String()] = "finished"
+				}
 			}
 		}
 	}
@@ -142,7 +156,7 @@ func TestStatesAgreeWithTheSchedule(t *testing.T) {
 			if len(states) != len(want) {
 				t.Errorf("%d states, the schedule shows %d", len(states), len(want))
 			}
-			for _, status := range []string{"active", "at_risk", "fallen_off"} {
+			for _, status := range []string{"active", "at_risk", "fallen_off", "finished"} {
 				if counts[status] < 10 {
 					t.Errorf("status %s occurs %d times, want at least 10", status, counts[status])
 				}

@@ -1,7 +1,9 @@
 -- grain: one patient in one discipline
 -- key: patient, discipline
 -- description: A patient's current episode with what its status rests on: days since the last visit day, the usual
---   gap (the discipline's where the episode has one visit day), the next booking in the discipline, and the status.
+--   gap (the discipline's where the episode has one visit day), the next booking in the discipline, and the status:
+--   finished where the source says so, else by visits and bookings. It is reconstructed where a list made after D
+--   shows the patient finished, without saying since when.
 select
     episode.episode_id,
     episode.patient,
@@ -14,7 +16,8 @@ select
     state.days_since,
     state.usual_gap_days,
     state.next_booking_on,
-    state.status
+    case when not finished.is_reconstructed then 'finished' else state.status end as status,
+    coalesce(finished.is_reconstructed, false) as is_reconstructed
 from visit_status(
     'intermediate.attendance', 'intermediate.bookings_ahead', (select clock.as_of from staging.clock as clock)
 ) as state
@@ -22,3 +25,4 @@ inner join intermediate.episodes as episode
     on episode.discipline = state.series
     and episode.patient = state.entity
     and episode.episode_number = state.episode_number
+left join intermediate.finished as finished on finished.patient = state.entity

@@ -1,6 +1,7 @@
 -- grain: one patient in one discipline, by the current episode
 -- key: patient, discipline
--- description: Status at D of each patient's current episode in each discipline: active, at_risk or fallen_off.
+-- description: Status at D of each patient's current episode in each discipline: finished, active, at_risk or
+--   fallen_off.
 select
     state.patient,
     state.discipline,
@@ -14,6 +15,7 @@ select
     state.days_since,
     state.usual_gap_days,
     state.next_booking_on,
+    state.is_reconstructed,
     clock.as_of
 from intermediate.episode_states as state
 cross join staging.clock as clock

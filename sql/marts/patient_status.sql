@@ -1,7 +1,7 @@
 -- grain: one patient with a visit by D
 -- key: patient
--- description: A patient's status at D: the most engaged of the current episodes (active before at_risk before
---   fallen_off); a booking ahead in any discipline makes active.
+-- description: A patient's status at D: finished where the source says so, else the most engaged of the current
+--   episodes (active before at_risk before fallen_off); a booking ahead in any discipline makes active.
 with bookings_ahead as (
     select
         appointment.patient,
@@ -19,7 +19,9 @@ patients as (
         count(*) as disciplines,
         min(case state.status when 'active' then 1 when 'at_risk' then 2 else 3 end) as engagement,
         max(state.last_on) as last_on,
-        cast(sum(state.visit_days) as bigint) as visit_days
+        cast(sum(state.visit_days) as bigint) as visit_days,
+        bool_or(state.status = 'finished') as is_finished,
+        bool_or(state.is_reconstructed) as is_reconstructed
     from intermediate.episode_states as state
     group by state.patient
 )
@@ -27,6 +29,7 @@ patients as (
 select
     patients.patient,
     case
+        when patients.is_finished then 'finished'
         when bookings_ahead.next_booking_on is not null or patients.engagement = 1 then 'active'
         when patients.engagement = 2 then 'at_risk'
         else 'fallen_off'
@@ -36,6 +39,7 @@ select
     patients.last_on,
     clock.as_of - patients.last_on as days_since,
     bookings_ahead.next_booking_on,
+    patients.is_reconstructed,
     clock.as_of
 from patients
 cross join staging.clock as clock

@@ -113,6 +113,12 @@ select visit_number, visits, stopping_share
 from marts.falloff_by_visit
 where discipline = 'all' and dimension = 'all' and visit_number <= 12
 order by visit_number`,
+	"marts.falloff_outcomes": `-- Who has finished and who has fallen off, a quarter after the first visit.
+select discipline, outcome, max(incidence) as share
+from marts.falloff_outcomes
+where time <= 91
+group by all
+order by discipline, outcome`,
 	"marts.falloff_summary": `-- Practitioners of the first visit beside each other.
 select value as staff_member, episodes, median_visits, median_days, conversion_share, rebooked_share
 from marts.falloff_summary

@@ -72,6 +72,8 @@ var (
 	}
 )
 
+const meaningReconstructed = "Whether the patient may have finished by D already: a list made after D says so, without a date."
+
 // martColumns are by mart and column.
 var martColumns = map[string]map[string]Column{
 	"adjustments_by_month": {
@@ -90,17 +92,18 @@ var martColumns = map[string]map[string]Column{
 		"is_complete":  said("Whether the calendar month is over at D."),
 	},
 	"episode_status": {
-		"patient":         person("Pseudonym of the patient."),
-		"episode_id":      person("Patient, discipline and first day of the episode, which keep it apart from others."),
-		"episode_number":  counting("episodes", "Which of the patient's episodes in the discipline it is, from 1."),
-		"beginning":       said("How it began: new, returning, or unknown where the history is too short to tell."),
-		"status":          said("active (a booking ahead, or a visit lately), at_risk or fallen_off."),
-		"first_on":        said("Local day of its first visit."),
-		"last_on":         said("Local day of its last visit."),
-		"visit_days":      days("Days with a visit."),
-		"days_since":      days("From the last visit to D."),
-		"usual_gap_days":  days("Median gap between visit days in the episode; with one visit day, the discipline's."),
-		"next_booking_on": said("Local day of the next booking in the discipline; none where nothing is booked.").orNull(),
+		"patient":          person("Pseudonym of the patient."),
+		"episode_id":       person("Patient, discipline and first day of the episode, which keep it apart from others."),
+		"episode_number":   counting("episodes", "Which of the patient's episodes in the discipline it is, from 1."),
+		"beginning":        said("How it began: new, returning, or unknown where the history is too short to tell."),
+		"status":           said("finished (the source says so), active (a booking ahead, or a visit lately), at_risk or fallen_off."),
+		"first_on":         said("Local day of its first visit."),
+		"last_on":          said("Local day of its last visit."),
+		"visit_days":       days("Days with a visit."),
+		"days_since":       days("From the last visit to D."),
+		"usual_gap_days":   days("Median gap between visit days in the episode; with one visit day, the discipline's."),
+		"next_booking_on":  said("Local day of the next booking in the discipline; none where nothing is booked.").orNull(),
+		"is_reconstructed": said(meaningReconstructed),
 	},
 	"falloff_by_days": {
 		"definition": said("How falloff is timed: first_lapse, from the first visit to the start of the first gap without visit and booking, plus falloff_days; last_visit, to the last visit."),
@@ -125,6 +128,16 @@ var martColumns = map[string]map[string]Column{
 		"std_err":        said("Greenwood's standard error of survival; none where survival is 0.").orNull(),
 		"ci_low":         said("Lower end of the log-log 95 % interval; none where survival is 0 or 1.").orNull(),
 		"ci_high":        said("Upper end of it.").orNull(),
+	},
+	"falloff_outcomes": {
+		"discipline":   said("Discipline of the episodes; all for all of them together."),
+		"outcome":      said("finished or fallen_off."),
+		"time":         days("Since the episode's first visit."),
+		"n_risk":       counting("episodes", "Episodes that had come to neither end and were still observed just before this day."),
+		"n_event":      counting("episodes", "Episodes that came to this end on this day."),
+		"n_censor":     counting("episodes", "Episodes whose observation ends on this day without an end."),
+		"incidence":    said("Share that has come to this end by this day (Aalen–Johansen), 0 to 1."),
+		"falloff_days": days("Gap without a visit or booking that counts as a lapse."),
 	},
 	"falloff_summary": {
 		"episodes":           counting("episodes", "Episodes of the series."),
@@ -195,13 +208,14 @@ var martColumns = map[string]map[string]Column{
 		"collected_basis":    said("applied where the report of applied payments goes back to the month, else sales: the sales report's own column; both in the month in which it begins."),
 	},
 	"patient_status": {
-		"patient":         person("Pseudonym of the patient."),
-		"status":          said("The most engaged of the patient's episodes: active, at_risk or fallen_off; a booking ahead makes active."),
-		"disciplines":     counting("disciplines", "Disciplines in which the patient has been seen."),
-		"visit_days":      days("Days with a visit in the current episodes, added over disciplines."),
-		"last_on":         said("Local day of the last visit."),
-		"days_since":      days("From the last visit to D."),
-		"next_booking_on": said("Local day of the next booking; none where nothing is booked.").orNull(),
+		"patient":          person("Pseudonym of the patient."),
+		"status":           said("finished where the source says so, else the most engaged of the patient's episodes: active, at_risk or fallen_off; a booking ahead makes active."),
+		"disciplines":      counting("disciplines", "Disciplines in which the patient has been seen."),
+		"visit_days":       days("Days with a visit in the current episodes, added over disciplines."),
+		"last_on":          said("Local day of the last visit."),
+		"days_since":       days("From the last visit to D."),
+		"next_booking_on":  said("Local day of the next booking; none where nothing is booked.").orNull(),
+		"is_reconstructed": said(meaningReconstructed),
 	},
 	"published_figures": {
 		"published":  said("The figure as it was when the month was closed, in its unit."),

@@ -77,7 +77,7 @@ func TestMartsOfTheRandomClinic(t *testing.T) {
 	in.Closed = []ClosedFigure{{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", AsOf: day, ClosedOn: day}}
 	in.Restatements = []Restatement{{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", FirstSeen: day}}
 	result := buildOf(t, in)
-	want := []string{"adjustments_by_month", "cohort_retention", "episode_status", "falloff_by_days", "falloff_by_visit", "falloff_summary", "figures_by_month", "leak_ledger", "missed_recovery",
+	want := []string{"adjustments_by_month", "cohort_retention", "episode_status", "falloff_by_days", "falloff_by_visit", "falloff_outcomes", "falloff_summary", "figures_by_month", "leak_ledger", "missed_recovery",
 		"money_identity", "patient_status", "published_figures", "receivables_aging", "restatements", "show_rates", "staff_hours", "visits_by_week"}
 	var names []string
 	for _, m := range result.Marts {

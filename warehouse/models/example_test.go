@@ -31,6 +31,7 @@ func ExampleBuild() {
 	// episode_status 0 by [patient discipline]
 	// falloff_by_days 0 by [definition discipline dimension value time]
 	// falloff_by_visit 0 by [discipline dimension value visit_number]
+	// falloff_outcomes 0 by [discipline outcome time]
 	// falloff_summary 0 by [discipline dimension value]
 	// figures_by_month 0 by [month figure category detail discipline location currency]
 	// leak_ledger 0 by [category source_id]

@@ -39,6 +39,7 @@ type referenceEpisode struct {
 	usualGap            float64
 	// What it is counted under: practitioner and location of the first visit, and who was billed for it.
 	staff, location, payer string
+	isReconstructed        bool
 }
 
 // standing is one booking, from the day it was made to the day it ceased to stand.
@@ -151,12 +152,18 @@ func newReference(c *randomClinic) *falloffReference {
 	for _, e := range r.episodes {
 		if e.current {
 			e.judge(asOf, gaps[e.discipline], ahead[[2]string{e.patient, e.discipline}])
-			best := map[string]int{"": 0, "fallen_off": 1, "at_risk": 2, "active": 3}
+			best := map[string]int{"": 0, "fallen_off": 1, "at_risk": 2, "active": 3, "finished": 4}
 			if best[e.status] > best[r.statuses[e.patient]] {
 				r.statuses[e.patient] = e.status
 			}
 			if patientAhead[e.patient] {
 				r.statuses[e.patient] = "active"
+			}
+			switch isFinished, isReconstructed := r.finished(c, e.patient); {
+			case isFinished:
+				e.status, r.statuses[e.patient] = "finished", "finished"
+			case isReconstructed:
+				e.isReconstructed = true
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 
@@ -184,4 +185,57 @@ func (r *falloffReference) reactivations(e *referenceEpisode) int64 {
 		}
 	}
 	return n
+}
+
+// finished asks the list of unscheduled patients whether the patient had finished care when it was made, row by row, and what has
+// happened since.
+func (r *falloffReference) finished(c *randomClinic, patient string) (isFinished, isReconstructed bool) {
+	if len(c.Unscheduled) == 0 {
+		return false, false
+	}
+	seenOn, reachesBackTo := c.Unscheduled[0].ObservedOn, int32(math.MaxInt32)
+	for _, u := range c.Unscheduled {
+		if u.LastVisitOn != nil {
+			reachesBackTo = min(reachesBackTo, *u.LastVisitOn)
+		}
+		if u.Patient == patient {
+			return false, false
+		}
+	}
+	last := int32(-1)
+	for _, a := range c.Appointments {
+		if *a.Patient != patient {
+			continue
+		}
+		after := func(micros *int64) bool { return micros != nil && localDayOf(c, *micros) > seenOn }
+		switch {
+		case a.State == contract.Arrived && a.ServiceDate <= seenOn && !after(a.ArrivedAt):
+			last = max(last, a.ServiceDate)
+		case a.ServiceDate > seenOn && !after(a.BookedAt) && (a.State != contract.Cancelled || a.CancelledAt == nil || after(a.CancelledAt)):
+			return false, false // Archived and rescheduled ones were seen so later, at D.
+		}
+	}
+	if last < reachesBackTo || last > r.asOf {
+		return false, false
+	}
+	for _, a := range r.appointments {
+		if *a.Patient == patient && (a.State == contract.Arrived && a.ServiceDate > seenOn || a.State == contract.Booked && a.ServiceDate > r.asOf) {
+			return false, false
+		}
+	}
+	return seenOn <= r.asOf, seenOn > r.asOf
+}
+
+// outcome is how and when an episode ended, or that it has not.
+func (e *referenceEpisode) outcome() (time int32, outcome string) {
+	time, event := e.lapse()
+	last := e.days[len(e.days)-1] - e.days[0]
+	switch isEarlier := event && time-e.limit < last; {
+	case e.current && e.status == "finished" && !isEarlier:
+		return last, "finished"
+	case event:
+		return time, "fallen_off"
+	default:
+		return time, ""
+	}
 }

@@ -212,6 +212,87 @@ func medianTimes(points []curvePoint) (median, low, high *int64) {
 	return median, low, high
 }
 
+// compareOutcomes computes the shares by Aalen and Johansen's sum, written out.
+func compareOutcomes(t *testing.T, result *Result, want *falloffReference, clinic *randomClinic) {
+	t.Helper()
+	type point struct {
+		Discipline string  `parquet:"discipline,optional"`
+		Outcome    string  `parquet:"outcome,optional"`
+		Time       int64   `parquet:"time,optional"`
+		Risk       int64   `parquet:"n_risk,optional"`
+		Event      int64   `parquet:"n_event,optional"`
+		Censor     int64   `parquet:"n_censor,optional"`
+		Incidence  float64 `parquet:"incidence,optional"`
+	}
+	type end struct {
+		time    int32
+		outcome string
+	}
+	ends := map[string][]end{}
+	for _, e := range want.episodes {
+		if time, outcome := e.outcome(); e.beginning != "unknown" {
+			ends["all"] = append(ends["all"], end{time, outcome})
+			ends[e.discipline] = append(ends[e.discipline], end{time, outcome})
+		}
+	}
+	var wanted []point
+	for _, discipline := range slices.Sorted(maps.Keys(ends)) {
+		for _, outcome := range []string{"fallen_off", "finished"} {
+			times := []int32{0}
+			for _, e := range ends[discipline] {
+				times = append(times, e.time)
+			}
+			slices.Sort(times)
+			here, incidence, came := 1.0, 0.0, 0
+			first := len(wanted)
+			for _, at := range slices.Compact(times) {
+				p := point{Discipline: discipline, Outcome: outcome, Time: int64(at)}
+				left := 0
+				for _, e := range ends[discipline] {
+					switch {
+					case e.time < at:
+						continue
+					case e.time == at && e.outcome == outcome:
+						p.Event++
+						left++
+					case e.time == at && e.outcome == "":
+						p.Censor++
+					case e.time == at:
+						left++
+					}
+					p.Risk++
+				}
+				incidence += here * float64(p.Event) / float64(p.Risk)
+				here *= 1 - float64(left)/float64(p.Risk)
+				p.Incidence = incidence
+				came += int(p.Event)
+				wanted = append(wanted, p)
+			}
+			if came == 0 {
+				wanted = wanted[:first]
+			}
+		}
+	}
+	got := readMart[point](t, result, "falloff_outcomes")
+	if clinic.Unscheduled[0].ObservedOn > want.asOf {
+		wanted = nil // nobody has said by D who has finished
+	} else if len(wanted) == 0 {
+		t.Error("nobody fell off or finished: the comparison proves nothing")
+	}
+	if len(got) != len(wanted) {
+		t.Fatalf("%d points of outcomes, want %d", len(got), len(wanted))
+	}
+	for i, g := range got {
+		p := wanted[i]
+		if math.Abs(g.Incidence-p.Incidence) > 1e-12 {
+			t.Errorf("outcomes: %+v, want %+v", g, p)
+		}
+		if g.Incidence = p.Incidence; g != p {
+			t.Errorf("outcomes: %+v, want %+v", g, p)
+		}
+	}
+}
+
 type showRate struct {
 	Month     string   `parquet:"month,optional"`
 	Dimension string   `parquet:"dimension,optional"`

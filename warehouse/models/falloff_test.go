@@ -23,6 +23,7 @@ func TestFalloffEqualsTheReference(t *testing.T) {
 			compareStatuses(t, result, want)
 			compareCurves(t, result, want)
 			compareByVisit(t, result, want)
+			compareOutcomes(t, result, want, clinic)
 			compareSummary(t, result, want)
 			compareShowRates(t, result, want, clinic)
 			compareRecovery(t, result, want, clinic)
@@ -70,6 +71,7 @@ func compareStatuses(t *testing.T, result *Result, want *falloffReference) {
 		Status     string  `parquet:"status,optional"`
 		VisitDays  int64   `parquet:"visit_days,optional"`
 		UsualGap   float64 `parquet:"usual_gap_days,optional"`
+		Rebuilt    bool    `parquet:"is_reconstructed,optional"`
 	}
 	episodes := map[episode]bool{}
 	for _, e := range readMart[episode](t, result, "episode_status") {
@@ -81,7 +83,7 @@ func compareStatuses(t *testing.T, result *Result, want *falloffReference) {
 			continue
 		}
 		current++
-		row := episode{e.patient, e.discipline, int64(e.number), e.beginning, e.status, int64(len(e.days)), e.usualGap}
+		row := episode{e.patient, e.discipline, int64(e.number), e.beginning, e.status, int64(len(e.days)), e.usualGap, e.isReconstructed}
 		if !episodes[row] {
 			t.Errorf("no episode %+v", row)
 		}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type randomClinic struct {
 	Claims       []contract.Claim
 	Policies     []contract.Policy
 	Insurers     []contract.Insurer
+	Unscheduled  []contract.UnscheduledPatient
 }
 
 var randomItems = []string{"Physio", "Massage", "Unlisted"}
@@ -67,7 +69,27 @@ func newRandomClinic(t *testing.T, seed uint64, patients int) *randomClinic {
 	}
 	c.addHours()
 	c.addAdjustments()
+	c.addUnscheduled()
 	return c
+}
+
+// addUnscheduled lists some of the patients, seventy days before D.
+func (c *randomClinic) addUnscheduled() {
+	seen := map[string]int32{}
+	for _, a := range c.Appointments {
+		if a.State == contract.Arrived && a.ServiceDate <= contract.DayOf(c.asOf)-70 {
+			seen[*a.Patient] = max(seen[*a.Patient], a.ServiceDate)
+		}
+	}
+	for _, patient := range slices.Sorted(maps.Keys(seen)) {
+		last := seen[patient]
+		if u := (contract.UnscheduledPatient{Patient: patient, ObservedOn: contract.DayOf(c.asOf) - 70}); c.chance(60) {
+			if c.chance(90) {
+				u.LastVisitOn = &last
+			}
+			c.Unscheduled = append(c.Unscheduled, u)
+		}
+	}
 }
 
 // addHours gives months to some staff, days to all, some of them within a month.
@@ -277,16 +299,17 @@ func (c *randomClinic) inputs(t *testing.T, parts int, shuffle *rand.Rand) Input
 	return Inputs{
 		Settings: c.Settings, AsOf: c.asOf, Threads: 2,
 		Tables: map[string][]string{
-			contract.Appointments:    writeParts(t, dir, contract.Appointments, c.Appointments, parts, shuffle),
-			contract.InvoiceLines:    writeParts(t, dir, contract.InvoiceLines, c.Lines, parts, shuffle),
-			contract.Claims:          writeParts(t, dir, contract.Claims, c.Claims, parts, shuffle),
-			contract.Policies:        writeParts(t, dir, contract.Policies, c.Policies, parts, shuffle),
-			contract.Insurers:        writeParts(t, dir, contract.Insurers, c.Insurers, parts, shuffle),
-			contract.Shifts:          writeParts(t, dir, contract.Shifts, c.Shifts, parts, shuffle),
-			contract.ShiftPeriods:    writeParts(t, dir, contract.ShiftPeriods, c.Periods, parts, shuffle),
-			contract.Adjustments:     writeParts(t, dir, contract.Adjustments, c.Adjustments, parts, shuffle),
-			contract.WriteOffs:       writeParts(t, dir, contract.WriteOffs, c.WriteOffs, parts, shuffle),
-			contract.AppliedPayments: writeParts(t, dir, contract.AppliedPayments, c.Applied, parts, shuffle),
+			contract.Appointments:        writeParts(t, dir, contract.Appointments, c.Appointments, parts, shuffle),
+			contract.InvoiceLines:        writeParts(t, dir, contract.InvoiceLines, c.Lines, parts, shuffle),
+			contract.Claims:              writeParts(t, dir, contract.Claims, c.Claims, parts, shuffle),
+			contract.Policies:            writeParts(t, dir, contract.Policies, c.Policies, parts, shuffle),
+			contract.Insurers:            writeParts(t, dir, contract.Insurers, c.Insurers, parts, shuffle),
+			contract.Shifts:              writeParts(t, dir, contract.Shifts, c.Shifts, parts, shuffle),
+			contract.ShiftPeriods:        writeParts(t, dir, contract.ShiftPeriods, c.Periods, parts, shuffle),
+			contract.Adjustments:         writeParts(t, dir, contract.Adjustments, c.Adjustments, parts, shuffle),
+			contract.WriteOffs:           writeParts(t, dir, contract.WriteOffs, c.WriteOffs, parts, shuffle),
+			contract.AppliedPayments:     writeParts(t, dir, contract.AppliedPayments, c.Applied, parts, shuffle),
+			contract.UnscheduledPatients: writeParts(t, dir, contract.UnscheduledPatients, c.Unscheduled, parts, shuffle),
 		},
 	}
 }

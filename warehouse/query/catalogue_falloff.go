@@ -91,7 +91,7 @@ var falloffQueries = []Definition{
 	{
 		Name:        "patient_status_counts",
 		Title:       "Patients by status",
-		Description: "How many patients are active, at risk and fallen off at the snapshot's day.",
+		Description: "How many patients are active, at risk, fallen off and finished at the snapshot's day.",
 		Parameters:  []Parameter{disciplineParameter},
 		Columns: []Column{
 			{Name: "title", Title: "Status", Type: Text},

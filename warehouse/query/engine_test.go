@@ -213,19 +213,21 @@ func TestAnswers(t *testing.T) {
 			name:    "a status that nobody has is printed",
 			request: query.Request{Query: "patient_status_counts"},
 			columns: []string{"status", "title", "patients", "share"},
-			want:    []string{"active | Active | 3 | 0.7500", "at_risk | At risk | 0 | 0.0000", "fallen_off | Fallen off | 1 | 0.2500"},
+			want: []string{
+				"active | Active | 3 | 0.6000", "at_risk | At risk | 0 | 0.0000", "fallen_off | Fallen off | 1 | 0.2000", "finished | Finished | 1 | 0.2000",
+			},
 		},
 		{
 			name:    "status within a discipline",
 			request: query.Request{Query: "patient_status_counts", Params: map[string]any{"discipline": "Massage"}},
 			columns: []string{"status", "patients"},
-			want:    []string{"active | 1", "at_risk | 1", "fallen_off | 1"},
+			want:    []string{"active | 1", "at_risk | 1", "fallen_off | 1", "finished | 0"},
 		},
 		{
 			name:    "a discipline that nobody has is empty, not an error",
 			request: query.Request{Query: "patient_status_counts", Params: map[string]any{"discipline": "' or 1=1 --"}},
 			columns: []string{"status", "patients", "share"},
-			want:    []string{"active | 0 | -", "at_risk | 0 | -", "fallen_off | 0 | -"},
+			want:    []string{"active | 0 | -", "at_risk | 0 | -", "fallen_off | 0 | -", "finished | 0 | -"},
 		},
 		{
 			name:    "what waits for another insurer is not owed twice",

@@ -232,7 +232,7 @@ func (a *app) printSummary(ctx context.Context, view *pipeline.View) error {
 		select status, count(*) as patients
 		from marts.patient_status
 		group by status
-		order by case status when 'active' then 1 when 'at_risk' then 2 else 3 end`)
+		order by case status when 'active' then 1 when 'at_risk' then 2 when 'fallen_off' then 3 else 4 end`)
 	if err != nil {
 		return err
 	}

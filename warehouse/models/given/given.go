@@ -160,6 +160,8 @@ func Files(dir string, zone *time.Location, asOf civil.Date, given map[string]st
 			err = write(path, g, (*givenRow).adjustment)
 		case contract.AppliedPayments:
 			err = write(path, g, (*givenRow).appliedPayment)
+		case contract.UnscheduledPatients:
+			err = write(path, g, (*givenRow).unscheduled)
 		default:
 			err = errors.New("a test cannot give this dataset")
 		}
@@ -459,6 +461,13 @@ func (g *givenRow) policy() contract.Policy {
 
 func (g *givenRow) insurer() contract.Insurer {
 	return contract.Insurer{PayerID: g.text("payer_id", "sun"), Name: g.text("name", "Sun Life"), ObservedOn: g.asOf}
+}
+
+func (g *givenRow) unscheduled() contract.UnscheduledPatient {
+	return contract.UnscheduledPatient{
+		Patient: g.text("patient", "ann"), Discipline: g.text("discipline", ""), LastVisitOn: g.optionalDay("last_visit_on"),
+		ObservedOn: g.day("observed_on", g.asOf),
+	}
 }
 
 func (g *givenRow) shift() contract.Shift {

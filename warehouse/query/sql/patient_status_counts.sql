@@ -13,7 +13,8 @@ statuses (place, status, title) as (
     values
     (1, 'active', 'Active'),
     (2, 'at_risk', 'At risk'),
-    (3, 'fallen_off', 'Fallen off')
+    (3, 'fallen_off', 'Fallen off'),
+    (4, 'finished', 'Finished')
 )
 
 select
