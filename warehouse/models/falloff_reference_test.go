@@ -49,7 +49,10 @@ func newReference(c *randomClinic) *falloffReference {
 	asOf := contract.DayOf(c.asOf)
 	over := c.asOf.AddDays(1).In(c.zone).UnixMicro()
 	dayOf := func(micros int64) int32 { return localDayOf(c, micros) }
-	limits := map[string]int32{"Massage Therapy": 60}
+	limits := map[string]int32{}
+	for _, d := range c.Settings.Disciplines {
+		limits[d.Name] = int32(d.FalloffDays)
+	}
 
 	r := &falloffReference{statuses: map[string]string{}, asOf: asOf, gaps: map[string][]int32{}, visits: map[[2]string][]int32{}}
 	history := asOf

@@ -39,7 +39,12 @@ var randomItems = []string{"Physio", "Massage", "Unlisted"}
 
 func newRandomClinic(t *testing.T, seed uint64, patients int) *randomClinic {
 	t.Helper()
-	zone, err := time.LoadLocation("America/Toronto")
+	return newRandomClinicIn(t, "America/Toronto", seed, patients)
+}
+
+func newRandomClinicIn(t *testing.T, zoneName string, seed uint64, patients int) *randomClinic {
+	t.Helper()
+	zone, err := time.LoadLocation(zoneName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +53,7 @@ func newRandomClinic(t *testing.T, seed uint64, patients int) *randomClinic {
 		zone:   zone,
 		asOf:   civil.Date{Year: 2026, Month: time.March, Day: 31},
 		Settings: settings.Clinic{
-			Name: "Random", TimeZone: "America/Toronto", Currency: "CAD", WeekStarts: "sunday",
+			Name: "Random", TimeZone: zoneName, Currency: "CAD", WeekStarts: "sunday",
 			Disciplines: []settings.Discipline{{Name: "Massage Therapy", FalloffDays: 60}},
 			Prices: []settings.Price{
 				{Item: "Physio", Discipline: "Physiotherapy", GrossCents: 10000},
@@ -183,7 +188,7 @@ func (c *randomClinic) addAppointment(patient string, day civil.Date) {
 		Location: []string{"Main", "North"}[c.random.IntN(2)], StaffMember: []string{"Kim", "Lee"}[c.random.IntN(2)],
 		Treatment: randomItems[c.random.IntN(len(randomItems))], State: states[c.random.IntN(len(states))],
 		ServiceDate: contract.DayOf(day), StartsAt: starts, EndsAt: starts + (30 * time.Minute).Microseconds(),
-		TimeZone: "America/Toronto", ObservedOn: contract.DayOf(c.asOf),
+		TimeZone: c.zone.String(), ObservedOn: contract.DayOf(c.asOf),
 	}
 	if c.chance(90) {
 		a.BookedAt = &booked
