@@ -13,6 +13,11 @@ with bookings_ahead as (
     group by appointment.patient
 ),
 
+vanished as (
+    select distinct booking.patient
+    from staging.vanished_bookings as booking
+),
+
 patients as (
     select
         state.patient,
@@ -21,7 +26,7 @@ patients as (
         max(state.last_on) as last_on,
         cast(sum(state.visit_days) as bigint) as visit_days,
         bool_or(state.status = 'finished') as is_finished,
-        bool_or(state.is_reconstructed) as is_reconstructed
+        bool_or(state.may_have_finished) as may_have_finished
     from intermediate.episode_states as state
     group by state.patient
 )
@@ -39,9 +44,16 @@ select
     patients.last_on,
     clock.as_of - patients.last_on as days_since,
     bookings_ahead.next_booking_on,
-    patients.is_reconstructed,
+    patients.may_have_finished
+    or (
+        vanished.patient is not null
+        and not patients.is_finished
+        and bookings_ahead.next_booking_on is null
+        and patients.engagement > 1
+    ) as is_reconstructed,
     clock.as_of
 from patients
 cross join staging.clock as clock
 left join bookings_ahead using (patient)
+left join vanished using (patient)
 order by patients.patient

@@ -72,7 +72,7 @@ var (
 	}
 )
 
-const meaningReconstructed = "Whether the patient may have finished by D already: a list made after D says so, without a date."
+const meaningReconstructed = "Whether a change without a date, seen only after D, could make the status another: the patient has left the list of unscheduled patients, or a booking ahead is archived."
 
 // martColumns are by mart and column.
 var martColumns = map[string]map[string]Column{

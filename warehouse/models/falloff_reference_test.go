@@ -17,6 +17,8 @@ type falloffReference struct {
 	history  int32
 	episodes []*referenceEpisode
 	statuses map[string]string
+	// reconstructed are the patients whose status a change without a date could make another.
+	reconstructed map[string]bool
 	// appointments are those that there are at D, in the state that they were in.
 	appointments []contract.Appointment
 	// gaps are the days between visit days, by discipline.
@@ -54,13 +56,14 @@ func newReference(c *randomClinic) *falloffReference {
 		limits[d.Name] = int32(d.FalloffDays)
 	}
 
-	r := &falloffReference{statuses: map[string]string{}, asOf: asOf, gaps: map[string][]int32{}, visits: map[[2]string][]int32{}}
+	r := &falloffReference{statuses: map[string]string{}, reconstructed: map[string]bool{}, asOf: asOf, gaps: map[string][]int32{}, visits: map[[2]string][]int32{}}
 	history := asOf
 	visits := map[[2]string]map[int32]bool{}
 	firsts := map[[2]string]map[int32]bool{}
 	bookings := map[[2]string][]standing{}
 	ahead := map[[2]string]bool{}
 	patientAhead := map[string]bool{}
+	vanished, vanishedOf := map[[2]string]bool{}, map[string]bool{}
 	for _, a := range c.Appointments {
 		history = min(history, a.ServiceDate)
 		if a.BookedAt != nil && *a.BookedAt >= over {
@@ -74,6 +77,9 @@ func newReference(c *randomClinic) *falloffReference {
 			state == contract.Cancelled && a.CancelledAt != nil && *a.CancelledAt >= over:
 			state = contract.Booked
 		case state == contract.Archived || state == contract.Rescheduled:
+			if a.ServiceDate > asOf && a.ObservedOn > asOf {
+				vanished[key], vanishedOf[key[0]] = true, true
+			}
 			continue
 		}
 		a.State = state
@@ -166,8 +172,15 @@ func newReference(c *randomClinic) *falloffReference {
 			case isFinished:
 				e.status, r.statuses[e.patient] = "finished", "finished"
 			case isReconstructed:
-				e.isReconstructed = true
+				e.isReconstructed, r.reconstructed[e.patient] = true, true
+			default:
+				e.isReconstructed = vanished[[2]string{e.patient, e.discipline}] && e.status != "active"
 			}
+		}
+	}
+	for patient, status := range r.statuses {
+		if vanishedOf[patient] && (status == "at_risk" || status == "fallen_off") {
+			r.reconstructed[patient] = true
 		}
 	}
 	return r

@@ -50,10 +50,13 @@ func compareStatuses(t *testing.T, result *Result, want *falloffReference) {
 	type patient struct {
 		Patient string `parquet:"patient,optional"`
 		Status  string `parquet:"status,optional"`
+		Rebuilt bool   `parquet:"is_reconstructed,optional"`
 	}
 	got := map[string]string{}
 	for _, p := range readMart[patient](t, result, "patient_status") {
-		got[p.Patient] = p.Status
+		if got[p.Patient] = p.Status; p.Rebuilt != want.reconstructed[p.Patient] {
+			t.Errorf("patient %s, %s: reconstructed %v, want %v", p.Patient, p.Status, p.Rebuilt, want.reconstructed[p.Patient])
+		}
 	}
 	if len(got) != len(want.statuses) {
 		t.Errorf("%d patients have a status, want %d", len(got), len(want.statuses))

@@ -205,6 +205,9 @@ func (c *randomClinic) addAppointment(patient string, day civil.Date) {
 		cancelled := starts - int64(c.random.IntN(20*24))*time.Hour.Microseconds() + int64(c.random.IntN(48))*time.Hour.Microseconds()
 		a.CancelledAt = &cancelled
 	}
+	if a.AppointmentID%2 == 0 && (a.State == contract.Archived || a.State == contract.Rescheduled) {
+		a.ObservedOn += 3 // what it was at D is not known
+	}
 	c.Appointments = append(c.Appointments, a)
 	if c.chance(5) {
 		other := a
