@@ -22,6 +22,12 @@ import (
 // exported is a simulated clinic's reports as a person would have exported them.
 func exported(t testing.TB, clinic *simclinic.Clinic, format string) handed {
 	t.Helper()
+	return exportedDaily(t, clinic, format, clinic.ReportDate().AddDays(1))
+}
+
+// exportedDaily has a file of hours for each day from a month's first on, and for each month before.
+func exportedDaily(t testing.TB, clinic *simclinic.Clinic, format string, daily civil.Date) handed {
+	t.Helper()
 	var out handed
 	from, to := clinic.Dials().From, clinic.ReportDate()
 	for _, report := range simclinic.Reports() {
@@ -36,6 +42,9 @@ func exported(t testing.TB, clinic *simclinic.Clinic, format string) handed {
 			windows = nil
 			for first := (civil.Date{Year: from.Year, Month: from.Month, Day: 1}); !first.After(to); {
 				next := civil.DateOf(first.In(time.UTC).AddDate(0, 1, 0))
+				if !first.Before(daily) {
+					next = first.AddDays(1)
+				}
 				windows = append(windows, extractors.Window{From: first, To: next.AddDays(-1)})
 				first = next
 			}
@@ -96,7 +105,8 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 		t.Fatal(err)
 	}
 	site := testSite(t, "simulated")
-	in, err := site.Ingest(ctx, exported(t, clinic, format), pipeline.IngestOptions{Source: "test", Settings: &typed})
+	daily := civil.Date{Year: clinic.ReportDate().Year, Month: clinic.ReportDate().Month, Day: 1}.AddMonths(-1)
+	in, err := site.Ingest(ctx, exportedDaily(t, clinic, format, daily), pipeline.IngestOptions{Source: "test", Settings: &typed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,6 +130,9 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 	for _, l := range clinic.Truth() {
 		want = append(want, fmt.Sprintf("%s %s %s %d", l.Category, l.SourceID, l.OccurredOn, l.AmountCents))
 	}
+	for _, d := range clinic.Idle(daily) {
+		want = append(want, fmt.Sprintf("idle_capacity %s %s %s %d", d.Staff, d.On, d.On, d.AmountCents))
+	}
 	_, rows, err := view.Ledger(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +142,8 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 	}
 	compare(t, "leak", want, got)
 	checkIdentity(t, view, "the report date")
+	checkWarnings(t, clinic, site, view)
+	checkCredits(t, view)
 
 	byDay := map[civil.Date][]string{}
 	for _, s := range clinic.States() {
@@ -172,6 +187,7 @@ func checkIdentity(t *testing.T, view *pipeline.View, when string) {
 	if len(rows) == 0 {
 		t.Errorf("at %s there is no month", when)
 	}
+	checkControlTotals(t, view, when)
 	sums := make([]int64, 5)
 	for _, r := range rows {
 		if r[6] != int64(0) || r[7] != "applied" {
@@ -186,5 +202,67 @@ func checkIdentity(t *testing.T, view *pipeline.View, when string) {
 		if sum == 0 {
 			t.Errorf("at %s, term %d is 0 in all months: it proves nothing", when, i)
 		}
+	}
+}
+
+// checkWarnings holds what is told before it is lost.
+func checkWarnings(t *testing.T, clinic *simclinic.Clinic, site *pipeline.Site, view *pipeline.View) {
+	t.Helper()
+	typed, err := settings.Parse(clinic.SettingsYAML(), "clinic.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := func(insurer string) int {
+		for _, l := range typed.FilingLimits {
+			if l.Insurer == insurer {
+				return l.Days
+			}
+		}
+		return 90 // the default for all others
+	}
+	var want, got []string
+	for _, w := range clinic.Warnings(limit) {
+		want = append(want, fmt.Sprintf("%s %s %s %s %s %d", w.Kind, w.Reason, w.Invoice, site.Keys.Pseudonym(identity.Patient, w.Patient), w.DueOn, w.AmountCents))
+	}
+	_, rows, err := view.Query(t.Context(), `select kind, reason, case when kind = 'filing_limit_risk' then source_id else '' end, patient, due_on,
+		coalesce(amount_cents, 0) from marts.billing_warnings`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%v %v %v %v %s %v", r[0], r[1], r[2], r[3], r[4].(time.Time).Format(time.DateOnly), r[5]))
+	}
+	compare(t, "warning", want, got)
+}
+
+// checkControlTotals holds what is owed against the portal's own total of every month.
+func checkControlTotals(t *testing.T, view *pipeline.View, when string) {
+	t.Helper()
+	_, rows, err := view.Query(t.Context(), "select period_to, portal_cents, difference_cents, arithmetic_cents from marts.control_totals")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owed := false
+	for _, r := range rows {
+		owed = owed || r[1] != int64(0)
+		if r[2] != int64(0) || r[3] != int64(0) {
+			t.Errorf("at %s, %s: the portal says %v, we say %v more; within the portal's row %v do not add up", when, r[0].(time.Time).Format(time.DateOnly), r[1], r[2], r[3])
+		}
+	}
+	if !owed {
+		t.Errorf("at %s nothing is owed by the portal's %d totals: they prove nothing", when, len(rows))
+	}
+}
+
+// checkCredits holds the money on account, which comes from the dates of payments, against the credits report.
+func checkCredits(t *testing.T, view *pipeline.View) {
+	t.Helper()
+	_, rows, err := view.Query(t.Context(), `select (select sum(credit_cents)::bigint from lake.credits where as_of = (select max(as_of) from lake.credits)),
+		on_account_cents, days_in_receivables from marts.receivables_summary where side = 'all'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1 || rows[0][0] != rows[0][1] || rows[0][2].(float64) <= 0 {
+		t.Errorf("the credits report, money on account, days in receivables: %v", rows)
 	}
 }

@@ -3,17 +3,7 @@
 -- description: Open insurer invoices under the first category that fits: after_policy_end, over_policy_maximum,
 --   claim_never_sent, claim_rejected, claim_underpaid, insurer_balance_aged. One behind an insurer that has not
 --   answered is none; a claim in the folder waiting_on_primary is in none of the claim categories.
-with policy_ends as (
-    select
-        policy.patient,
-        policy.payer_id,
-        max(policy.ends_on) as last_ends_on
-    from staging.policies as policy
-    group by policy.patient, policy.payer_id
-    having count(*) = count(policy.ends_on)
-),
-
-conditions as (
+with conditions as (
     select
         invoice.invoice_number,
         claim.folder,
@@ -32,7 +22,7 @@ conditions as (
     cross join staging.claims_report as claims_report
     left join intermediate.latest_claims as claim using (invoice_number)
     left join intermediate.insurer_treatments as treatment using (invoice_number)
-    left join policy_ends
+    left join intermediate.policy_ends as policy_ends
         on policy_ends.patient = invoice.patient
         and policy_ends.payer_id = invoice.payer_id
     where invoice.side = 'insurer'

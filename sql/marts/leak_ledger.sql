@@ -1,8 +1,9 @@
 -- grain: one leak at D: a category and the thing it was found on
 -- key: category, source_id
--- description: Leaked revenue, one row for each category and source (an appointment id, or the current invoice
---   number), with what shows it. Certainty is firm, likely, or estimate where no price was known; estimates are
---   never added to money owed. Who and what are empty where the patients of a group booking differ in it.
+-- description: Leaked revenue, one row for each category and source (an appointment id, the current invoice number, or
+--   staff and day), with what shows it. Certainty is firm, likely, or estimate: of idle capacity, and where no price was
+--   known; estimates are never added to money owed. Who and what are empty where the patients of a group booking differ in
+--   it. leak_id stays while the invoice is renumbered, state is what people last said of it.
 with appointment_leaks as (
     select
         appointment.category,
@@ -134,6 +135,31 @@ leaks as (
     inner join intermediate.invoices as invoice using (invoice_number)
     inner join intermediate.invoice_subjects as subject using (invoice_number)
     where settlement.written_off_cents > 0
+    union all
+    select
+        'idle_capacity' as category,
+        idle.staff_member || ' ' || idle.on_day as source_id,
+        idle.on_day as occurred_on,
+        idle.amount_cents,
+        clock.currency,
+        'estimate' as certainty,
+        0 as patients,
+        null as patient,
+        idle.staff_member,
+        null as location,
+        null as discipline,
+        null as item,
+        null as payer,
+        null as appointment_id,
+        null as invoice_number,
+        null as invoice_date,
+        null as claim_folder,
+        null as claim_sent_on,
+        null as claim_answered_on,
+        null as policy_ended_on,
+        case when idle.booked_minutes > 0 then 'hourly_rate' else 'none' end as amount_basis
+    from intermediate.idle_hours as idle
+    cross join staging.clock as clock
 )
 
 select
@@ -158,8 +184,14 @@ select
     leaks.claim_answered_on,
     leaks.policy_ended_on,
     leaks.amount_basis,
+    leak_identity(leaks.category, invoice.invoice_base, invoice.side, invoice.payer_id, leaks.source_id) as leak_id,
+    case when leaks.category = 'write_off' then 'written_off' else coalesce(said.state, 'open') end as state,
     clock.as_of - leaks.occurred_on as age_days,
     clock.as_of
 from leaks
 cross join staging.clock as clock
+left join intermediate.invoices as invoice on invoice.invoice_number = leaks.invoice_number
+left join intermediate.leak_states as said
+    on said.leak_id
+    = leak_identity(leaks.category, invoice.invoice_base, invoice.side, invoice.payer_id, leaks.source_id)
 order by leaks.category, leaks.source_id

@@ -6,14 +6,7 @@
 --   them, is in no term, and stands beside. An invoice that waits for another insurer's answer repeats the balance of
 --   that insurer's and is left out. Collected is from the report of applied payments where that goes back to the month
 --   (basis applied), else from the sales report's column (basis sales; both in the month in which it begins).
-with payments_from as (
-    -- Where no complete report says since when payments are known, the month of the first counts as known.
-    select coalesce(min(coverage.first_on), cast(date_trunc('month', min(applied.first_on)) as date)) as first_on
-    from (select min(applied.applied_on) as first_on from staging.applied_payments as applied) as applied
-    left join settings.coverage as coverage on coverage.dataset = 'applied_payments'
-),
-
-owned as (
+with owned as (
     -- One row for each leak that is money owed. A write-off's invoice may have an open balance that another row owns.
     select
         leak.category,
@@ -27,27 +20,18 @@ owned as (
 
 terms as (
     select
-        invoice.service_date as on_day,
-        invoice.currency,
-        invoice.total_cents as expected_cents,
-        case
-            when invoice.service_date >= payments_from.first_on
-                then coalesce(settlement.collected_cents, 0)
-            else invoice.reported_collected_cents
-        end - invoice.overpaid_cents as collected_cents,
-        coalesce(settlement.adjusted_cents, 0) as adjusted_cents,
+        money.service_date as on_day,
+        money.currency,
+        money.charged_cents as expected_cents,
+        money.collected_cents,
+        money.adjusted_cents,
         0 as leaked_cents,
-        case when owned.invoice_number is null then invoice.open_cents else 0 end as not_yet_due_cents,
-        invoice.overpaid_cents
-    from intermediate.invoices as invoice
-    cross join payments_from
-    left join intermediate.invoice_settlements as settlement using (invoice_number)
+        case when owned.invoice_number is null then money.open_cents else 0 end as not_yet_due_cents,
+        money.overpaid_cents
+    from intermediate.invoice_money as money
     left join owned
-        on owned.invoice_number = invoice.invoice_number
+        on owned.invoice_number = money.invoice_number
         and owned.category <> 'write_off'
-    where invoice.invoice_number not in (
-        select waiting.invoice_number from intermediate.waiting_on_primary as waiting
-    )
     union all
     select
         owned.occurred_on as on_day,
@@ -93,6 +77,6 @@ select
     end as collected_basis,
     clock.as_of
 from months
-cross join payments_from
+cross join intermediate.payments_from as payments_from
 cross join staging.clock as clock
 order by months.month_from, months.currency

@@ -20,6 +20,7 @@ with seats as (
         appointment.starts_at,
         appointment.ends_at,
         appointment.booked_at,
+        appointment.arrived_at,
         appointment.cancelled_at,
         coalesce(appointment.first_visit, false) as is_first_visit,
         row_number() over (
@@ -45,6 +46,7 @@ select
     seats.starts_at,
     seats.ends_at,
     seats.booked_at,
+    seats.arrived_at,
     seats.cancelled_at,
     seats.is_first_visit
 from seats

@@ -36,4 +36,4 @@ select
     sided.currency,
     sided.observed_on
 from sided
-left join lake.insurers as insurer on insurer.payer_id = sided.payer_id
+left join staging.insurers as insurer on insurer.payer_id = sided.payer_id

@@ -52,6 +52,7 @@ func Parse(body []byte, file string) (Clinic, error) {
 		key{"retention", false, d.retention(&c)},
 		key{"checks_off", false, d.list("checks_off", func(n ast.Node) error { return d.checkOff(n, &c) })},
 		key{"unreconciled_limit", false, d.share("unreconciled_limit", func(perMillion int64) { c.UnreconciledPerMillion = &perMillion })},
+		key{"due_days", false, d.dueDays(&c)},
 	)
 	if err != nil {
 		return Clinic{}, err
@@ -309,6 +310,13 @@ func (d document) filingLimit(n ast.Node, c *Clinic) error {
 	}
 	c.FilingLimits = append(c.FilingLimits, v)
 	return nil
+}
+
+func (d document) dueDays(c *Clinic) func(ast.Node) error {
+	return func(n ast.Node) error {
+		return d.mapping(n, "due_days", key{"patient", false, d.whole("patient", 0, 365, &c.PatientDueDays)},
+			key{"insurer", false, d.whole("insurer", 0, 365, &c.InsurerDueDays)})
+	}
 }
 
 func (d document) money(what string, into *int64) func(ast.Node) error {

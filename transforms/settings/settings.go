@@ -47,6 +47,10 @@ type Clinic struct {
 	// UnreconciledPerMillion is the share of the expected money that may stay unreconciled before a build is refused: see
 	// UnreconciledLimit.
 	UnreconciledPerMillion *int64 `json:"unreconciled_per_million,omitempty"`
+	// PatientDueDays and InsurerDueDays are how long after its invoice date a patient's and an insurer's share is due. No report
+	// prints a due date; 0 is due when it is invoiced.
+	PatientDueDays int `json:"patient_due_days,omitempty"`
+	InsurerDueDays int `json:"insurer_due_days,omitempty"`
 }
 
 // unreconciledPerMillion is 0.5 %.
@@ -101,6 +105,15 @@ type Fee struct {
 type FilingLimit struct {
 	Insurer string `json:"insurer"`
 	Days    int    `json:"days"`
+}
+
+// DefaultFilingLimits are the limits of insurers for which clinic.yaml gives none: an insurer counts under the longest of these
+// names that is part of its own. The empty name stands for all others, and errs on the early side: a warning too early costs a
+// look, one too late the claim.
+//
+// Sources: TELUS eClaims takes claims up to 31 days after the service; Medicare one calendar year (42 CFR 424.44).
+func DefaultFilingLimits() []FilingLimit {
+	return []FilingLimit{{"", 90}, {"Medicare", 365}, {"TELUS", 31}}
 }
 
 // Zone is the clinic's time zone.

@@ -43,6 +43,7 @@ filing_limits: [{insurer: "yes", days: 31}]
 retention: {appointments: 7y, portal_activity: 25m, invoice_lines: 8y, claims: 8y, payments: 8y, applied_payments: 8y, adjustments: 8y}
 checks_off: [claims.claimed]
 unreconciled_limit: "0.01"
+due_days: {patient: 10, insurer: 45}
 `),
 	}
 	for name, body := range bodies {

@@ -92,11 +92,34 @@ from lake.identities`,
 	"marts.adjustments_by_month": `select month_from, kind, payer_kind, amount_cents / 100 as amount
 from marts.adjustments_by_month
 order by month_from, kind, payer_kind`,
+	"marts.billing_warnings": `-- What to do first: the money and the policies with the fewest days left.
+select kind, reason, payer, days_left, amount_cents / 100 as amount, bookings_uncovered
+from marts.billing_warnings
+order by days_left, amount_cents desc
+limit 20`,
 	"marts.cohort_retention": `-- Of those who began in a month, the share with a visit three months later.
 select discipline, cohort_month, cohort_size, active_share
 from marts.cohort_retention
 where month_index = 3 and is_complete
 order by discipline, cohort_month`,
+	"marts.payer_performance": `-- How insurers answer and pay, all months together.
+select payer, claims_sent, rejection_rate, median_days_to_pay, p90_days_to_pay, short_cents / 100 as short, open_cents / 100 as open
+from marts.payer_performance
+where sent_month = 'all'
+order by payer`,
+	"marts.collections_by_month": `-- What of each month's services was collected, by who pays.
+select month_from, payer_kind, collected_cents / 100 as collected, gross_rate, net_rate
+from marts.collections_by_month
+order by month_from, payer_kind`,
+	"marts.control_totals": `-- In which month the difference to the portal's own total came in.
+select period_to, portal_cents / 100 as portal, ours_cents / 100 as ours, change_cents / 100 as change
+from marts.control_totals
+order by period_to`,
+	"marts.leak_recoveries": `-- What was recovered by month, and what of it because somebody took the leak up.
+select date_trunc('month', last_money_on) as month, category, sum(recovered_cents) / 100 as recovered, sum(recovered_by_us_cents) / 100 as by_us
+from marts.leak_recoveries
+group by all
+order by month, category`,
 	"marts.episode_status": `-- Episodes at risk: whom to call first.
 select patient, discipline, days_since, usual_gap_days
 from marts.episode_status
@@ -154,6 +177,10 @@ select value as booked_days_before, expected, show_share, decided, kept_share
 from marts.show_rates
 where month = 'all' and dimension = 'lead_time'
 order by place`,
+	"marts.receivables_summary": `-- Days of charges that are still owed.
+select side, open_cents / 100 as open, net_cents / 100 as net, days_in_receivables
+from marts.receivables_summary
+order by side`,
 	"marts.staff_hours": `select staff_member, date_trunc('month', period_from) as month,
     sum(booked_minutes) / nullif(sum(shift_minutes - break_minutes), 0) as utilisation
 from marts.staff_hours
@@ -162,13 +189,13 @@ order by staff_member, month`,
 	"marts.figures_by_month": `-- Leaked money by month.
 select month, currency, sum(amount) / 100 as leaked
 from marts.figures_by_month
-where figure = 'leaked'
+where figure = 'leaked' and detail <> 'estimate'
 group by all
 order by month`,
 	"marts.published_figures": `-- Closed months: published, and restated since.
 select month, currency, sum(published) / 100 as published, sum(restated) / 100 as restated
 from marts.published_figures
-where figure = 'leaked'
+where figure = 'leaked' and detail <> 'estimate'
 group by all
 order by month`,
 	"marts.restatements": `-- What later data changed in closed months, and since when.

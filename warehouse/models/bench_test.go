@@ -153,6 +153,29 @@ func syntheticClinic(tb testing.TB, appointments int) Inputs {
 				(case when dice % 37 = 0 then price // 2 else 0 end)::bigint as balance
 			from visits where state = 'arrived' and dice % 101 <> 0
 		) order by day, id, side`)
+	write(contract.AppliedPayments, `
+		select
+			'pay' || id || side as payment_id, id || '-' || side || '01' as invoice_number, 0::integer as ordinal,
+			day + cast(dice % 60 as integer) as received_on, day + cast(dice % 60 as integer) as applied_on, day as purchase_date,
+			patient, case side when 'C' then 'insurer' else 'person' end as payer_kind,
+			case side when 'C' then 'i' || (person % 5) end as payer_id,
+			(price // case when person % 3 = 0 then 2 else 1 end - case when dice % 37 = 0 then price // 2 else 0 end)::bigint as amount_cents,
+			'CAD' as currency, date '2026-03-31' as observed_on
+		from (
+			select *, unnest(case when person % 3 = 0 then ['P', 'C'] else ['P'] end) as side
+			from visits where state = 'arrived' and dice % 101 <> 0
+		)`)
+	write(contract.Shifts, `
+		select
+			staff as staff_member, day as period_from, day as period_to, 480::bigint as shift_minutes, 30::bigint as break_minutes,
+			(hash(staff, day) % 450)::bigint as booked_minutes, 7::bigint as booked_count, date '2026-03-31' as observed_on
+		from (select distinct staff, day from visits where day <= date '2026-03-31')`)
+	write(contract.AccountsReceivable, `
+		select
+			last_day(month)::date - 27 as period_from, last_day(month)::date as period_to, 0::bigint as opening_cents, 0::bigint as sales_cents,
+			0::bigint as transactions_cents, 0::bigint as opening_credits_cents, 0::bigint as closing_credits_cents, 0::bigint as credit_memos_cents,
+			0::bigint as tips_cents, 0::bigint as closing_cents, 'CAD' as currency, date '2026-03-31' as observed_on
+		from generate_series(timestamp '2024-04-01', timestamp '2026-03-01', interval 1 month) as months (month)`)
 	write(contract.Claims, `
 		select
 			'c' || id as claim_id, id || '-C01' as invoice_number, patient, 'i' || (person % 5) as payer_id,

@@ -142,21 +142,29 @@ const closedRowsAStatement = 1000
 
 func (s *session) loadClosed(ctx context.Context, in Inputs) error {
 	for _, t := range closedTables(in) {
-		if err := s.exec(ctx, "create table "+closedSchema+"."+t.name+" "+columnList(t.columns)); err != nil {
-			return fmt.Errorf("making %s.%s: %w", closedSchema, t.name, err)
+		if err := s.fill(ctx, closedSchema, t); err != nil {
+			return err
 		}
-		for rows := range slices.Chunk(t.rows, closedRowsAStatement) {
-			var values []string
-			for _, row := range rows {
-				var cells []string
-				for _, cell := range row {
-					cells = append(cells, literal(cell))
-				}
-				values = append(values, "("+strings.Join(cells, ", ")+")")
+	}
+	return nil
+}
+
+// fill makes a table of a schema with its rows.
+func (s *session) fill(ctx context.Context, schema string, t settingsTable) error {
+	if err := s.exec(ctx, "create table "+schema+"."+t.name+" "+columnList(t.columns)); err != nil {
+		return fmt.Errorf("making %s.%s: %w", schema, t.name, err)
+	}
+	for rows := range slices.Chunk(t.rows, closedRowsAStatement) {
+		var values []string
+		for _, row := range rows {
+			var cells []string
+			for _, cell := range row {
+				cells = append(cells, literal(cell))
 			}
-			if err := s.exec(ctx, "insert into "+closedSchema+"."+t.name+" values "+strings.Join(values, ", ")); err != nil {
-				return fmt.Errorf("filling %s.%s: %w", closedSchema, t.name, err)
-			}
+			values = append(values, "("+strings.Join(cells, ", ")+")")
+		}
+		if err := s.exec(ctx, "insert into "+schema+"."+t.name+" values "+strings.Join(values, ", ")); err != nil {
+			return fmt.Errorf("filling %s.%s: %w", schema, t.name, err)
 		}
 	}
 	return nil
@@ -165,6 +173,8 @@ func (s *session) loadClosed(ctx context.Context, in Inputs) error {
 // literal writes a cell as SQL.
 func literal(cell any) string {
 	switch cell := cell.(type) {
+	case nil:
+		return "null"
 	case int64:
 		return strconv.FormatInt(cell, 10)
 	case bool:

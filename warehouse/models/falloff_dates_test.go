@@ -68,7 +68,7 @@ func checkStatuses(t *testing.T, in Inputs, want *falloffReference) map[string]i
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted, err := ancestors(project, []string{"marts.episode_status", "marts.patient_status"})
+	wanted, err := project.Needed("marts.episode_status", "marts.patient_status")
 	if err != nil {
 		t.Fatal(err)
 	}

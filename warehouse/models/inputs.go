@@ -48,6 +48,9 @@ func inputTables() []string {
 	for _, t := range closedTables(Inputs{}) {
 		names = append(names, closedSchema+"."+t.name)
 	}
+	for _, t := range workTables(Inputs{}) {
+		names = append(names, workSchema+"."+t.name)
+	}
 	slices.Sort(names)
 	return names
 }
@@ -195,11 +198,11 @@ func settingsTables(in Inputs) []settingsTable {
 	clinic := settingsTable{name: "clinic", columns: []Column{
 		{"name", "VARCHAR"}, {"country", "VARCHAR"}, {"region", "VARCHAR"}, {"time_zone", "VARCHAR"},
 		{"currency", "VARCHAR"}, {"week_starts", "VARCHAR"}, {"as_of", "DATE"}, {"history_from", "DATE"},
-		{"unreconciled_per_million", "BIGINT"},
+		{"unreconciled_per_million", "BIGINT"}, {"patient_due_days", "INTEGER"}, {"insurer_due_days", "INTEGER"},
 	}, rows: [][]any{{
 		c.Name, optional(c.Country), optional(c.Region), c.TimeZone,
 		c.Currency, or(c.WeekStarts, "monday"), day(&in.AsOf), day(&in.HistoryFrom),
-		c.UnreconciledLimit(),
+		c.UnreconciledLimit(), c.PatientDueDays, c.InsurerDueDays,
 	}}}
 	coverage := settingsTable{name: "coverage", columns: []Column{{"dataset", "VARCHAR"}, {"first_on", "DATE"}}}
 	for _, dataset := range slices.Sorted(maps.Keys(in.Covered)) {
@@ -233,9 +236,12 @@ func settingsTables(in Inputs) []settingsTable {
 	for _, name := range c.Insurers {
 		insurers.rows = append(insurers.rows, []any{name})
 	}
-	limits := settingsTable{name: "filing_limits", columns: []Column{{"insurer", "VARCHAR"}, {"days", "INTEGER"}}}
+	limits := settingsTable{name: "filing_limits", columns: []Column{{"insurer", "VARCHAR"}, {"days", "INTEGER"}, {"is_default", "BOOLEAN"}}}
 	for _, l := range c.FilingLimits {
-		limits.rows = append(limits.rows, []any{l.Insurer, l.Days})
+		limits.rows = append(limits.rows, []any{l.Insurer, l.Days, false})
+	}
+	for _, l := range settings.DefaultFilingLimits() {
+		limits.rows = append(limits.rows, []any{l.Insurer, l.Days, true})
 	}
 	return []settingsTable{clinic, coverage, disciplines, prices, fees, insurers, limits}
 }

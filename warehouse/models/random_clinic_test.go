@@ -33,6 +33,8 @@ type randomClinic struct {
 	Policies     []contract.Policy
 	Insurers     []contract.Insurer
 	Unscheduled  []contract.UnscheduledPatient
+	Credits      []contract.Credit
+	Receivables  []contract.Receivable
 }
 
 var randomItems = []string{"Physio", "Massage", "Unlisted"}
@@ -75,6 +77,7 @@ func newRandomClinicIn(t *testing.T, zoneName string, seed uint64, patients int)
 	c.addHours()
 	c.addAdjustments()
 	c.addUnscheduled()
+	c.addTotals()
 	return c
 }
 
@@ -111,6 +114,17 @@ func (c *randomClinic) addHours() {
 		from := c.asOf.AddDays(-60)
 		c.Periods = append(c.Periods, contract.Shift{StaffMember: staff, PeriodFrom: contract.DayOf(from), PeriodTo: contract.DayOf(from.AddDays(29)),
 			ShiftMinutes: 9600, BookedMinutes: int64(c.random.IntN(9600)), ObservedOn: contract.DayOf(c.asOf)})
+	}
+}
+
+// addTotals gives the portal's own totals: what they say has nothing to do with the rest.
+func (c *randomClinic) addTotals() {
+	for back := range 12 {
+		from := civil.Date{Year: 2026, Month: time.March, Day: 1}.AddMonths(-back)
+		c.Receivables = append(c.Receivables, contract.Receivable{PeriodFrom: contract.DayOf(from), PeriodTo: contract.DayOf(from.AddMonths(1)) - 1,
+			ClosingCents: int64(c.random.IntN(1_000_000)), Currency: "CAD", ObservedOn: contract.DayOf(c.asOf)})
+		c.Credits = append(c.Credits, contract.Credit{AsOf: contract.DayOf(from), Account: "p1_001", PayerKind: contract.Person,
+			CreditCents: int64(c.random.IntN(5000)), Currency: "CAD", ObservedOn: contract.DayOf(c.asOf)})
 	}
 }
 
@@ -292,7 +306,9 @@ func (c *randomClinic) addClaims(l contract.InvoiceLine) {
 		}
 		if sent := l.PurchaseDate + int32(c.random.IntN(40)); claim.Folder != contract.ClaimDraft && c.chance(95) {
 			claim.SubmittedOn = &sent
-			if answered := sent + int32(c.random.IntN(60)); c.chance(60) {
+			// What was never sent has no answer.
+			isSent := claim.Folder != contract.ClaimUnsent && claim.Folder != contract.ClaimWaiting
+			if answered := sent + int32(c.random.IntN(60)); c.chance(60) && isSent {
 				claim.RespondedOn = &answered
 			}
 		}
@@ -316,8 +332,10 @@ func (c *randomClinic) inputs(t *testing.T, parts int, shuffle *rand.Rand) Input
 			contract.ShiftPeriods:        writeParts(t, dir, contract.ShiftPeriods, c.Periods, parts, shuffle),
 			contract.Adjustments:         writeParts(t, dir, contract.Adjustments, c.Adjustments, parts, shuffle),
 			contract.WriteOffs:           writeParts(t, dir, contract.WriteOffs, c.WriteOffs, parts, shuffle),
-			contract.AppliedPayments:     writeParts(t, dir, contract.AppliedPayments, c.Applied, parts, shuffle),
 			contract.UnscheduledPatients: writeParts(t, dir, contract.UnscheduledPatients, c.Unscheduled, parts, shuffle),
+			contract.Credits:             writeParts(t, dir, contract.Credits, c.Credits, parts, shuffle),
+			contract.AccountsReceivable:  writeParts(t, dir, contract.AccountsReceivable, c.Receivables, parts, shuffle),
+			contract.AppliedPayments:     writeParts(t, dir, contract.AppliedPayments, c.Applied, parts, shuffle),
 		},
 	}
 }

@@ -32,6 +32,15 @@ type Clinic struct {
 	} `yaml:"disciplines"`
 	Prices []Price `yaml:"prices"`
 	Fees   []Fee   `yaml:"fees"`
+	// DueDays is after how many days a patient's and an insurer's share is due; FilingLimits are by insurer.
+	DueDays struct {
+		Patient int `yaml:"patient"`
+		Insurer int `yaml:"insurer"`
+	} `yaml:"due_days"`
+	FilingLimits []struct {
+		Insurer string `yaml:"insurer"`
+		Days    int    `yaml:"days"`
+	} `yaml:"filing_limits"`
 }
 
 // Price is a price of the price list.
@@ -69,6 +78,12 @@ func (c Clinic) With(o Clinic) Clinic {
 	if o.Fees != nil {
 		c.Fees = o.Fees
 	}
+	if o.FilingLimits != nil {
+		c.FilingLimits = o.FilingLimits
+	}
+	if o.DueDays.Patient+o.DueDays.Insurer > 0 {
+		c.DueDays = o.DueDays
+	}
 	return c
 }
 
@@ -76,10 +91,14 @@ func (c Clinic) With(o Clinic) Clinic {
 func (c Clinic) Settings() (settings.Clinic, error) {
 	var g givenRow
 	clinic := settings.Clinic{
+		PatientDueDays: c.DueDays.Patient, InsurerDueDays: c.DueDays.Insurer,
 		Name: "Unit", TimeZone: cmp.Or(c.TimeZone, "America/Toronto"), Currency: "CAD", WeekStarts: cmp.Or(c.WeekStarts, "monday"),
 	}
 	for _, d := range c.Disciplines {
 		clinic.Disciplines = append(clinic.Disciplines, settings.Discipline{Name: d.Name, FalloffDays: d.FalloffDays})
+	}
+	for _, l := range c.FilingLimits {
+		clinic.FilingLimits = append(clinic.FilingLimits, settings.FilingLimit{Insurer: l.Insurer, Days: l.Days})
 	}
 	prices := c.Prices
 	if prices == nil {
@@ -162,6 +181,10 @@ func Files(dir string, zone *time.Location, asOf civil.Date, given map[string]st
 			err = write(path, g, (*givenRow).appliedPayment)
 		case contract.UnscheduledPatients:
 			err = write(path, g, (*givenRow).unscheduled)
+		case contract.Credits:
+			err = write(path, g, (*givenRow).credit)
+		case contract.AccountsReceivable:
+			err = write(path, g, (*givenRow).receivable)
 		default:
 			err = errors.New("a test cannot give this dataset")
 		}
@@ -414,7 +437,7 @@ func (g *givenRow) invoiceLine() contract.InvoiceLine {
 		IncomeCategory: g.text("income_category", "Treatment"),
 		Status:         contract.Paid,
 		SubtotalCents:  total, TotalCents: total, CollectedCents: total - balance, BalanceCents: balance,
-		Currency:   "CAD",
+		Currency:   g.text("currency", "CAD"),
 		ObservedOn: g.day("observed_on", g.asOf),
 	}
 	insurer := "-"
@@ -498,7 +521,7 @@ func (g *givenRow) appliedPayment() contract.AppliedPayment {
 		AppliedOn:     applied,
 		PayerKind:     contract.Person,
 		AmountCents:   g.cents(g.text("amount", "0.00")),
-		Currency:      "CAD",
+		Currency:      g.text("currency", "CAD"),
 		ObservedOn:    g.asOf,
 	}
 	a.ReceivedOn = g.day("received_on", g.asOf)
@@ -523,7 +546,50 @@ func (g *givenRow) adjustment() contract.Adjustment {
 		Patient:       g.text("patient", "ann"),
 		PayerKind:     contract.Person,
 		AmountCents:   g.cents(g.text("amount", "0.00")),
-		Currency:      "CAD",
+		Currency:      g.text("currency", "CAD"),
 		ObservedOn:    g.asOf,
 	}
+}
+
+func (g *givenRow) credit() contract.Credit {
+	return contract.Credit{
+		AsOf: g.day("as_of", g.asOf), Account: g.text("account", "ann"), PayerKind: g.text("payer_kind", contract.Person),
+		CreditCents: g.cents(g.text("credit", "0.00")), Currency: g.text("currency", "CAD"), ObservedOn: g.asOf,
+	}
+}
+
+// receivable is the portal's own totals of a month. What a test does not say is 0.
+func (g *givenRow) receivable() contract.Receivable {
+	cents := func(column string) int64 { return g.cents(g.text(column, "0.00")) }
+	return contract.Receivable{
+		PeriodFrom: g.day("period_from", g.asOf), PeriodTo: g.day("period_to", g.asOf), OpeningCents: cents("opening"), SalesCents: cents("sales"),
+		TransactionsCents: cents("transactions"), CreditMemosCents: cents("credit_memos"), ClosingCents: cents("closing"),
+		Currency: g.text("currency", "CAD"), ObservedOn: g.asOf,
+	}
+}
+
+// State is what somebody said of a leak.
+type State struct {
+	LeakID, State, Actor, Note string
+	At                         time.Time
+}
+
+// States reads what people said of leaks. Times are those of the zone.
+func States(zone *time.Location, asOf civil.Date, table string) ([]State, error) {
+	columns, rows, err := Table(table)
+	if err != nil {
+		return nil, err
+	}
+	var out []State
+	for _, cells := range rows {
+		g := &givenRow{zone: zone, asOf: contract.DayOf(asOf), columns: columns, cells: cells}
+		s := State{LeakID: g.text("leak_id", ""), State: g.text("state", "assigned"), Actor: g.text("actor", "u1_kim"), Note: g.text("note", "")}
+		at := g.instant("said_at")
+		if at == nil || g.err != nil {
+			return nil, errors.Join(g.err, errors.New("a state needs said_at"))
+		}
+		s.At = time.UnixMicro(*at)
+		out = append(out, s)
+	}
+	return out, nil
 }

@@ -212,7 +212,18 @@ func (t test) inputs(suite *file, dir string) (models.Inputs, error) {
 	if err != nil {
 		return in, fmt.Errorf("time_zone: %w", err)
 	}
-	in.Tables, err = given.Files(dir, zone, in.AsOf, t.Given)
+	tables := maps.Clone(t.Given)
+	if said, ok := tables["leak_states"]; ok {
+		delete(tables, "leak_states")
+		states, err := given.States(zone, in.AsOf, said)
+		if err != nil {
+			return in, fmt.Errorf("given leak_states: %w", err)
+		}
+		for _, s := range states {
+			in.LeakStates = append(in.LeakStates, models.LeakState(s))
+		}
+	}
+	in.Tables, err = given.Files(dir, zone, in.AsOf, tables)
 	return in, err
 }
 

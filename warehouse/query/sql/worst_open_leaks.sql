@@ -50,7 +50,8 @@ select
         case when worst.invoice_date is not null then 'invoiced ' || worst.invoice_date end,
         case when worst.amount_basis = 'price_list' then 'amount from the price list' end,
         case when worst.amount_basis = 'history' then 'amount as usual for the item' end,
-        case when worst.amount_basis = 'fee_policy' then 'amount from the fee policy' end
+        case when worst.amount_basis = 'fee_policy' then 'amount from the fee policy' end,
+        case when worst.amount_basis = 'hourly_rate' then 'amount as collected a booked hour over 90 days' end
     ) as evidence,
     kind.remedy,
     worst.category
