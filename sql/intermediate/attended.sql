@@ -11,12 +11,17 @@ select
     appointment.state,
     appointment.service_date,
     cast(isodow(appointment.service_date) as bigint) as weekday,
-    cast(hour(timezone(clock.time_zone, appointment.starts_at)) as bigint) as local_hour,
+    started.local_hour,
     case
-        when cast(timezone(clock.time_zone, appointment.booked_at) as date) <= appointment.service_date
-            then appointment.service_date - cast(timezone(clock.time_zone, appointment.booked_at) as date)
+        when booked.local_on <= appointment.service_date then appointment.service_date - booked.local_on
     end as lead_days,
-    cast(timezone(clock.time_zone, appointment.cancelled_at) as date) as cancelled_on
+    cancelled.local_on as cancelled_on
 from staging.appointments as appointment
 cross join staging.clock as clock
+left join intermediate.local_quarters as started
+    on started.quarter = epoch_us(appointment.starts_at) // 900000000
+left join intermediate.local_quarters as booked
+    on booked.quarter = epoch_us(appointment.booked_at) // 900000000
+left join intermediate.local_quarters as cancelled
+    on cancelled.quarter = epoch_us(appointment.cancelled_at) // 900000000
 where appointment.service_date <= clock.as_of

@@ -6,16 +6,17 @@ with bookings as (
     select
         appointment.patient,
         appointment.discipline,
-        coalesce(cast(timezone(clock.time_zone, appointment.booked_at) as date), appointment.service_date) as begins_on,
+        coalesce(booked.local_on, appointment.service_date) as begins_on,
         case
             when appointment.state = 'cancelled'
-                then least(
-                    appointment.service_date, cast(timezone(clock.time_zone, appointment.cancelled_at) as date)
-                )
+                then least(appointment.service_date, cancelled.local_on)
             else appointment.service_date
         end as ends_on
     from staging.appointments as appointment
-    cross join staging.clock as clock
+    left join intermediate.local_quarters as booked
+        on booked.quarter = epoch_us(appointment.booked_at) // 900000000
+    left join intermediate.local_quarters as cancelled
+        on cancelled.quarter = epoch_us(appointment.cancelled_at) // 900000000
 )
 
 select
