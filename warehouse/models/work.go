@@ -1,7 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,7 +29,8 @@ func workTables(in Inputs) []settingsTable {
 	states := settingsTable{name: "leak_states", columns: []Column{
 		{"leak_id", "VARCHAR"}, {"said_at", "TIMESTAMP WITH TIME ZONE"}, {"state", "VARCHAR"}, {"actor", "VARCHAR"}, {"note", "VARCHAR"},
 	}}
-	for _, s := range in.LeakStates {
+	// Sorted, so that the order in which they came changes no hash.
+	for _, s := range slices.SortedFunc(slices.Values(in.LeakStates), compareStates) {
 		states.rows = append(states.rows, []any{s.LeakID, s.At.UTC().Format("2006-01-02 15:04:05.000000Z"), s.State, optional(s.Actor), optional(s.Note)})
 	}
 	return []settingsTable{states}
@@ -39,4 +43,9 @@ func (s *session) loadWork(ctx context.Context, in Inputs) error {
 		}
 	}
 	return nil
+}
+
+func compareStates(a, b LeakState) int {
+	return cmp.Or(strings.Compare(a.LeakID, b.LeakID), a.At.Compare(b.At), strings.Compare(a.State, b.State),
+		strings.Compare(a.Actor, b.Actor), strings.Compare(a.Note, b.Note))
 }
