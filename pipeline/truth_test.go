@@ -138,6 +138,9 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 		t.Fatal(err)
 	}
 	for _, r := range rows {
+		if r[0] == "falloff" {
+			continue // an estimate, which no truth knows: which episodes have fallen off is compared as statuses
+		}
 		got = append(got, fmt.Sprintf("%v %v %s %v", r[0], r[1], r[2].(time.Time).Format(time.DateOnly), r[3]))
 	}
 	compare(t, "leak", want, got)

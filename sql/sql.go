@@ -1,4 +1,4 @@
-// Package sql holds the models: every .sql file under staging, intermediate and marts is one select statement, named
+// Package sql holds the models: every .sql file under staging, intermediate, fitted and marts is one select statement, named
 // after its folder and file (`marts/leak_ledger.sql` is the table marts.leak_ledger), and every file under macros defines
 // the macro of its name.
 //
@@ -8,6 +8,8 @@
 // months; package warehouse/models finds the order and runs them. Staging cleans the datasets and says how things stood at the as-of day, intermediate models answer one
 // question each, marts are what is published: no `select *`, a total order, and only the types bigint, double, varchar,
 // date and boolean.
+//
+// A model under fitted is not what its select gives: that is what Go fits something to, and the table holds what was found.
 //
 // Every file under checks is a select over marts and settings whose rows are what is wrong; its header says severity (block or
 // warn), description and remedy. A build that breaks a blocking one is not published.
@@ -21,7 +23,7 @@ import (
 	"io/fs"
 )
 
-//go:embed macros staging intermediate marts checks
+//go:embed macros staging intermediate fitted marts checks
 var files embed.FS
 
 //go:embed tests

@@ -1,4 +1,5 @@
--- grain: one item at one location on one day on which somebody was not charged for it
+-- grain: one item at one location on one day on which somebody was not charged for it, or on D, where patients who last
+--   came for it fell off
 -- key: item, location, service_date
 -- description: What a visit should have cost. The price list decides; a price for the location goes before a
 --   general one, then the one valid from the latest day. Without one it is the commonest total of that item and
@@ -9,6 +10,13 @@ with occasions as (
         appointment.location,
         appointment.service_date
     from intermediate.unbilled_appointments as appointment
+    union
+    select
+        subject.item,
+        subject.location,
+        clock.as_of as service_date
+    from intermediate.falloff_subjects as subject
+    cross join staging.clock as clock
 ),
 
 listed as (

@@ -1,9 +1,10 @@
 -- grain: one leak at D: a category and the thing it was found on
 -- key: category, source_id
 -- description: Leaked revenue, one row for each category and source (an appointment id, the current invoice number, or
---   staff and day), with what shows it. Certainty is firm, likely, or estimate: of idle capacity, and where no price was
---   known; estimates are never added to money owed. Who and what are empty where the patients of a group booking differ in
---   it. leak_id stays while the invoice is renumbered, state is what people last said of it.
+--   staff and day, or of falloff the episode), with what shows it. Certainty is firm, likely, or estimate: of idle
+--   capacity and falloff, and where no price was known; estimates are never added to money owed. Who and what are empty
+--   where the patients of a group booking differ in it. leak_id stays while the invoice is renumbered, state is what
+--   people last said of it.
 with appointment_leaks as (
     select
         appointment.category,
@@ -159,6 +160,31 @@ leaks as (
         null as policy_ended_on,
         case when idle.booked_minutes > 0 then 'hourly_rate' else 'none' end as amount_basis
     from intermediate.idle_hours as idle
+    cross join staging.clock as clock
+    union all
+    select
+        'falloff' as category,
+        leak.episode_id as source_id,
+        leak.last_on as occurred_on,
+        leak.amount_cents,
+        clock.currency,
+        'estimate' as certainty,
+        1 as patients,
+        leak.patient,
+        leak.staff_member,
+        leak.location,
+        leak.discipline,
+        leak.item,
+        null as payer,
+        null as appointment_id,
+        null as invoice_number,
+        null as invoice_date,
+        null as claim_folder,
+        null as claim_sent_on,
+        null as claim_answered_on,
+        null as policy_ended_on,
+        leak.amount_basis
+    from intermediate.falloff_leaks as leak
     cross join staging.clock as clock
 )
 

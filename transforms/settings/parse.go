@@ -53,6 +53,7 @@ func Parse(body []byte, file string) (Clinic, error) {
 		key{"checks_off", false, d.list("checks_off", func(n ast.Node) error { return d.checkOff(n, &c) })},
 		key{"unreconciled_limit", false, d.share("unreconciled_limit", func(perMillion int64) { c.UnreconciledPerMillion = &perMillion })},
 		key{"due_days", false, d.dueDays(&c)},
+		key{"alive_model", false, d.oneOf("alive_model", &c.AliveModel, "mbgnbd", "bgnbd")},
 	)
 	if err != nil {
 		return Clinic{}, err

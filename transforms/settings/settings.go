@@ -51,6 +51,8 @@ type Clinic struct {
 	// prints a due date; 0 is due when it is invoiced.
 	PatientDueDays int `json:"patient_due_days,omitempty"`
 	InsurerDueDays int `json:"insurer_due_days,omitempty"`
+	// AliveModel is the model of repeat visits that P(alive) is fitted by: mbgnbd, which an empty text means too, or bgnbd.
+	AliveModel string `json:"alive_model,omitempty"`
 }
 
 // unreconciledPerMillion is 0.5 %.

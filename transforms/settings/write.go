@@ -60,6 +60,9 @@ func (c Clinic) YAML() ([]byte, error) {
 	if c.PatientDueDays != 0 || c.InsurerDueDays != 0 {
 		fmt.Fprintf(&y.out, "due_days: {patient: %d, insurer: %d}\n", c.PatientDueDays, c.InsurerDueDays)
 	}
+	if c.AliveModel != "" {
+		y.field("alive_model", c.AliveModel)
+	}
 	if err := c.readsAs(y.out.Bytes()); err != nil {
 		return nil, fmt.Errorf("writing clinic.yaml: %w", err)
 	}

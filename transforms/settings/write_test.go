@@ -44,6 +44,7 @@ retention: {appointments: 7y, portal_activity: 25m, invoice_lines: 8y, claims: 8
 checks_off: [claims.claimed]
 unreconciled_limit: "0.01"
 due_days: {patient: 10, insurer: 45}
+alive_model: bgnbd
 `),
 	}
 	for name, body := range bodies {

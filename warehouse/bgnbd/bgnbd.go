@@ -15,6 +15,9 @@ import (
 // Model says which of the two models is meant.
 type Model string
 
+// Version names the way in which parameters are searched: under another one, the same histories may give other digits.
+const Version = "bgnbd 2"
+
 // The models.
 const (
 	MBG Model = "mbgnbd"
@@ -64,6 +67,8 @@ type likelihood struct {
 
 	// Sums over i < n, for n up to longest + 1.
 	rates, rateSlopes, stays, staySlopesA, staySlopesB []float64
+	// ln(b + i).
+	stayLogs []float64
 }
 
 func newLikelihood(model Model, histories []History) *likelihood {
@@ -75,6 +80,7 @@ func newLikelihood(model Model, histories []History) *likelihood {
 	n := l.longest + 2
 	l.rates, l.rateSlopes = make([]float64, n), make([]float64, n)
 	l.stays, l.staySlopesA, l.staySlopesB = make([]float64, n), make([]float64, n), make([]float64, n)
+	l.stayLogs = make([]float64, n)
 	return l
 }
 
@@ -88,7 +94,9 @@ func (l *likelihood) at(p Parameters) (value float64, slope [4]float64) {
 		l.stays[n] = l.stays[n-1] - math.Log1p(p.A/(p.B+i))
 		l.staySlopesA[n] = l.staySlopesA[n-1] - 1/(p.A+p.B+i)
 		l.staySlopesB[n] = l.staySlopesB[n-1] + p.A/((p.B+i)*(p.A+p.B+i))
+		l.stayLogs[n-1] = math.Log(p.B + i)
 	}
+	logA := math.Log(p.A)
 	var sum compensated
 	for _, h := range l.histories {
 		x, count := float64(h.X), float64(h.Count)
@@ -105,9 +113,10 @@ func (l *likelihood) at(p Parameters) (value float64, slope [4]float64) {
 		if chances > 0 {
 			silence := math.Log1p((h.AgeT - h.RecencyT) / (p.Alpha + h.RecencyT))
 			staying := p.B + float64(chances-1)
-			odds := math.Log(p.A) - math.Log(staying) + (p.R+x)*silence
-			each += softplus(odds)
-			gone := count * logistic(odds)
+			odds := logA - l.stayLogs[chances-1] + (p.R+x)*silence
+			logMixed, isGone := softplus(odds)
+			each += logMixed
+			gone := count * isGone
 			slope[0] += gone * silence
 			slope[1] -= gone * (p.R + x) * (h.AgeT - h.RecencyT) / ((p.Alpha + h.AgeT) * (p.Alpha + h.RecencyT))
 			slope[2] += gone / p.A
@@ -118,20 +127,13 @@ func (l *likelihood) at(p Parameters) (value float64, slope [4]float64) {
 	return sum.total(), slope
 }
 
-// softplus is ln(1 + exp(x)).
-func softplus(x float64) float64 {
+// softplus is ln(1 + exp(x)), and its slope, the probability with log odds x.
+func softplus(x float64) (value, slope float64) {
+	e := math.Exp(-math.Abs(x))
 	if x > 0 {
-		return x + math.Log1p(math.Exp(-x))
+		return x + math.Log1p(e), 1 / (1 + e)
 	}
-	return math.Log1p(math.Exp(x))
-}
-
-func logistic(x float64) float64 {
-	if x > 0 {
-		return 1 / (1 + math.Exp(-x))
-	}
-	e := math.Exp(x)
-	return e / (1 + e)
+	return math.Log1p(e), e / (1 + e)
 }
 
 // compensated is Neumaier's sum, so that the likelihood of a million entities has digits enough to be climbed to its top.

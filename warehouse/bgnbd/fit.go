@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/diff/fd"
 	"gonum.org/v1/gonum/mat"
@@ -32,7 +33,7 @@ const (
 	gainLeft = 1e-8
 	farAway  = 12.0 // of a logarithm: a factor of 160,000 from where a scale would put it
 	// sampled is how many histories the first searches look at.
-	sampled = 20_000
+	sampled = 500
 )
 
 // Maximize finds the most likely parameters: quasi-Newton searches (BFGS) from eight places, then Newton's method from the best
@@ -84,8 +85,10 @@ func (f *Fit) settle(l *likelihood, best []float64, isTop bool) bool {
 // A place is ln r, ln(alpha/r), ln(a/b), ln(a+b): the mean rate and the mean chance of dropping out have an axis each, and
 // where one of them has no spread the likelihood runs out along an axis.
 func parametersAt(place []float64) Parameters {
-	r, share := math.Exp(place[0]), logistic(place[2])
-	return Parameters{R: r, Alpha: r * math.Exp(place[1]), A: math.Exp(place[3]) * share, B: math.Exp(place[3]) * logistic(-place[2])}
+	r := math.Exp(place[0])
+	_, share := softplus(place[2])
+	_, rest := softplus(-place[2])
+	return Parameters{R: r, Alpha: r * math.Exp(place[1]), A: math.Exp(place[3]) * share, B: math.Exp(place[3]) * rest}
 }
 
 type search struct {
@@ -143,9 +146,15 @@ func (s *search) run(fit *Fit) ([]float64, bool) {
 	if best == nil {
 		return s.scale, false
 	}
+	// Every computation over all entities counts, so that Newton's method goes on from the top of the few by itself.
 	last := s.problem(s.whole, fit)
-	if s.few != s.whole {
-		best, _ = descend(last, best, &optimize.BFGS{})
+	if nearer, isFar := pulledBack(best, s.scale); isFar && s.few != s.whole {
+		// The top of the few may lie at infinity where that of all does not, and nothing leads back from there.
+		far, value := descend(last, best, &optimize.Newton{GradStopThreshold: math.NaN()})
+		if nearer, lower := descend(last, nearer, &optimize.BFGS{}); lower < value {
+			far = nearer
+		}
+		best = far
 	}
 	for range 4 {
 		best, _ = descend(last, best, &optimize.Newton{GradStopThreshold: math.NaN()})
@@ -172,9 +181,18 @@ func descend(problem optimize.Problem, from []float64, method optimize.Method) (
 	return result.X, result.F
 }
 
-// problem is the negative log-likelihood of one entity in the mean, with the prior where it is asked for.
+// problem is the negative log-likelihood of one entity in the mean, with the prior where it is asked for. Methods ask for value
+// and slope of a place one after the other, so the last answer is kept.
 func (s *search) problem(l *likelihood, fit *Fit) optimize.Problem {
+	var last struct {
+		place []float64
+		value float64
+		slope [4]float64
+	}
 	both := func(place []float64) (float64, [4]float64) {
+		if last.place != nil && slices.Equal(last.place, place) {
+			return last.value, last.slope
+		}
 		for _, each := range place {
 			if math.IsNaN(each) || math.Abs(each) > 60 {
 				return math.Inf(1), [4]float64{}
@@ -197,7 +215,8 @@ func (s *search) problem(l *likelihood, fit *Fit) optimize.Problem {
 		for i := range slope {
 			slope[i] /= -l.entities
 		}
-		return -value / l.entities, slope
+		last.place, last.value, last.slope = append(last.place[:0], place...), -value/l.entities, slope
+		return last.value, last.slope
 	}
 	gradient := func(out, place []float64) {
 		_, slope := both(place)
@@ -255,6 +274,17 @@ func (s *search) gain(problem optimize.Problem, place []float64) float64 {
 		total += along * along / value / 2
 	}
 	return total * s.whole.entities
+}
+
+// pulledBack moves a place that is far away along an axis to where the likelihood still has a slope.
+func pulledBack(place, scale []float64) (nearer []float64, isFar bool) {
+	nearer = slices.Clone(place)
+	for i := range place {
+		if off := place[i] - scale[i]; math.Abs(off) > farAway {
+			nearer[i], isFar = scale[i]+math.Copysign(farAway/3, off), true
+		}
+	}
+	return nearer, isFar
 }
 
 // limitsOf says which axes a search left in the direction of zero or infinity.

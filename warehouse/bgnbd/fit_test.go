@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/diff/fd"
+	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -103,5 +104,73 @@ func TestFitAtTheEdges(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFitIsWithinItsStandardErrors takes the errors from the curvature of the likelihood at its top. Of the 32 distances here none
+// is above 4 and most are below 1.5, as they are of a normal distribution.
+func TestFitIsWithinItsStandardErrors(t *testing.T) {
+	truth := Parameters{1.2, 2.5, 0.9, 3.5}
+	near, all := 0, 0
+	for _, model := range []Model{MBG, BG} {
+		for seed := range uint64(4) {
+			histories := simulate(model, truth, 3_000, 100+seed)
+			fit, err := Maximize(t.Context(), model, histories)
+			if err != nil || !fit.Converged {
+				t.Fatalf("%+v (%v)", fit, err)
+			}
+			at := []float64{math.Log(fit.Parameters.R), math.Log(fit.Parameters.Alpha), math.Log(fit.Parameters.A), math.Log(fit.Parameters.B)}
+			bend := mat.NewSymDense(4, nil)
+			fd.Hessian(bend, func(v []float64) float64 {
+				return -LogLikelihood(model, Parameters{math.Exp(v[0]), math.Exp(v[1]), math.Exp(v[2]), math.Exp(v[3])}, histories)
+			}, at, &fd.Settings{Step: 1e-3})
+			var covariance mat.Dense
+			if err := covariance.Inverse(bend); err != nil {
+				t.Fatal(err)
+			}
+			for i, made := range []float64{truth.R, truth.Alpha, truth.A, truth.B} {
+				distance := math.Abs(at[i]-math.Log(made)) / math.Sqrt(covariance.At(i, i))
+				if !(distance < 4) {
+					t.Errorf("%s, seed %d: parameter %d is %v standard errors from the one that made the data", model, seed, i, distance)
+				}
+				all++
+				if distance < 1.5 {
+					near++
+				}
+			}
+		}
+	}
+	if near*3 < all*2 {
+		t.Errorf("only %d of %d are within 1.5 standard errors", near, all)
+	}
+}
+
+// TestFitComesBackFromWhereTheFewRun is of parameters so large that some hundred entities do not tell them from infinity.
+func TestFitComesBackFromWhereTheFewRun(t *testing.T) {
+	truth := Parameters{2, 4, 12, 240}
+	ran := 0
+	for seed := range uint64(3) {
+		histories := simulate(MBG, truth, 6_000, seed)
+		var some []History
+		for i := 0; i < len(histories); i += len(histories) / sampled {
+			some = append(some, histories[i])
+		}
+		few, err := Maximize(t.Context(), MBG, some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if few.Limit != "" {
+			ran++
+		}
+		fit, err := Maximize(t.Context(), MBG, histories)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := LogLikelihood(MBG, truth, histories); !fit.Converged || fit.Limit != "" || fit.LogLikelihood < at {
+			t.Errorf("seed %d: %+v, at the parameters that made the data %v", seed, fit, at)
+		}
+	}
+	if ran == 0 {
+		t.Error("the few run nowhere: the test proves nothing")
 	}
 }

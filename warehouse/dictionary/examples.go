@@ -162,6 +162,20 @@ select month, kind, due_30, recovered_30, recovered_share_30
 from marts.missed_recovery
 where discipline = 'all' and kind <> 'all' and is_complete
 order by month, kind`,
+	"marts.outlook_calibration": `-- Do the visits that were expected come? By tenths of the patients, from those expected least.
+select discipline, tenth, patients, predicted_visits, observed_visits
+from marts.outlook_calibration
+where rule = 'p_alive'
+order by discipline, tenth`,
+	"marts.outlook_models": `-- Which rule ranked better on the last 90 days.
+select discipline, fitted_to, concordance_p_alive, concordance_days_over_gap, ranked_by
+from marts.outlook_models
+order by discipline`,
+	"marts.patient_outlook": `-- The work list: whom to call first.
+select list_rank, patient, discipline, days_since, expected_visits_lost, ranked_by
+from marts.patient_outlook
+where list_rank <= 20
+order by list_rank`,
 	"marts.patient_status": `select status, count(*) as patients
 from marts.patient_status
 group by status

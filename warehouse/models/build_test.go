@@ -80,8 +80,8 @@ func TestMartsOfTheRandomClinic(t *testing.T) {
 	want := []string{
 		"adjustments_by_month", "billing_warnings", "cohort_retention", "collections_by_month", "control_totals", "episode_status", "falloff_by_days",
 		"falloff_by_visit", "falloff_outcomes", "falloff_summary", "figures_by_month", "leak_ledger", "leak_recoveries", "missed_recovery", "money_identity",
-		"patient_status", "payer_performance", "published_figures", "receivables_aging", "receivables_summary", "restatements", "show_rates", "staff_hours",
-		"visits_by_week",
+		"outlook_calibration", "outlook_models", "patient_outlook", "patient_status", "payer_performance", "published_figures", "receivables_aging",
+		"receivables_summary", "restatements", "show_rates", "staff_hours", "visits_by_week",
 	}
 	var names []string
 	for _, m := range result.Marts {
@@ -141,7 +141,7 @@ func TestLedgerOfTheRandomClinicHasEveryCategory(t *testing.T) {
 	}
 	for _, category := range []string{"visit_not_closed", "arrived_no_charge", "no_show_fee", "late_cancel_fee", "after_policy_end",
 		"over_policy_maximum", "claim_never_sent", "claim_rejected", "claim_underpaid", "insurer_balance_aged", "copay_missed",
-		"patient_balance_aged", "idle_capacity"} {
+		"patient_balance_aged", "idle_capacity", "falloff"} {
 		if counts[category] == 0 {
 			t.Errorf("the random clinic has no %s: it proves nothing of it", category)
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -217,7 +218,7 @@ func (p *Project) only(marts []string, ready map[string]string) ([]*Model, error
 func Fingerprint() (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(sql.Files(), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".sql") {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		text, err := fs.ReadFile(sql.Files(), path)
@@ -229,6 +230,10 @@ func Fingerprint() (string, error) {
 	})
 	if err != nil {
 		return "", fmt.Errorf("reading the models: %w", err)
+	}
+	made := fitters()
+	for _, table := range slices.Sorted(maps.Keys(made)) {
+		_, _ = fmt.Fprintf(sum, "fitted.%s %s\n", table, made[table].version)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -28,11 +28,13 @@ type session struct {
 	// isTested says that tables are held to what is declared of them, and warnings are the rules that were broken and only warn.
 	isTested bool
 	warnings []*Broken
+	// fitted is that of the inputs.
+	fitted map[string][][]any
 }
 
 // open starts a DuckDB that can read the input files and write to its scratch directory, and nothing else outside.
 func open(ctx context.Context, in Inputs) (_ *session, err error) {
-	s := &session{asOf: in.AsOf}
+	s := &session{asOf: in.AsOf, fitted: in.Fitted}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -116,7 +118,7 @@ func (s *session) exec(ctx context.Context, statement string) error {
 
 // prepare makes the tables that models start from.
 func (s *session) prepare(ctx context.Context, in Inputs) error {
-	for _, schema := range []string{"lake", "settings", closedSchema, workSchema, string(Staging), string(Intermediate), string(Marts)} {
+	for _, schema := range []string{"lake", "settings", closedSchema, workSchema, string(Staging), string(Intermediate), string(Fitted), string(Marts)} {
 		if err := s.exec(ctx, "create schema "+schema); err != nil {
 			return fmt.Errorf("preparing the build: %w", err)
 		}
@@ -167,8 +169,14 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 			kind = "view"
 		}
 		started := time.Now()
-		// On the first line with the statement, so that DuckDB's line numbers are the file's.
-		if err := s.exec(ctx, fmt.Sprintf("create %s %s as %s", kind, m.Name(), m.Text)); err != nil {
+		create := func() error {
+			// On the first line with the statement, so that DuckDB's line numbers are the file's.
+			return s.exec(ctx, fmt.Sprintf("create %s %s as %s", kind, m.Name(), m.Text))
+		}
+		if m.Layer == Fitted {
+			create = func() error { return s.fit(ctx, m) }
+		}
+		if err := create(); err != nil {
 			return nil, s.withColumns(ctx, m, describe(err, "model "+m.Name(), m.File))
 		}
 		timings = append(timings, Timing{Model: m.Name(), Duration: time.Since(started), IsView: kind == "view"})
@@ -204,7 +212,7 @@ func newLeases(wanted []*Model) *leases {
 	}
 	for _, m := range wanted {
 		// A model of which something is declared is looked at besides.
-		l.views[m.Name()] = m.Layer != Marts && m.declared == nil && uses[m.Name()] == 1
+		l.views[m.Name()] = m.Layer != Marts && m.Layer != Fitted && m.declared == nil && uses[m.Name()] == 1
 		var tables []string
 		for _, name := range m.Reads {
 			isView, isModel := l.views[name]

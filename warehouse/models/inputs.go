@@ -198,11 +198,11 @@ func settingsTables(in Inputs) []settingsTable {
 	clinic := settingsTable{name: "clinic", columns: []Column{
 		{"name", "VARCHAR"}, {"country", "VARCHAR"}, {"region", "VARCHAR"}, {"time_zone", "VARCHAR"},
 		{"currency", "VARCHAR"}, {"week_starts", "VARCHAR"}, {"as_of", "DATE"}, {"history_from", "DATE"},
-		{"unreconciled_per_million", "BIGINT"}, {"patient_due_days", "INTEGER"}, {"insurer_due_days", "INTEGER"},
+		{"unreconciled_per_million", "BIGINT"}, {"patient_due_days", "INTEGER"}, {"insurer_due_days", "INTEGER"}, {"alive_model", "VARCHAR"},
 	}, rows: [][]any{{
 		c.Name, optional(c.Country), optional(c.Region), c.TimeZone,
 		c.Currency, or(c.WeekStarts, "monday"), day(&in.AsOf), day(&in.HistoryFrom),
-		c.UnreconciledLimit(), c.PatientDueDays, c.InsurerDueDays,
+		c.UnreconciledLimit(), c.PatientDueDays, c.InsurerDueDays, optional(c.AliveModel),
 	}}}
 	coverage := settingsTable{name: "coverage", columns: []Column{{"dataset", "VARCHAR"}, {"first_on", "DATE"}}}
 	for _, dataset := range slices.Sorted(maps.Keys(in.Covered)) {

@@ -94,6 +94,9 @@ func (p *Project) closure(m *Model, names map[string]bool, texts map[string]stri
 	if m.declared != nil { // a mart is tested where it is made
 		texts[m.declared.file] = m.declared.text
 	}
+	if m.Version != "" {
+		texts[m.File+" in Go"] = m.Version
+	}
 	for _, macro := range p.macros {
 		// Macros call macros, and a name in a comment costs nothing but a build.
 		if _, seen := texts[macro.file]; !seen && strings.Contains(m.Text, macro.name) {

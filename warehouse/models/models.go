@@ -48,6 +48,8 @@ type Inputs struct {
 	Threads int
 	// MemoryLimit is DuckDB's memory limit, such as `4GB`; its own default where it is empty. Past it the build fails.
 	MemoryLimit string
+	// Fitted has rows of fitted tables, by name (`fitted.outlook`), that are taken as they are instead of being fitted: see FittedRows.
+	Fitted map[string][][]any
 	// Closed are the figures of closed months, Restatements how they changed since, for the marts that show them.
 	Closed       []ClosedFigure
 	Restatements []Restatement

@@ -212,7 +212,7 @@ func similar(table string, known map[string]bool) string {
 		}
 	}
 	if len(near) == 0 {
-		return "schemas are staging, intermediate, marts, lake, settings, closed and work"
+		return "schemas are staging, intermediate, fitted, marts, lake, settings, closed and work"
 	}
 	slices.Sort(near)
 	return "there are " + strings.Join(near, ", ")

@@ -30,6 +30,8 @@ type Model struct {
 	Description string
 	// Text is the whole file.
 	Text string
+	// Version names the Go part of a Fitted model: with the texts it decides what the same inputs give. Others have none.
+	Version string
 	// Reads names what it reads: models, `lake.` and `settings.` tables, each once, in the order of their names.
 	Reads []string
 
@@ -72,7 +74,7 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 		return nil, err
 	}
 	var found []*Model
-	for _, folder := range []string{string(Staging), string(Intermediate), string(Marts)} {
+	for _, folder := range []string{string(Staging), string(Intermediate), string(Fitted), string(Marts)} {
 		files, err := fs.Glob(tree, folder+"/*.sql")
 		if err != nil {
 			return nil, fmt.Errorf("listing models in %s: %w", folder, err)
@@ -84,6 +86,9 @@ func Load(ctx context.Context, tree fs.FS) (*Project, error) {
 			}
 			m := &Model{Layer: Layer(folder), File: file, Text: string(text), table: strings.TrimSuffix(path.Base(file), ".sql")}
 			if err := m.readHeader(); err != nil {
+				return nil, err
+			}
+			if err := m.readFitter(); err != nil {
 				return nil, err
 			}
 			found = append(found, m)

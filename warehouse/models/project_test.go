@@ -201,7 +201,7 @@ func TestModelsKeepTheirForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layers := map[Layer]int{Staging: 1, Intermediate: 2, Marts: 3}
+	layers := map[Layer]int{Staging: 1, Intermediate: 2, Fitted: 2, Marts: 3}
 	read := map[string]bool{}
 	comment, literal := regexp.MustCompile(`--[^\n]*`), regexp.MustCompile(`'[^']*'`)
 	for _, m := range project.Models {

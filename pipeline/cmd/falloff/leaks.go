@@ -17,10 +17,11 @@ func (a *app) leaksCommand() *cobra.Command {
 		Example: `  falloff leaks --lake lake --clinic harbour-street
   falloff leaks --lake lake --clinic harbour-street --format csv > leaks.csv`,
 		Args: cobra.NoArgs,
-		Long: `Prints every leak at the day the models were built for: its category, the appointment or invoice it was found
-on, its service day and amount, and the evidence. The CSV begins with the columns category, source_id, occurred_on and
-amount_cents, sorted by the first two. Amounts are whole cents. The summary also shows what closed months leak as it was published,
-and what was restated since.`,
+		Long: `Prints every leak at the day the models were built for: its category, the appointment, invoice or episode it
+was found on, its service day and amount, and the evidence. The CSV begins with the columns category, source_id, occurred_on and
+amount_cents, sorted by the first two. Amounts are whole cents. Estimates, such as what patients who fell off would have
+brought in 90 days, are listed and in no sum. The summary also shows what closed months leak as it was published, and what was
+restated since.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			site, err := a.existingSite(cmd.Context())
 			if err != nil {

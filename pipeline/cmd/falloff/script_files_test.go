@@ -83,6 +83,9 @@ func leaksEqual(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		for r, row := range rows {
 			leak := strings.Join(row[:4], " ")
+			if row[0] == "falloff" {
+				continue // an estimate, which no truth knows
+			}
 			if r == 0 && leak != "category source_id occurred_on amount_cents" {
 				ts.Fatalf("%s begins with the columns %s", file, leak)
 			}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 //	exits CODE PROGRAM ARGS...   the program ends with that code; if falloff fails, it does so with one clean error
 //	head LAKE                    prints the newest commit of every clinic of a lake, as name and digest
 //	objects LAKE                 prints the names of the objects that the newest commits name
-//	leaks-equal LEDGER TRUTH     the first four columns of two CSV files hold the same rows
+//	leaks-equal LEDGER TRUTH     the first four columns of two CSV files hold the same rows, but for the estimated falloff
 //	innocent PATH...             nothing under the paths, nothing printed last, and nothing that an encrypted lake under them says
 //	                             when it is opened with the keys of any vault here, holds a line of planted.txt
 //	replace FILE OLD NEW [N]     puts NEW in the place of the first N (1) occurrences of OLD

@@ -220,8 +220,23 @@ func (t test) inputs(suite *file, dir string) (models.Inputs, error) {
 			return in, fmt.Errorf("given leak_states: %w", err)
 		}
 		for _, s := range states {
-			in.LeakStates = append(in.LeakStates, models.LeakState(s))
+			in.LeakStates = append(in.LeakStates, models.LeakState{LeakID: s.LeakID, At: s.At, State: s.State, Actor: s.Actor, Note: s.Note})
 		}
+	}
+	for _, table := range slices.Sorted(maps.Keys(tables)) {
+		if !strings.HasPrefix(table, string(models.Fitted)+".") {
+			continue
+		}
+		columns, cells, err := given.Table(tables[table])
+		if err != nil {
+			return in, fmt.Errorf("given %s: %w", table, err)
+		}
+		rows, err := models.FittedRows(table, columns, cells)
+		if err != nil {
+			return in, fmt.Errorf("given %s: %w", table, err)
+		}
+		in.Fitted = map[string][][]any{table: rows}
+		delete(tables, table)
 	}
 	in.Tables, err = given.Files(dir, zone, in.AsOf, tables)
 	return in, err

@@ -1,5 +1,6 @@
 -- grain: one service month and value of the dimension that it is split by
--- meaning: closed months as they were published, with what they are now beside it; all others from the ledger
+-- meaning: closed months as they were published, with what they are now beside it; all others from the ledger; without
+--   falloff, which is about the days to come
 with published as (
     select
         cast(figure.month || '-01' as date) as month,
@@ -43,7 +44,8 @@ leaks as (
         leak.amount_cents as restated_cents,
         false as is_closed
     from leak_ledger as leak
-    where strftime(leak.occurred_on, '%Y-%m') not in (select figure.month from published_figures as figure)
+    where leak.category <> 'falloff'
+        and strftime(leak.occurred_on, '%Y-%m') not in (select figure.month from published_figures as figure)
 )
 
 select
