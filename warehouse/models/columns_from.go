@@ -137,6 +137,8 @@ func (t *tracer) expression(n syntax, here *scope) (column, error) {
 		return column{}, fmt.Errorf("%s is no column of what is read here", strings.Join(names, "."))
 	case "SUBQUERY":
 		return t.subquery(n, here)
+	case "LAMBDA":
+		return t.lambda(n, here)
 	case "CONSTANT":
 		return column{from: sources{}}, nil
 	case "FUNCTION":
@@ -165,6 +167,19 @@ func (t *tracer) expression(n syntax, here *scope) (column, error) {
 		}
 	}
 	return t.parts(n, here)
+}
+
+// lambda is made from its body. Its parameters stand for elements of a list, which the call that it is in has beside it.
+func (t *tracer) lambda(n syntax, here *scope) (column, error) {
+	inner := &scope{parent: here, parameters: map[string]argument{}}
+	names := n.node("lhs").texts("column_names")
+	for _, child := range n.node("lhs").nodes("children") {
+		names = append(names, child.texts("column_names")...)
+	}
+	for _, name := range names {
+		inner.parameters[name] = argument{column: column{from: sources{}}}
+	}
+	return t.expression(n.node("expr"), inner)
 }
 
 // structure follows a struct, field by field.

@@ -73,7 +73,24 @@ func (t *tracer) model(ctx context.Context, db *stdsql.DB, m *Model) (*relation,
 	if err != nil {
 		return nil, fmt.Errorf("following the columns of %s: %w", m.File, err)
 	}
+	if m.Layer == Fitted {
+		return fittedFrom(r, fitters()[m.table].columns), nil
+	}
 	return r, nil
+}
+
+// fittedFrom says of what Go finds that all that was selected is in each of its columns.
+func fittedFrom(selected *relation, columns []Column) *relation {
+	everything := sources{}
+	for _, c := range selected.columns {
+		everything.add(c.all())
+	}
+	out := newRelation()
+	out.rows.add(selected.rows, everything)
+	for _, c := range columns {
+		out.put(c.Name, column{from: everything})
+	}
+	return out
 }
 
 func sorted(s sources) []string {
