@@ -1,8 +1,8 @@
 -- grain: one invoice line
 -- key: invoice_number, item, ordinal
--- description: The lines that the portal counts, as its own total does: those that stand at D, and each reversal with the
---   original that it takes back, which count until then. Courtesy claims of Patient Pre-Pay are out; an invoice that
---   waits for another insurer's answer is in, as the portal has it.
+-- description: The lines that the portal counts, as its own total does: those that stand at D, and each reversal with
+--   the original that it takes back, which count until then. Courtesy claims of Patient Pre-Pay are out; an invoice
+--   that waits for another insurer's answer is in, as the portal has it.
 with reversals as (
     select
         line.invoice_base,

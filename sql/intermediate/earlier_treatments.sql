@@ -1,7 +1,7 @@
 -- grain: one policy with a maximum of treatments, of which some were used that no invoice shows
 -- key: patient, payer_id, policy_id
--- description: How many treatments more the policy's own count has than the invoices that stood when it was seen, whatever
---   D is: those before the history. A count that is missing or too small has none.
+-- description: How many treatments more the policy's own count has than the invoices that stood when it was seen,
+--   whatever D is: those before the history. A count that is missing or too small has none.
 with seen_invoices as (
     -- What stood on the day the policy was seen, whatever D is: its count speaks of that day.
     select

@@ -1,8 +1,8 @@
 -- grain: one open insurer invoice whose claim has to be sent, or sent again, before the insurer stops taking it
 -- key: invoice_number
--- description: Invoices of which no claim was sent, or whose newest claim was rejected, 14 days or less before the filing
---   limit, or past it. The limit is clinic.yaml's for the insurer, else a default, in days after the service. What waits
---   for another insurer's answer is none, and where no claims report was ever brought home nothing is said.
+-- description: Invoices of which no claim was sent, or whose newest claim was rejected, 14 days or less before the
+--   filing limit, or past it. The limit is clinic.yaml's for the insurer, else a default, in days after the service.
+--   What waits for another insurer's answer is none, and where no claims report was ever brought home nothing is said.
 with payers as (
     select distinct invoice.payer
     from intermediate.open_invoices as invoice

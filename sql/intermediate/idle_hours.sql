@@ -1,9 +1,9 @@
 -- grain: one day on which a staff member had hours that nobody booked
 -- key: staff_member, on_day
--- description: Idle time and what it would have brought: idle minutes × the practitioner's collected money a booked minute
---   over the 90 days before, of the days whose hours are known one by one. Money counts by the day of the service, in the
---   clinic's currency; an invoice of several staff members is split by their lines. Hours of longer periods say nothing
---   about a day. Without booked hours in the 90 days there is no rate and no amount.
+-- description: Idle time and what it would have brought: idle minutes × the practitioner's collected money a booked
+--   minute over the 90 days before, of the days whose hours are known one by one. Money counts by the day of the
+--   service, in the clinic's currency; an invoice of several staff members is split by their lines. Hours of longer
+--   periods say nothing about a day. Without booked hours in the 90 days there is no rate and no amount.
 with days as (
     select
         shift.staff_member,

@@ -1,9 +1,9 @@
 -- grain: one invoice that was written only after its missing was a leak
 -- key: invoice_base
--- description: Visits and fees that were charged late. first_seen_on is the day on which the ledger first had the leak: 2
---   days after the visit, or after it was marked arrived where that was later still; a visit that was marked arrived more
---   than 2 days after its end and charged that day was a visit_not_closed. An invoice of which only later editions are
---   known says nothing: their date is that of the edit.
+-- description: Visits and fees that were charged late. first_seen_on is the day on which the ledger first had the
+--   leak: 2 days after the visit, or after it was marked arrived where that was later still; a visit that was marked
+--   arrived more than 2 days after its end and charged that day was a visit_not_closed. An invoice of which only later
+--   editions are known says nothing: their date is that of the edit.
 with charged as (
     select
         line.invoice_base,

@@ -1,10 +1,10 @@
 -- grain: one standing invoice and one day from whose end on the ledger had a leak of it, if a balance was open
 -- key: invoice_number, seen_on
--- description: When each category's condition first held of an invoice on which money moved later, from the dates in the
---   rows: the conditions are those of insurer_leaks and patient_leaks. Of two that began on one day, and wherever a policy
---   did not cover the visit, the first in their order. An invoice that was written late carries the leak that its missing
---   was; seen_on is then the day before it was written, as all its money came after. Of two insurers of a visit nothing is
---   said about sending: one had to wait for the other.
+-- description: When each category's condition first held of an invoice on which money moved later, from the dates in
+--   the rows: the conditions are those of insurer_leaks and patient_leaks. Of two that began on one day, and wherever a
+--   policy did not cover the visit, the first in their order. An invoice that was written late carries the leak that
+--   its missing was; seen_on is then the day before it was written, as all its money came after. Of two insurers of a
+--   visit nothing is said about sending: one had to wait for the other.
 with touched as (
     select
         invoice.invoice_number,

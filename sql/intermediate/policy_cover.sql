@@ -1,7 +1,7 @@
 -- grain: one patient with one insurer, and the policy that is in force at D
 -- key: patient, payer_id
--- description: What is left on the policy in force at D (of several the one that ends last): treatments and money used so
---   far, and what the insurer was billed for the last visit.
+-- description: What is left on the policy in force at D (of several the one that ends last): treatments and money
+--   used so far, and what the insurer was billed for the last visit.
 with in_force as (
     select
         policy.patient,

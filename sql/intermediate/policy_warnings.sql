@@ -1,9 +1,9 @@
 -- grain: one policy in force at D and one way in which it will soon cover no more
 -- key: patient, payer_id, reason
--- description: Policies that run out: ending (the End Date is 30 days away or less), and those that the bookings ahead fill
---   up: treatments (beyond Max Treatments, each booking counted as one) and maximum (beyond Policy Maximum, each booking
---   at what the insurer was billed for the last visit). Due is the End Date, or the day of the first booking beyond. A
---   booking counts whatever it is for: a policy does not say what it covers.
+-- description: Policies that run out: ending (the End Date is 30 days away or less), and those that the bookings
+--   ahead fill up: treatments (beyond Max Treatments, each booking counted as one) and maximum (beyond Policy Maximum,
+--   each booking at what the insurer was billed for the last visit). Due is the End Date, or the day of the first
+--   booking beyond. A booking counts whatever it is for: a policy does not say what it covers.
 with bookings as (
     select
         appointment.patient,

@@ -1,8 +1,8 @@
 -- grain: one day on which what the portal counts as owed changed, by side and currency
 -- key: on_day, side, currency
--- description: What came onto and went off open balances on each day, up to the day on which the reports were seen: an
---   invoice comes on when it is invoiced, money and adjustments take off. Summed up to a day it is what was owed then, less
---   what was paid beyond totals. Empty where the portal's own totals were never brought home.
+-- description: What came onto and went off open balances on each day, up to the day on which the reports were seen:
+--   an invoice comes on when it is invoiced, money and adjustments take off. Summed up to a day it is what was owed
+--   then, less what was paid beyond totals. Empty where the portal's own totals were never brought home.
 with asked as (
     select max(control.period_to) as last_on
     from staging.control_totals as control

@@ -1,8 +1,9 @@
 -- grain: one thing that will cost money unless somebody acts
 -- key: kind, reason, source_id, patient, payer
--- description: What is not lost yet, and in no sum. filing_limit_risk: an insurer invoice of which no claim was sent, or
---   whose claim was rejected, near (14 days or less) or past the insurer's filing limit. policy_running_out: a policy that
---   is ending in 30 days or less, or whose treatments or maximum the bookings ahead fill up; source_id is the policy then.
+-- description: What is not lost yet, and in no sum. filing_limit_risk: an insurer invoice of which no claim was sent,
+--   or whose claim was rejected, near (14 days or less) or past the insurer's filing limit. policy_running_out: a
+--   policy that is ending in 30 days or less, or whose treatments or maximum the bookings ahead fill up; source_id is
+--   the policy then.
 with warnings as (
     select
         'filing_limit_risk' as kind,

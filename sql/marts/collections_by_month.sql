@@ -1,9 +1,9 @@
 -- grain: one service month of one payer kind in one currency
 -- key: month_from, payer_kind, currency
--- description: How much of a month's services was collected by D. payer_kind is insurer, person, none for visits and fees
---   that nobody invoiced, and all for the month together, whose terms are those of the money identity. Gross rate is
---   collected ÷ expected, settled rate (collected + adjusted) ÷ expected, net rate collected ÷ (expected − contractual
---   reductions): what the clinic could have had.
+-- description: How much of a month's services was collected by D. payer_kind is insurer, person, none for visits and
+--   fees that nobody invoiced, and all for the month together, whose terms are those of the money identity. Gross rate
+--   is collected ÷ expected, settled rate (collected + adjusted) ÷ expected, net rate collected ÷ (expected −
+--   contractual reductions): what the clinic could have had.
 with terms as (
     select
         money.service_date as on_day,

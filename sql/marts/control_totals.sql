@@ -1,9 +1,9 @@
 -- grain: one month of the portal's own totals in one currency, of those that end by D
 -- key: period_to, currency
--- description: What is owed at the end of a month by our rows and by the portal's own total, and the difference. Both count
---   what waits for another insurer's answer, and both are less what was paid beyond totals. Change is what the month added
---   to the difference. Arithmetic is what is wrong within the portal's own row: opening + sales − transactions + closing
---   credits − opening credits − credit memos + tips − closing.
+-- description: What is owed at the end of a month by our rows and by the portal's own total, and the difference. Both
+--   count what waits for another insurer's answer, and both are less what was paid beyond totals. Change is what the
+--   month added to the difference. Arithmetic is what is wrong within the portal's own row: opening + sales −
+--   transactions + closing credits − opening credits − credit memos + tips − closing.
 with sums as (
     select
         control.period_to,

@@ -1,9 +1,9 @@
 -- grain: one insurer and one month in which claims were sent to it, in one currency
 -- key: payer, sent_month, currency
--- description: How an insurer answers and pays. sent_month is YYYY-MM, none for open invoices of which no claim was sent,
---   or all. Each submission is a claim; a resubmission is another. Days to pay run from a submission to the first money on
---   its invoice, before the next submission of it. Short are answered claims, not rejected, that left a balance; a
---   balance belongs to its invoice's newest claim. What waits for another insurer's answer is left out.
+-- description: How an insurer answers and pays. sent_month is YYYY-MM, none for open invoices of which no claim was
+--   sent, or all. Each submission is a claim; a resubmission is another. Days to pay run from a submission to the first
+--   money on its invoice, before the next submission of it. Short are answered claims, not rejected, that left a
+--   balance; a balance belongs to its invoice's newest claim. What waits for another insurer's answer is left out.
 with submissions as (
     select
         claim.claim_id,

@@ -1,7 +1,7 @@
 -- grain: one payer kind and currency with money on account
 -- key: payer_kind, currency
--- description: Credits at D: money that came in by D and paid no invoice by then, less what of it was paid back. From the
---   report of applied payments, which dates both; where there is none, as the newest credits report up to D says.
+-- description: Credits at D: money that came in by D and paid no invoice by then, less what of it was paid back. From
+--   the report of applied payments, which dates both; where there is none, as the newest credits report up to D says.
 with parts as (
     select
         applied.payer_kind,

@@ -1,7 +1,7 @@
 -- grain: one thing that somebody said of a leak
 -- key: leak_id, said_at, state
--- description: What people did about leaks up to the end of D (open, assigned, contacted, recovered, written_off, expired),
---   who it was as a pseudonym, and why as a code.
+-- description: What people did about leaks up to the end of D (open, assigned, contacted, recovered, written_off,
+--   expired), who it was as a pseudonym, and why as a code.
 select
     said.leak_id,
     said.said_at,
