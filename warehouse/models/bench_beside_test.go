@@ -3,8 +3,6 @@ package models
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,74 +123,4 @@ func peakMemory(b *testing.B) float64 {
 		}
 	}
 	return 0
-}
-
-// writeDBTProject writes the models as a dbt project that reads the same files: the very same texts, each with a remark that names what
-// it reads, since dbt finds that in its own templates only.
-func writeDBTProject(tb testing.TB, dir string, project *Project, in Inputs) {
-	tb.Helper()
-	write := func(name, text string) {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			tb.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	// Some tables of different layers have the same name: in dbt a name is one.
-	unique := func(m *Model) string { return string(m.Layer) + "__" + m.table }
-	for _, m := range project.Models {
-		depends := ""
-		for _, name := range m.Reads {
-			if read, isModel := project.Model(name); isModel {
-				depends += "-- depends_on: {{ ref('" + unique(read) + "') }}\n"
-			}
-		}
-		write("models/"+string(m.Layer)+"/"+unique(m)+".sql", depends+"{{ config(schema='"+string(m.Layer)+"', alias='"+m.table+"') }}\n"+m.Text)
-	}
-	statements := []string{"set TimeZone = 'UTC'", "create schema if not exists lake", "create schema if not exists settings", "create schema if not exists closed"}
-	for _, m := range project.macros {
-		statements = append(statements, m.text)
-	}
-	for schema, tables := range map[string][]settingsTable{"settings": settingsTables(in), closedSchema: closedTables(in)} {
-		for _, t := range tables {
-			statements = append(statements, "create or replace table "+schema+"."+t.name+" "+columnList(t.columns))
-			for _, row := range t.rows {
-				var cells []string
-				for _, cell := range row {
-					if cell == nil {
-						cells = append(cells, "null")
-						continue
-					}
-					cells = append(cells, quoted(fmt.Sprint(cell)))
-				}
-				statements = append(statements, "insert into "+schema+"."+t.name+" values ("+strings.Join(cells, ", ")+")")
-			}
-		}
-	}
-	for dataset, row := range datasetRows() {
-		columns, err := schemaOf(row)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if len(in.Tables[dataset]) == 0 {
-			statements = append(statements, "create or replace table lake."+dataset+" "+columnList(columns))
-			continue
-		}
-		var names []string
-		for _, c := range columns {
-			names = append(names, c.Name)
-		}
-		statements = append(statements, "create or replace view lake."+dataset+" as select "+strings.Join(names, ", ")+" from read_parquet("+textList(in.Tables[dataset])+")")
-	}
-	tables := statements[4+len(project.macros):]
-	slices.Sort(tables) // `create` comes before `insert`
-	var hooks strings.Builder
-	for _, statement := range statements {
-		hooks.WriteString("  - " + fmt.Sprintf("%q", "{% raw %}"+strings.TrimRight(strings.TrimSpace(statement), ";")+"{% endraw %}") + "\n")
-	}
-	write("dbt_project.yml", "name: falloff_bench\nversion: '1.0'\nprofile: falloff_bench\nmodel-paths: [models]\nmacro-paths: [macros]\nmodels:\n  +materialized: table\non-run-start:\n"+hooks.String())
-	write("profiles.yml", "falloff_bench:\n  target: bench\n  outputs:\n    bench:\n      type: duckdb\n      path: "+filepath.Join(dir, "bench.duckdb")+"\n      threads: 2\n")
-	write("macros/schema.sql", "{% macro generate_schema_name(custom_schema_name, node) -%}{{ custom_schema_name }}{%- endmacro %}\n")
 }

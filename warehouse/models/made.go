@@ -157,18 +157,18 @@ var Program = sync.OnceValue(func() string {
 	if !ok {
 		return ""
 	}
-	name := info.Main.Version
+	name := []string{info.Main.Version}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" || s.Key == "vcs.modified" {
-			name += " " + s.Value
+			name = append(name, s.Value)
 		}
 	}
 	for _, module := range info.Deps {
 		if strings.HasPrefix(module.Path, "github.com/duckdb/") {
-			name += " " + module.Path + "@" + module.Version
+			name = append(name, module.Path+"@"+module.Version)
 		}
 	}
-	return name
+	return strings.Join(name, " ")
 })
 
 func digest(texts map[string]string) string {
@@ -182,7 +182,7 @@ func digest(texts map[string]string) string {
 func digestOf(texts []string) string {
 	sum := sha256.New()
 	for _, text := range texts {
-		fmt.Fprintf(sum, "%d\n%s", len(text), text)
+		_, _ = fmt.Fprintf(sum, "%d\n%s", len(text), text)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
