@@ -4,7 +4,7 @@
 --   after D by the discipline's model of repeat visits (outlook_models), empty where it has no parameters. A booking
 --   ahead counts as alive. expected_visits_lost is what was to be expected had the patient stayed, less what is to be
 --   expected by the rule that ranks better (ranked_by); list_rank begins with the largest, patients with a booking
---   ahead have none.
+--   ahead and those who have finished have none.
 select
     outlook.patient,
     outlook.discipline,
@@ -28,9 +28,9 @@ select
     outlook.expected_if_stayed * (1 - outlook.chance_there) as expected_visits_lost,
     outlook.ranked_by,
     case
-        when outlook.next_booking_on is null
+        when outlook.next_booking_on is null and outlook.status <> 'finished'
             then row_number() over (
-                partition by outlook.next_booking_on is null
+                partition by outlook.next_booking_on is null and outlook.status <> 'finished'
                 order by
                     outlook.expected_if_stayed * (1 - outlook.chance_there) desc nulls last,
                     outlook.days_over_gap desc, outlook.patient, outlook.discipline

@@ -319,7 +319,7 @@ var martColumns = map[string]map[string]Column{
 		"patient":                   person("Pseudonym of the patient."),
 		"episode_id":                person("Patient, discipline and first day of the current episode."),
 		"beginning":                 said("How it began: new, returning, or unknown where the history is too short to tell; then x, t_x and t are of what is known."),
-		"status":                    said("active, at_risk or fallen_off."),
+		"status":                    said("finished, active, at_risk or fallen_off."),
 		"first_on":                  said("Local day of the episode's first visit."),
 		"last_on":                   said("Local day of its last visit."),
 		"visit_days":                days("Days with a visit."),
@@ -336,7 +336,7 @@ var martColumns = map[string]map[string]Column{
 		"chance_there":              said("The chance that ranked_by gives the patient: p_alive, or the share who came among those of the same tenth by days_over_gap 90 days before.").orNull(),
 		"expected_visits_lost":      counting("visits", "expected_visits_if_stayed × (1 − chance_there).").orNull(),
 		"ranked_by":                 said("The rule that ranked better on the last 90 days of the discipline: p_alive or days_over_gap."),
-		"list_rank":                 counting("patients", "Place on the work list, 1 has the most to lose; none with a booking ahead.").orNull(),
+		"list_rank":                 counting("patients", "Place on the work list, 1 has the most to lose; none with a booking ahead, and none who has finished.").orNull(),
 	},
 	"patient_status": {
 		"patient":          person("Pseudonym of the patient."),
