@@ -116,15 +116,7 @@ func exportsNeverTouchADisk(t *testing.T, secure bool) {
 	cfg.ScratchParent = parent
 	s := startSession(t, cfg)
 	page := open(t, s, address+"/page")
-	// A page can also make a file of what it knows, and save it without any request.
-	eval(t, page, `() => {
-		const a = document.createElement('a');
-		a.href = URL.createObjectURL(new Blob(['`+exportCanary+`']));
-		a.download = 'made.csv';
-		document.body.append(a);
-		a.click();
-	}`)
-	// Nor does a file come to lie anywhere that the portal offers to save and nobody captures.
+	// No file comes to lie anywhere that the portal offers to save and nobody captures.
 	eval(t, page, `() => {
 		const a = document.createElement('a');
 		a.href = '/plain.txt';
@@ -157,6 +149,19 @@ func exportsNeverTouchADisk(t *testing.T, secure bool) {
 	if found := filesWith(t, exportCanary, parent); len(found) != 1 {
 		t.Errorf("the search found %v, not the planted file", found)
 	}
+	if err := os.Remove(s.Directory() + "/planted"); err != nil {
+		t.Fatal(err)
+	}
+	// A page can also make a file of what it knows, and save it without any request. Chromium has its bytes in its own temporary
+	// folder, which is the session's and in memory, before it learns that nothing may be saved; they do not stay there.
+	eval(t, page, `() => {
+		const a = document.createElement('a');
+		a.href = URL.createObjectURL(new Blob(['`+exportCanary+`']));
+		a.download = 'made.csv';
+		document.body.append(a);
+		a.click();
+	}`)
+	eventually(t, "what the page saved is gone", func() bool { return len(filesWith(t, exportCanary, parent, tmp)) == 0 })
 }
 
 func TestExportsThatAreNotWhole(t *testing.T) {
