@@ -31,7 +31,7 @@ func mustBuild(t *testing.T, s *Site, o BuildOptions) *Built {
 // give the very same objects, and so no commit.
 func TestABuildOfChangesIsAFullBuild(t *testing.T) {
 	t.Parallel()
-	seeds, nightsEach := uint64(2), 5
+	seeds, nightsEach := uint64(1), 5
 	if os.Getenv("FALLOFF_LONG") != "" {
 		seeds, nightsEach = 40, 12
 	}

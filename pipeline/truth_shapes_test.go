@@ -47,7 +47,7 @@ func unlikeClinics() map[string]simclinic.Dials {
 // report date and on one day before; the long suite all of them on every day.
 func TestUnlikeClinicsEqualTheirTruth(t *testing.T) {
 	t.Parallel()
-	const sample = 3
+	const sample = 2
 	clinics := unlikeClinics()
 	if len(clinics) != 20 {
 		t.Fatalf("there are %d", len(clinics))

@@ -73,9 +73,9 @@ func exportedDaily(t testing.TB, clinic *simclinic.Clinic, format string, daily 
 // each is built for one of them; the long suite builds all for each.
 func TestLedgerEqualsTheSimulatedTruth(t *testing.T) {
 	t.Parallel()
-	seeds := []uint64{1, 2, 3, 4, 5}
+	seeds := []uint64{1, 2, 3}
 	if os.Getenv("FALLOFF_LONG") != "" {
-		for seed := uint64(6); seed <= 30; seed++ {
+		for seed := uint64(4); seed <= 30; seed++ {
 			seeds = append(seeds, seed)
 		}
 	}
