@@ -191,8 +191,8 @@ func (a *app) demoLedger(ctx context.Context, site *pipeline.Site, clinic *simcl
 	}
 	ledger := map[string]bool{}
 	for _, r := range rows {
-		if r[0] == "falloff" {
-			continue // an estimate of days to come, of which nobody knows the truth
+		if r[0] == "falloff" || r[0] == "idle_capacity" {
+			continue // estimates of what could have been, which nobody forgot
 		}
 		on, ok := r[2].(time.Time)
 		if !ok {
