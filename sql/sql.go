@@ -29,8 +29,14 @@ var files embed.FS
 //go:embed tests
 var tests embed.FS
 
+//go:embed metrics
+var metrics embed.FS
+
 // Files is the tree of models and macros, with what is declared of each model beside it.
 func Files() fs.FS { return files }
 
 // Tests is the tree of the models' tests: the folder tests.
 func Tests() fs.FS { return tests }
+
+// Metrics is the tree of the metric dictionary: the folder metrics.
+func Metrics() fs.FS { return metrics }
