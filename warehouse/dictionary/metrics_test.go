@@ -44,6 +44,26 @@ func martsWithoutRows(t *testing.T) *sql.DB {
 	return db
 }
 
+// columnsOf describes what a query gives.
+func columnsOf(t *testing.T, db *sql.DB, query string) (names []string, types map[string]string, err error) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "select column_name, column_type from (describe "+query+")")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	types = map[string]string{}
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			return nil, nil, err
+		}
+		types[name] = kind
+		names = append(names, name)
+	}
+	return names, types, rows.Err()
+}
+
 // Every entry has a query that runs and gives the dimensions, the figure, and what suppression counts, each of a type that fits;
 // and a formula that has an author names its source.
 func TestMetricsAreWhatTheySay(t *testing.T) {
@@ -56,22 +76,11 @@ func TestMetricsAreWhatTheySay(t *testing.T) {
 		t.Errorf("only %d metrics", len(metrics))
 	}
 	for _, m := range metrics {
-		rows, err := db.QueryContext(t.Context(), "select column_name, column_type from (describe "+m.Query+")")
+		names, types, err := columnsOf(t, db, m.Query)
 		if err != nil {
 			t.Errorf("%s: %v", m.Name, err)
 			continue
 		}
-		types := map[string]string{}
-		var names []string
-		for rows.Next() {
-			var name, kind string
-			if err := rows.Scan(&name, &kind); err != nil {
-				t.Fatal(err)
-			}
-			types[name] = kind
-			names = append(names, name)
-		}
-		rows.Close()
 		want := append(slices.Clone(m.Dimensions), "value")
 		if m.Counts != dictionary.NoCounts {
 			want = append(want, m.Counts)
