@@ -95,19 +95,23 @@ func writeDBTProject(tb testing.TB, dir string, project *Project, in Inputs) {
 	// Some tables of different layers have the same name: in dbt a name is one.
 	unique := func(m *Model) string { return string(m.Layer) + "__" + m.table }
 	for _, m := range project.Models {
+		if m.Layer == Fitted {
+			continue // dbt gets it as a table: what Go finds is no SQL
+		}
 		depends := ""
 		for _, name := range m.Reads {
-			if read, isModel := project.Model(name); isModel {
+			if read, isModel := project.Model(name); isModel && read.Layer != Fitted {
 				depends += "-- depends_on: {{ ref('" + unique(read) + "') }}\n"
 			}
 		}
 		write("models/"+string(m.Layer)+"/"+unique(m)+".sql", depends+"{{ config(schema='"+string(m.Layer)+"', alias='"+m.table+"') }}\n"+m.Text)
 	}
-	statements := []string{"set TimeZone = 'UTC'", "create schema if not exists lake", "create schema if not exists settings", "create schema if not exists closed"}
+	statements := []string{"set TimeZone = 'UTC'", "create schema if not exists lake", "create schema if not exists settings", "create schema if not exists closed", "create schema if not exists work", "create schema if not exists fitted"}
 	for _, m := range project.macros {
 		statements = append(statements, m.text)
 	}
-	for schema, tables := range map[string][]settingsTable{"settings": settingsTables(in), closedSchema: closedTables(in)} {
+	fitted := fittedTables(tb, project, in)
+	for schema, tables := range map[string][]settingsTable{"settings": settingsTables(in), closedSchema: closedTables(in), workSchema: workTables(in), string(Fitted): fitted} {
 		for _, t := range tables {
 			statements = append(statements, "create or replace table "+schema+"."+t.name+" "+columnList(t.columns))
 			for _, row := range t.rows {
@@ -138,7 +142,7 @@ func writeDBTProject(tb testing.TB, dir string, project *Project, in Inputs) {
 		}
 		statements = append(statements, "create or replace view lake."+dataset+" as select "+strings.Join(names, ", ")+" from read_parquet("+textList(in.Tables[dataset])+")")
 	}
-	tables := statements[4+len(project.macros):]
+	tables := statements[6+len(project.macros):]
 	slices.Sort(tables) // `create` comes before `insert`
 	var hooks strings.Builder
 	for _, statement := range statements {
@@ -147,4 +151,46 @@ func writeDBTProject(tb testing.TB, dir string, project *Project, in Inputs) {
 	write("dbt_project.yml", "name: falloff_bench\nversion: '1.0'\nprofile: falloff_bench\nmodel-paths: [models]\nmacro-paths: [macros]\nmodels:\n  +materialized: table\non-run-start:\n"+hooks.String())
 	write("profiles.yml", "falloff_bench:\n  target: bench\n  outputs:\n    bench:\n      type: duckdb\n      path: "+filepath.Join(dir, "bench.duckdb")+"\n      threads: 2\n")
 	write("macros/schema.sql", "{% macro generate_schema_name(custom_schema_name, node) -%}{{ custom_schema_name }}{%- endmacro %}\n")
+}
+
+// fittedTables are what Go fits to these inputs.
+func fittedTables(tb testing.TB, project *Project, in Inputs) []settingsTable {
+	tb.Helper()
+	var out []settingsTable
+	for _, m := range project.Models {
+		if m.Layer != Fitted {
+			continue
+		}
+		w, err := project.Run(tb.Context(), in, m.Name())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		t := settingsTable{name: m.table, columns: fitters()[m.table].columns}
+		rows, err := w.Query(tb.Context(), "select "+strings.Join(columnNames(t.columns), ", ")+" from "+m.Name())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for rows.Next() {
+			cells, places := make([]any, len(t.columns)), make([]any, len(t.columns))
+			for i := range cells {
+				places[i] = &cells[i]
+			}
+			if err := rows.Scan(places...); err != nil {
+				tb.Fatal(err)
+			}
+			for i, cell := range cells {
+				if at, isTime := cell.(time.Time); isTime {
+					cells[i] = at.Format(time.DateOnly)
+				}
+			}
+			t.rows = append(t.rows, cells)
+		}
+		if err := rows.Err(); err != nil {
+			tb.Fatal(err)
+		}
+		rows.Close()
+		w.Close()
+		out = append(out, t)
+	}
+	return out
 }
