@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,9 +149,9 @@ func (b *building) why(ctx context.Context, live lake.Mart, isLive bool, made mo
 		case part == models.PartModels:
 			why = append(why, "the SQL of a model on the way, a check, or the program is another one")
 		case part == models.PartAsOf:
-			why = append(why, fmt.Sprintf("the day is %s, it was %s", made.Parts[part], or(was, "none")))
+			why = append(why, fmt.Sprintf("the day is %s, it was %s", made.Parts[part], cmp.Or(was, "none")))
 		case part == models.PartHistoryFrom:
-			why = append(why, fmt.Sprintf("history begins on %s, it was %s", made.Parts[part], or(was, "unknown")))
+			why = append(why, fmt.Sprintf("history begins on %s, it was %s", made.Parts[part], cmp.Or(was, "unknown")))
 		case !isDataset:
 			why = append(why, part+" changed")
 		default:
@@ -165,13 +166,6 @@ func (b *building) why(ctx context.Context, live lake.Mart, isLive bool, made mo
 		why = []string{"it reads less than it did"}
 	}
 	return why, nil
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // shownMonths is how many months a reason names.
