@@ -107,6 +107,11 @@ select payer, claims_sent, rejection_rate, median_days_to_pay, p90_days_to_pay, 
 from marts.payer_performance
 where sent_month = 'all'
 order by payer`,
+	"marts.caseload": `-- Whom each practitioner saw last and might call: at risk, and nothing booked.
+select staff_member, patient, discipline, days_since
+from marts.caseload
+where is_latest and status = 'at_risk'
+order by staff_member, days_since`,
 	"marts.collections_by_month": `-- What of each month's services was collected, by who pays.
 select month_from, payer_kind, collected_cents / 100 as collected, gross_rate, net_rate
 from marts.collections_by_month

@@ -127,6 +127,17 @@ var martColumns = map[string]map[string]Column{
 		"settled_rate":      said("(collected + adjusted) ÷ expected.").orNull(),
 		"net_rate":          said("collected ÷ (expected − contractual).").orNull(),
 	},
+	"caseload": {
+		"patient":         person("Pseudonym of the patient."),
+		"first_on":        said("Local day of the first visit with the staff member."),
+		"last_on":         said("Local day of the last visit with them."),
+		"visit_days":      days("Days with a visit with them."),
+		"next_booking_on": said("Local day of the next booking with them; none where nothing is booked.").orNull(),
+		"is_latest":       said("Whether they saw the patient at the last visit in the discipline."),
+		"status":          said("How the patient stands in the discipline: finished, active, at_risk or fallen_off."),
+		"days_since":      days("From the patient's last visit in the discipline, with whomever, to D."),
+		"usual_gap_days":  days("Median gap between visit days in the episode; with one visit day, the discipline's."),
+	},
 	"control_totals": {
 		"period_from":      said("First day of the month."),
 		"period_to":        said("Last day of it, or the day on which the portal was asked."),

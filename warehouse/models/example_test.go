@@ -28,6 +28,7 @@ func ExampleBuild() {
 	// Output:
 	// adjustments_by_month 0 by [month_from kind payer_kind currency]
 	// billing_warnings 0 by [kind reason source_id patient payer]
+	// caseload 0 by [patient discipline staff_member]
 	// cohort_retention 0 by [discipline cohort_month month_index]
 	// collections_by_month 0 by [month_from payer_kind currency]
 	// control_totals 0 by [period_to currency]
