@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +95,9 @@ func Open(ctx context.Context, marts map[string][]string, meta Meta, limits Limi
 type Files struct {
 	Marts map[string][]string
 	Keys  *parquetkeys.Keys
+	// AssignedTo narrows the engine to the caseload of these staff members; nil is everybody's. A mart about staff keeps their
+	// rows, one about patients those of whom they have seen (the mart caseload says whom), and any other is left out.
+	AssignedTo []string
 }
 
 // OpenFiles is Open of files that may be encrypted.
@@ -138,10 +139,8 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 	}); err != nil {
 		return err
 	}
-	for _, mart := range slices.Sorted(maps.Keys(files.Marts)) {
-		if err := e.loadMart(ctx, mart, files); err != nil {
-			return err
-		}
+	if err := e.loadMarts(ctx, files); err != nil {
+		return err
 	}
 	if err := e.loadFreshness(ctx); err != nil {
 		return err
@@ -170,29 +169,8 @@ var lockdown = []string{
 	"set lock_configuration = true",
 }
 
-var martName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-
-func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
-	if !martName.MatchString(mart) || slices.Contains(ownTables, mart) {
-		return fmt.Errorf("loading mart %q: that is no mart's name", mart)
-	}
-	if len(files.Marts[mart]) == 0 {
-		return nil
-	}
-	var options []string
-	if files.Keys == nil { // DuckDB loses the key of an encrypted file where it unites columns by name
-		options = append(options, "union_by_name = true")
-	}
-	//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
-	statement := fmt.Sprintf(`create table "%s" as select * from %s`, mart, files.Keys.Scan(files.Marts[mart], options...))
-	if _, err := e.db.ExecContext(ctx, statement); err != nil {
-		return fmt.Errorf("loading mart %s: %w", mart, err)
-	}
-	return nil
-}
-
 // ownTables are those that the engine makes itself, beside the marts.
-var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category"}
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "assigned_to"}
 
 func (e *Engine) loadFreshness(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, `create table snapshot_freshness (

@@ -1,0 +1,109 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
+var martName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// caseload is the mart that says who has seen whom.
+const caseload = "caseload"
+
+// loadMarts makes a table of each mart, narrowed where the files say so.
+func (e *Engine) loadMarts(ctx context.Context, files Files) error {
+	if files.AssignedTo != nil {
+		if err := e.loadAssigned(ctx, files); err != nil {
+			return err
+		}
+	}
+	for _, mart := range slices.Sorted(maps.Keys(files.Marts)) {
+		if err := e.loadMart(ctx, mart, files); err != nil {
+			return err
+		}
+	}
+	if files.AssignedTo != nil {
+		if _, err := e.db.ExecContext(ctx, "drop table assigned_to; drop table assigned_patient"); err != nil {
+			return fmt.Errorf("narrowing to a caseload: %w", err)
+		}
+	}
+	return nil
+}
+
+// loadAssigned notes the staff members whose rows may be loaded, and the patients whom they have seen.
+func (e *Engine) loadAssigned(ctx context.Context, files Files) error {
+	if len(files.Marts[caseload]) == 0 {
+		return errors.New("narrowing to a caseload: the snapshot has no mart caseload. Build the models again: falloff build")
+	}
+	if _, err := e.db.ExecContext(ctx, "create table assigned_to (staff_member varchar)"); err != nil {
+		return fmt.Errorf("narrowing to a caseload: %w", err)
+	}
+	for _, staff := range files.AssignedTo {
+		if _, err := e.db.ExecContext(ctx, "insert into assigned_to values ($1)", staff); err != nil {
+			return fmt.Errorf("narrowing to a caseload: %w", err)
+		}
+	}
+	statement := fmt.Sprintf(`create table assigned_patient as select distinct patient from (select patient, staff_member from %s)
+		where staff_member in (select staff_member from assigned_to)`, files.scan(caseload))
+	if _, err := e.db.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("narrowing to a caseload: %w", err)
+	}
+	return nil
+}
+
+// scan is the SQL relation of a mart's rows.
+func (f Files) scan(mart string) string {
+	var options []string
+	if f.Keys == nil { // DuckDB loses the key of an encrypted file where it unites columns by name
+		options = append(options, "union_by_name = true")
+	}
+	return f.Keys.Scan(f.Marts[mart], options...)
+}
+
+func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
+	if !martName.MatchString(mart) || slices.Contains(ownTables, mart) {
+		return fmt.Errorf("loading mart %q: that is no mart's name", mart)
+	}
+	if len(files.Marts[mart]) == 0 {
+		return nil
+	}
+	narrowed := ""
+	if files.AssignedTo != nil {
+		columns, err := e.columnsOf(ctx, files.scan(mart))
+		if err != nil {
+			return fmt.Errorf("loading mart %s: %w", mart, err)
+		}
+		switch {
+		case slices.Contains(columns, "staff_member"):
+			narrowed = " where staff_member in (select staff_member from assigned_to)"
+		case slices.Contains(columns, "patient"):
+			narrowed = " where patient in (select patient from assigned_patient)"
+		default:
+			return nil // it is of the whole clinic
+		}
+	}
+	//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
+	statement := fmt.Sprintf(`create table "%s" as select * from (select * from %s)%s`, mart, files.scan(mart), narrowed)
+	if _, err := e.db.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("loading mart %s: %w", mart, err)
+	}
+	return nil
+}
+
+// columnsOf names the columns of a relation.
+func (e *Engine) columnsOf(ctx context.Context, relation string) ([]string, error) {
+	rows, err := e.db.QueryContext(ctx, "select * from "+relation+" limit 0") //nolint:gosec // quoted by Scan
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	return columns, rows.Err()
+}
