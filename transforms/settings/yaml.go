@@ -10,6 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/falloff-analytics/falloff/transforms/spelling"
 )
 
 // Error says what is wrong with a clinic.yaml.
@@ -195,34 +197,8 @@ func (d document) scalar(n ast.Node, what string) (string, error) {
 
 // suggest names the key that was probably meant, or all of them.
 func suggest(name string, known []string) string {
-	best, distance := "", 3
-	for _, k := range known {
-		if e := edits(strings.ToLower(name), k); e < distance {
-			best, distance = k, e
-		}
-	}
-	if best != "" {
+	if best := spelling.Nearest(name, known); best != "" {
 		return fmt.Sprintf("Did you mean `%s`?", best)
 	}
 	return "The keys are " + strings.Join(known, ", ")
-}
-
-// edits is the Levenshtein distance of two short words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
