@@ -84,8 +84,8 @@ func (s *Snapshots) head(ctx context.Context, clinic string) (*lake.Commit, *Sit
 	return head, site, err
 }
 
-// Open loads the marts of a clinic's newest commit.
-func (s *Snapshots) Open(ctx context.Context, clinic string) (server.Engine, error) {
+// Open loads those marts of a clinic's newest commit that a view shows. No other object is fetched.
+func (s *Snapshots) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
 	head, site, err := s.head(ctx, clinic)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,8 @@ func (s *Snapshots) Open(ctx context.Context, clinic string) (server.Engine, err
 			return nil, err
 		}
 	}
-	local, err := snapshot.Materialise(ctx, lake.Want{Datasets: []string{}, Marts: sortedKeys(head.Marts)})
+	shown := slices.DeleteFunc(sortedKeys(head.Marts), func(mart string) bool { return !slices.Contains(view.Marts, mart) })
+	local, err := snapshot.Materialise(ctx, lake.Want{Datasets: []string{}, Marts: shown})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (s *Snapshots) Open(ctx context.Context, clinic string) (server.Engine, err
 	if err != nil {
 		return nil, err
 	}
-	engine, err := query.OpenFiles(ctx, query.Files{Marts: local.Marts, Keys: local.Keys}, about, s.limits)
+	engine, err := query.OpenFiles(ctx, query.Files{Marts: local.Marts, Keys: local.Keys, AssignedTo: view.AssignedTo}, about, s.limits)
 	if err != nil {
 		return nil, fmt.Errorf("opening commit %d of clinic %s: %w", head.Number, clinic, err)
 	}

@@ -22,9 +22,9 @@ import (
 	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
 
-	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
+	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
 
 // grafana is a running Grafana, spoken to as a person with a password.
@@ -101,8 +101,8 @@ func (fixture) Head(_ context.Context, clinic string) (string, error) {
 	return "7", nil
 }
 
-func (f fixture) Open(ctx context.Context, clinic string) (server.Engine, error) {
-	return query.Open(ctx, f.marts, martstest.Meta(clinic, "7"), query.Limits{})
+func (f fixture) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
+	return servertest.Open(ctx, f.marts, clinic, "7", view)
 }
 
 // installed gives the address of the dashboard: the one that is provisioned there, over the data it has, or else one of
@@ -114,8 +114,8 @@ func (g grafana) installed(t *testing.T, d dashboard) string {
 		return g.url + "/d/" + d.UID
 	}
 	t.Logf("the dashboard is not provisioned there: opening it over fixture marts")
-	const token = "a-token-that-tests-alone-may-know"
-	s, err := server.New(server.Options{Snapshots: fixture{martstest.Small(t)}, Token: token})
+	const token = "everywhere"
+	s, err := server.New(servertest.Options(t, fixture{martstest.Small(t)}))
 	if err != nil {
 		t.Fatal(err)
 	}

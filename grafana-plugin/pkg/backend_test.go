@@ -24,12 +24,12 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 
-	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
+	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
 
-const token = "a-token-that-tests-alone-may-know"
+const token = "everywhere"
 
 // binary builds the backend once, the way it is shipped: without cgo.
 var binary = sync.OnceValues(func() (string, error) {
@@ -115,14 +115,14 @@ func (oneClinic) Head(_ context.Context, clinic string) (string, error) {
 	return "7", nil
 }
 
-func (o oneClinic) Open(ctx context.Context, clinic string) (server.Engine, error) {
-	return query.Open(ctx, o.marts, martstest.Meta(clinic, "7"), query.Limits{})
+func (o oneClinic) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
+	return servertest.Open(ctx, o.marts, clinic, "7", view)
 }
 
 // queryServer is a real query server over fixture marts; it gives its URL.
 func queryServer(t *testing.T) string {
 	t.Helper()
-	s, err := server.New(server.Options{Snapshots: oneClinic{martstest.Small(t)}, Token: token})
+	s, err := server.New(servertest.Options(t, oneClinic{martstest.Small(t)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,7 @@ var (
 var marts = []Mart{
 	{"adjustments_by_month", moneyOnly, moneyRows, Whole},
 	{"billing_warnings", moneyOnly, []Permission{LeaksView}, Whole},
+	{"caseload", falloffOnly, []Permission{PatientsView}, ByStaff},
 	{"cohort_retention", falloffOnly, falloffRows, Whole},
 	{"collections_by_month", moneyOnly, moneyRows, Whole},
 	{"control_totals", moneyOnly, moneyRows, Whole},
@@ -138,8 +139,9 @@ var metrics = []Metric{
 
 // queries are the named queries there are; a test compares them with warehouse/query.
 var queries = []Query{
+	{Name: "choices", Needs: []Permission{MetricsView}},
 	{Name: "cohort_heatmap", Marts: []string{"cohort_retention"}},
-	{Name: "disciplines", Marts: []string{"falloff_by_visit"}, Needs: []Permission{MetricsView}},
+	{Name: "disciplines", Needs: []Permission{MetricsView}},
 	{Name: "freshness", Needs: []Permission{FreshnessView}},
 	{Name: "leak_total", Marts: []string{"leak_ledger"}},
 	{Name: "leaks_by_category", Marts: []string{"leak_ledger"}},

@@ -119,7 +119,7 @@ func TestAPractitionerSeesTheirCaseloadAndNoMoney(t *testing.T) {
 		}
 	}
 	if got := v.Marts("harbour-street"); !slices.Equal(got, []string{
-		"episode_status", "falloff_by_days", "falloff_by_visit", "falloff_summary", "patient_outlook", "patient_status", "show_rates", "staff_hours", "visits_by_week",
+		"caseload", "episode_status", "falloff_by_days", "falloff_by_visit", "falloff_summary", "patient_outlook", "patient_status", "show_rates", "staff_hours", "visits_by_week",
 	}) {
 		t.Errorf("rows of %v", got)
 	}

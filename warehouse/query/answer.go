@@ -68,7 +68,7 @@ func (a *Answer) Release() {
 func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 	d, ok := Lookup(request.Query)
 	if !ok {
-		return nil, &UnknownQueryError{Name: clip(request.Query)}
+		return nil, Unknown(request.Query)
 	}
 	bound, err := d.Bind(request.Params)
 	if err != nil {

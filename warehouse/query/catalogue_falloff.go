@@ -105,12 +105,27 @@ var falloffQueries = []Definition{
 	{
 		Name:        "disciplines",
 		Title:       "Disciplines",
-		Description: "The disciplines that have curves, for a dashboard's variable.",
+		Description: "The disciplines there are, for a dashboard's variable.",
 		Columns: []Column{
 			{Name: "text", Title: "Text", Type: Text, Description: "What people call it"},
 			{Name: "value", Title: "Value", Type: Text, Description: "What the discipline parameters take"},
 		},
-		Marts: []string{"falloff_by_visit"},
+		Marts: []string{},
+		order: "value <> 'all', text",
+	},
+	{
+		Name:        "choices",
+		Title:       "Values to choose from",
+		Description: "The practitioners, locations or payers there are, for a dashboard's variable.",
+		Parameters: []Parameter{{
+			Name: "list", Title: "Of", Type: ChoiceParameter, Default: "staff_member", Allowed: []string{"staff_member", "location", "payer"},
+			Description: "What to list",
+		}},
+		Columns: []Column{
+			{Name: "text", Title: "Text", Type: Text, Description: "What people call it"},
+			{Name: "value", Title: "Value", Type: Text, Description: "What parameters take"},
+		},
+		Marts: []string{},
 		order: "value <> 'all', text",
 	},
 }

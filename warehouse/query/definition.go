@@ -108,6 +108,9 @@ func Lookup(name string) (Definition, bool) {
 // UnknownQueryError says that no query has the name.
 type UnknownQueryError struct{ Name string }
 
+// Unknown is the error of a name that no query has.
+func Unknown(name string) error { return &UnknownQueryError{Name: clip(name)} }
+
 func (e *UnknownQueryError) Error() string { return fmt.Sprintf("there is no query named %q", e.Name) }
 
 // Hint says what to do.

@@ -142,6 +142,9 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 	if err := e.loadMarts(ctx, files); err != nil {
 		return err
 	}
+	if err := e.loadLists(ctx); err != nil {
+		return err
+	}
 	if err := e.loadFreshness(ctx); err != nil {
 		return err
 	}
@@ -170,7 +173,7 @@ var lockdown = []string{
 }
 
 // ownTables are those that the engine makes itself, beside the marts.
-var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "assigned_to"}
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient"}
 
 func (e *Engine) loadFreshness(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, `create table snapshot_freshness (

@@ -82,6 +82,8 @@ func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
 			narrowed = " where staff_member in (select staff_member from assigned_to)"
 		case slices.Contains(columns, "patient"):
 			narrowed = " where patient in (select patient from assigned_patient)"
+		case slices.Contains(columns, "dimension") && slices.Contains(columns, "value"):
+			narrowed = " where dimension = 'staff_member' and value in (select staff_member from assigned_to)"
 		default:
 			return nil // it is of the whole clinic
 		}
@@ -90,6 +92,39 @@ func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
 	statement := fmt.Sprintf(`create table "%s" as select * from (select * from %s)%s`, mart, files.scan(mart), narrowed)
 	if _, err := e.db.ExecContext(ctx, statement); err != nil {
 		return fmt.Errorf("loading mart %s: %w", mart, err)
+	}
+	return nil
+}
+
+// lists are the columns whose values a dashboard offers to choose from. They name no patient.
+var lists = []string{"discipline", "staff_member", "location", "payer"}
+
+// loadLists notes the values of those columns in the marts that are loaded.
+func (e *Engine) loadLists(ctx context.Context) error {
+	if _, err := e.db.ExecContext(ctx, "create table list_value (list varchar, value varchar)"); err != nil {
+		return fmt.Errorf("making the table of lists: %w", err)
+	}
+	rows, err := e.db.QueryContext(ctx, "select table_name, column_name from duckdb_columns() where table_name not in ('snapshot', 'list_value')")
+	if err != nil {
+		return fmt.Errorf("looking for lists: %w", err)
+	}
+	var statements []string
+	for rows.Next() {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
+			return errors.Join(fmt.Errorf("looking for lists: %w", err), rows.Close())
+		}
+		if slices.Contains(lists, column) {
+			statements = append(statements, fmt.Sprintf(`insert into list_value select distinct '%s', "%s" from "%s" where "%s" is not null`, column, column, table, column))
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("looking for lists: %w", err)
+	}
+	for _, statement := range statements {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("filling the table of lists: %w", err)
+		}
 	}
 	return nil
 }

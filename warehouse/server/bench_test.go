@@ -11,6 +11,7 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
+	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
 
 // The queries that a dashboard asks most, over marts as a million appointments leave them.
@@ -27,7 +28,7 @@ var timed = []struct{ name, body string }{
 // Arrow stream read to its end, one client.
 func BenchmarkQueryThroughTheServer(b *testing.B) {
 	l := &lake{marts: martstest.Large(b), heads: map[string]string{"harbour-street": "1"}}
-	s, err := server.New(server.Options{Snapshots: l, Token: token})
+	s, err := server.New(servertest.Options(b, l))
 	if err != nil {
 		b.Fatal(err)
 	}

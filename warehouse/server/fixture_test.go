@@ -23,9 +23,11 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
+	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
 
-const token = "a-token-that-tests-alone-may-know"
+// token is who asks where a test does not care: the owner of every clinic.
+const token = "everywhere"
 
 // lake is a Snapshots over fixture marts, whose head a test moves.
 type lake struct {
@@ -61,14 +63,14 @@ func (l *lake) Head(_ context.Context, clinic string) (string, error) {
 	return head, l.headErr
 }
 
-func (l *lake) Open(ctx context.Context, clinic string) (server.Engine, error) {
+func (l *lake) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
 	l.mu.Lock()
 	head, err := l.heads[clinic], l.openErr
 	l.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	engine, err := query.Open(ctx, l.marts, martstest.Meta(clinic, head), query.Limits{})
+	engine, err := servertest.Open(ctx, l.marts, clinic, head, view)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +140,10 @@ func serve(t *testing.T, options server.Options) (address string, stop func() er
 	return listener.Addr().String(), stop
 }
 
-func options(l *lake) server.Options {
-	return server.Options{Snapshots: l, Token: token, HeadEvery: -1}
+func options(t *testing.T, l *lake) server.Options {
+	o := servertest.Options(t, l)
+	o.HeadEvery = -1
+	return o
 }
 
 // ask sends a request with the token and gives status and body.

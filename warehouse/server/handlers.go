@@ -1,21 +1,21 @@
 package server
 
 import (
-	"context"
-	"crypto/sha256"
-	"crypto/subtle"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
+	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/dictionary"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
@@ -23,35 +23,6 @@ const (
 	arrowStream = "application/vnd.apache.arrow.stream"
 	largestBody = 64 << 10
 )
-
-// Handler is the server's handler alone, for a caller that brings its own listener and loopback.
-func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /v1/clinics", s.listClinics)
-	mux.HandleFunc("GET /v1/queries", s.listQueries)
-	mux.HandleFunc("GET /v1/freshness", s.freshness)
-	mux.HandleFunc("POST /v1/query", s.query)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		s.refuse(w, &refusal{http.StatusNotFound, codeNotFound, "there is nothing at this address, or not for this method", "ask GET /v1/queries or POST /v1/query"})
-	})
-	return s.logged(s.authorised(mux))
-}
-
-// authorised lets nothing pass without the token. Digests are compared, so that time tells neither content nor length.
-func (s *Server) authorised(next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(s.options.Token))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(token))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			s.refuse(w, &refusal{http.StatusUnauthorized, codeUnauthorized, "the token is missing or wrong", "send the token that falloff serve printed or was given, as Authorization: Bearer …"})
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
 
 // statusWriter remembers what was answered, for the log.
 type statusWriter struct {
@@ -93,8 +64,23 @@ func (s *Server) logged(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+// permissions is what the caller holds at a clinic.
+type permissions struct {
+	Clinic      string              `json:"clinic"`
+	Permissions []access.Permission `json:"permissions"`
+}
+
+// me says who the caller is to the server, and what they may do where.
+func (v *visit) me() (*reply, error) {
+	clinics, err := v.clinics()
+	if err != nil {
+		return nil, fmt.Errorf("listing the clinics: %w", err)
+	}
+	held := []permissions{}
+	for _, clinic := range clinics {
+		held = append(held, permissions{clinic, v.sees.Permissions(clinic)})
+	}
+	return asJSON(map[string]any{"person": v.who.Person, "service": v.who.Service, "second_factor": v.who.SecondFactor, "clinics": held})
 }
 
 // clinicEntry is one row of GET /v1/clinics.
@@ -105,32 +91,62 @@ type clinicEntry struct {
 	AsOf   string `json:"as_of"`
 }
 
-func (s *Server) listClinics(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.options.QueryTimeout)
-	defer cancel()
-	ids, err := s.options.Snapshots.Clinics(ctx)
+func (v *visit) listClinics() (*reply, error) {
+	ids, err := v.clinics()
 	if err != nil {
-		s.fail(w, r, fmt.Errorf("listing the clinics: %w", err))
-		return
+		return nil, fmt.Errorf("listing the clinics: %w", err)
 	}
 	entries := []clinicEntry{}
 	for _, id := range ids {
-		engine, release, err := s.snapshots.acquire(ctx, id)
+		meta, err := v.about(id)
 		if err != nil {
 			// One clinic that cannot be opened must not hide the others.
-			s.log.Warn("a clinic cannot be opened", "clinic", id, "error", err)
+			v.server.log.Warn("a clinic cannot be opened", "clinic", id, "error", err)
 			entries = append(entries, clinicEntry{ID: id, Name: id})
 			continue
 		}
-		meta := engine.Meta()
-		release()
 		entries = append(entries, clinicEntry{ID: id, Name: meta.Name, Commit: meta.Commit, AsOf: meta.AsOf.String()})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"clinics": entries})
+	v.event.Clinic = "" // it was about all of them
+	return asJSON(map[string]any{"clinics": entries})
 }
 
-func (s *Server) listQueries(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"queries": query.Catalogue()})
+// listQueries lists the named queries that the caller may ask: at the clinic that is named, or at any.
+func (v *visit) listQueries() (*reply, error) {
+	clinics := []string{v.http.URL.Query().Get("clinic")}
+	if clinics[0] == "" {
+		all, err := v.clinics()
+		if err != nil {
+			return nil, fmt.Errorf("listing the clinics: %w", err)
+		}
+		clinics = all
+	}
+	list := []query.Definition{}
+	for _, d := range query.Catalogue() {
+		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.sees.Query(clinic, d.Name).None() }) {
+			list = append(list, d)
+		}
+	}
+	return asJSON(map[string]any{"queries": list})
+}
+
+// listMetrics lists the entries of the metric dictionary that the caller may see somewhere.
+func (v *visit) listMetrics() (*reply, error) {
+	clinics, err := v.clinics()
+	if err != nil {
+		return nil, fmt.Errorf("listing the clinics: %w", err)
+	}
+	all, err := dictionary.Metrics()
+	if err != nil {
+		return nil, fmt.Errorf("reading the metric dictionary: %w", err)
+	}
+	list := []dictionary.Metric{}
+	for _, m := range all {
+		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.sees.Metric(clinic, m.Name).None() }) {
+			list = append(list, m)
+		}
+	}
+	return asJSON(map[string]any{"metrics": list})
 }
 
 // freshnessEntry is one dataset of GET /v1/freshness. Days are YYYY-MM-DD, empty where unknown.
@@ -143,21 +159,12 @@ type freshnessEntry struct {
 	DaysBehind  *int   `json:"days_behind,omitempty"`
 }
 
-func (s *Server) freshness(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.options.QueryTimeout)
-	defer cancel()
-	clinic := r.URL.Query().Get("clinic")
-	if clinic == "" {
-		s.fail(w, r, &refusal{http.StatusBadRequest, codeBadRequest, "the clinic is missing", "ask /v1/freshness?clinic=ID; /v1/clinics lists the ids"})
-		return
-	}
-	engine, release, err := s.snapshots.acquire(ctx, clinic)
+func (v *visit) freshness() (*reply, error) {
+	clinic := v.http.URL.Query().Get("clinic")
+	meta, err := v.about(clinic)
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return nil, err
 	}
-	meta := engine.Meta()
-	release()
 	entries := []freshnessEntry{}
 	for _, f := range meta.Freshness {
 		entry := freshnessEntry{
@@ -169,7 +176,7 @@ func (s *Server) freshness(w http.ResponseWriter, r *http.Request) {
 		}
 		entries = append(entries, entry)
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
+	return asJSON(map[string]any{
 		"clinic": clinic, "name": meta.Name, "commit": meta.Commit, "as_of": dayText(meta.AsOf),
 		"committed_at": meta.CommittedAt.UTC().Format(time.RFC3339), "datasets": entries,
 	})
@@ -191,39 +198,65 @@ type queryRequest struct {
 	To     string         `json:"to"`
 }
 
-func (s *Server) query(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.options.QueryTimeout)
-	defer cancel()
-	clinic, request, err := readQuery(w, r)
+func (v *visit) query() (*reply, error) {
+	clinic, request, err := readQuery(v.body, v.http)
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return nil, err
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		s.fail(w, r, fmt.Errorf("waiting for a free place: %w", ctx.Err()))
-		return
+	d, ok := query.Lookup(request.Query)
+	if !ok {
+		return nil, query.Unknown(request.Query)
 	}
-	engine, release, err := s.snapshots.acquire(ctx, clinic)
+	params, err := d.Bind(request.Params)
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return nil, err
+	}
+	engine, view, release, err := v.ask(clinic, d)
+	if err != nil {
+		return nil, err
 	}
 	defer release()
+	key, err := keyOf(clinic, engine.Meta().Commit, view, d.Name, params, request.From, request.To)
+	if err != nil {
+		return nil, err
+	}
+	answer, kept := v.server.answers.get(key)
+	v.server.metrics.cached.WithLabelValues(strconv.FormatBool(kept)).Inc()
+	if !kept {
+		if answer, err = v.run(engine, request); err != nil {
+			return nil, err
+		}
+		v.server.answers.put(key, answer)
+	}
+	v.event.Snapshot, v.event.Rows, v.event.Suppressed, v.event.Reach = engine.Meta().Commit, answer.rows, answer.suppressed, "everyones"
+	if view.AssignedTo != nil {
+		v.event.Reach = "caseload"
+	}
+	return &reply{status: http.StatusOK, kind: arrowStream, body: answer.body, headers: map[string]string{
+		"X-Falloff-Rows":     strconv.FormatInt(answer.rows, 10),
+		"X-Falloff-Snapshot": engine.Meta().Commit,
+	}}, nil
+}
+
+// run asks the engine, when it is this query's turn, and encodes what it says.
+func (v *visit) run(engine Engine, request query.Request) (*stored, error) {
+	ctx := v.http.Context()
+	select {
+	case v.server.slots <- struct{}{}:
+		defer func() { <-v.server.slots }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for a free place: %w", ctx.Err())
+	}
 	answer, err := engine.Run(ctx, request)
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return nil, err
 	}
 	defer answer.Release()
-	w.Header().Set("Content-Type", arrowStream)
-	w.Header().Set("X-Falloff-Rows", strconv.FormatInt(answer.Rows, 10))
-	if err := writeStream(w, answer); err != nil {
-		// The header is out: the reader sees a stream without its end.
-		s.log.Warn("an answer broke off", "query", request.Query, "error", err)
+	var body bytes.Buffer
+	if err := writeStream(&body, answer); err != nil {
+		return nil, fmt.Errorf("encoding the answer of %s: %w", request.Query, err)
 	}
+	return &stored{body: body.Bytes(), rows: answer.Rows}, nil
 }
 
 func readQuery(w http.ResponseWriter, r *http.Request) (clinic string, request query.Request, err error) {
@@ -268,13 +301,22 @@ func readDay(text string) (civil.Date, error) {
 }
 
 func writeStream(w io.Writer, answer *query.Answer) error {
-	writer := ipc.NewWriter(w, ipc.WithSchema(answer.Schema))
+	writer := ipc.NewWriter(w, ipc.WithSchema(answer.Schema), ipc.WithZstd())
 	for _, batch := range answer.Batches {
 		if err := writer.Write(batch); err != nil {
 			return errors.Join(err, writer.Close())
 		}
 	}
 	return writer.Close()
+}
+
+// asJSON is an answer in JSON.
+func asJSON(body any) (*reply, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("encoding an answer: %w", err)
+	}
+	return &reply{status: http.StatusOK, kind: "application/json", body: append(text, '\n')}, nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -21,7 +22,9 @@ func (r *refusal) Error() string { return r.Message }
 
 // Codes of errors, as clients see them.
 const (
-	codeUnauthorized  = "unauthorized"
+	codeForbidden     = "forbidden"
+	codeSecondFactor  = "second_factor_required"
+	codeUnrecorded    = "audit_unavailable"
 	codeNotFound      = "not_found"
 	codeBadRequest    = "bad_request"
 	codeUnknownClinic = "unknown_clinic"
@@ -71,15 +74,15 @@ func refusalOf(err error) *refusal {
 	}
 }
 
-// fail answers with what a client may know of the error, and logs what only the operator may.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	told := refusalOf(err)
-	if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		s.log.Error("a request failed", "path", r.URL.Path, "code", told.Code, "error", err)
+// reply is the refusal as an answer.
+func (r *refusal) reply() *reply {
+	body, err := json.Marshal(map[string]string{"error": r.Message, "hint": r.Hint, "code": r.Code})
+	if err != nil {
+		body = []byte(`{"code":"internal"}`) // texts always encode
 	}
-	s.refuse(w, told)
-}
-
-func (s *Server) refuse(w http.ResponseWriter, r *refusal) {
-	writeJSON(w, r.status, map[string]string{"error": r.Message, "hint": r.Hint, "code": r.Code})
+	out := &reply{status: r.status, kind: "application/json", body: append(body, '\n')}
+	if r.status == http.StatusUnauthorized {
+		out.headers = map[string]string{"WWW-Authenticate": "Bearer"}
+	}
+	return out
 }

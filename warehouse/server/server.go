@@ -1,15 +1,14 @@
-// Package server answers named queries over HTTP, as Arrow IPC streams.
+// Package server answers questions about clinics over HTTP: to people as a signed token names them, and to each only what the
+// access policy lets them see.
 //
-// Every request needs the bearer token. On a loopback address it speaks plain HTTP; anywhere else it refuses to start
-// without a certificate, and then speaks TLS 1.3 and nothing older.
+// There is one way to data. A request is identified (Options.Identify), the policy says what its caller may see (access.Visible),
+// a snapshot is opened that holds nothing else, and what is answered or refused is in the audit log before the answer leaves. A
+// handler gets a visit, which leads that way and no other; a test holds the package to it.
 //
-//	GET  /healthz                 {"status":"ok"}
-//	GET  /v1/clinics              the clinics, and the snapshot that each would be answered from
-//	GET  /v1/queries              the catalogue: names, parameters, columns, units
-//	GET  /v1/freshness?clinic=ID  what has landed, how far behind it is
-//	POST /v1/query                {"clinic","query","params","from","to"} → application/vnd.apache.arrow.stream
+// On a loopback address the server speaks plain HTTP; anywhere else it refuses to start without a certificate, and then speaks
+// TLS 1.3 and nothing older. GET /openapi.json describes the requests.
 //
-// Errors are JSON, {"error","hint","code"}. Logs hold neither tokens nor the values of parameters.
+// Errors are JSON, {"error","hint","code"}. Logs and audit records hold neither tokens nor the values of parameters.
 package server
 
 import (
@@ -20,8 +19,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
+	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
@@ -42,16 +43,29 @@ type Snapshots interface {
 	// Head names the newest commit of a clinic. It is asked often and must be cheap; the server opens the clinic again
 	// when the name changes. A clinic that is not there answers ErrUnknownClinic.
 	Head(ctx context.Context, clinic string) (string, error)
-	// Open loads the newest snapshot of a clinic. The server closes it when nobody reads from it any more. The context
-	// ends when Open returns.
-	Open(ctx context.Context, clinic string) (Engine, error)
+	// Open loads what a view shows of the newest snapshot of a clinic, and no other mart. The server closes it when nobody reads
+	// from it any more. The context ends when Open returns.
+	Open(ctx context.Context, clinic string, view View) (Engine, error)
+}
+
+// View is the part of a snapshot that somebody may see.
+type View struct {
+	// Marts are loaded, in the order of their names, no other.
+	Marts []string
+	// AssignedTo narrows them to the caseload of these staff members; nil is everybody's.
+	AssignedTo []string
 }
 
 // Options configure a server.
 type Options struct {
 	Snapshots Snapshots
-	// Token is the bearer token that every request must carry; at least 16 bytes. It is never logged.
-	Token string
+	// Identify says whom a request speaks for. Its errors have a code and a hint for people where they are a Refuser, and are told
+	// as they are; they hold no token.
+	Identify func(ctx context.Context, r *http.Request) (access.Principal, error)
+	// Policy is the access policy of the moment.
+	Policy func() *access.Policy
+	// Audit takes a record of every request, answered or refused; what it cannot keep is not answered.
+	Audit Recorder
 	// CertFile and KeyFile are a PEM certificate chain and its key. Both or neither; without them only loopback
 	// addresses are served.
 	CertFile, KeyFile string
@@ -65,17 +79,21 @@ type Options struct {
 	QueryTimeout time.Duration
 	// Parallel is how many queries run at once, the others wait; zero is 8.
 	Parallel int
+	// CacheBytes bounds the answers that are kept; zero is 64 MiB, negative keeps none.
+	CacheBytes int64
+	// IdleAfter is how long nobody must have asked before a snapshot is unloaded; zero is 15 minutes.
+	IdleAfter time.Duration
 	// ShutdownGrace is how long requests may go on after the context of Serve has ended; zero is 10 seconds.
 	ShutdownGrace time.Duration
 }
-
-const shortestToken = 16
 
 // Server is an HTTP server over the snapshots of a lake.
 type Server struct {
 	options   Options
 	snapshots *openSnapshots
+	answers   *answers
 	slots     chan struct{}
+	metrics   *metrics
 	log       *slog.Logger
 }
 
@@ -84,8 +102,8 @@ func New(options Options) (*Server, error) {
 	if options.Snapshots == nil {
 		return nil, errors.New("starting the query server: there is nothing to serve from")
 	}
-	if len(options.Token) < shortestToken {
-		return nil, fmt.Errorf("starting the query server: the token has %d bytes and needs at least %d", len(options.Token), shortestToken)
+	if options.Identify == nil || options.Policy == nil || options.Audit == nil {
+		return nil, errors.New("starting the query server: nobody can be let in without a way to identify them, a policy, and an audit log")
 	}
 	if (options.CertFile == "") != (options.KeyFile == "") {
 		return nil, errors.New("starting the query server: a certificate and its key come together: give both or neither")
@@ -105,15 +123,24 @@ func New(options Options) (*Server, error) {
 	if options.Parallel == 0 {
 		options.Parallel = 8
 	}
+	if options.CacheBytes == 0 {
+		options.CacheBytes = 64 << 20
+	}
+	if options.IdleAfter == 0 {
+		options.IdleAfter = 15 * time.Minute
+	}
 	if options.ShutdownGrace == 0 {
 		options.ShutdownGrace = 10 * time.Second
 	}
-	return &Server{
+	s := &Server{
 		options:   options,
 		snapshots: newOpenSnapshots(options.Snapshots, options.Now, options.HeadEvery, options.Log),
+		answers:   newAnswers(max(options.CacheBytes, 0)),
 		slots:     make(chan struct{}, options.Parallel),
 		log:       options.Log,
-	}, nil
+	}
+	s.metrics = newMetrics(s)
+	return s, nil
 }
 
 // Serve answers requests on the listener until the context ends; requests under way are then let finish for a while. It
@@ -139,6 +166,11 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.log.Info("query server is listening", "address", listener.Addr().String(), "tls", secure != listener)
 
 	defer s.snapshots.closeAll()
+	var idle sync.WaitGroup
+	stopIdle := make(chan struct{})
+	idle.Go(func() { s.unloadIdle(stopIdle) })
+	defer idle.Wait()
+	defer close(stopIdle)
 	ended := make(chan error, 1)
 	go func() { ended <- httpServer.Serve(secure) }()
 	select {
@@ -158,6 +190,20 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	s.log.Info("query server has stopped")
 	return nil
+}
+
+// unloadIdle closes, now and then, what nobody asks for any more.
+func (s *Server) unloadIdle(stop <-chan struct{}) {
+	ticker := time.NewTicker(max(s.options.IdleAfter/4, time.Second))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			s.snapshots.closeIdle(s.options.IdleAfter)
+		}
+	}
 }
 
 // transport wraps the listener in TLS 1.3 where a certificate was given, and refuses plain HTTP off the loopback.

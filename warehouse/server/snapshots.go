@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
 
-// openSnapshots keeps one open engine a clinic, opens a newer one when the head commit changes, and closes the old one
+// openSnapshots keeps one open engine a clinic and view, opens a newer one when the head commit changes, and closes the old one
 // when its last reader is done: an answer comes from one snapshot, whole.
 type openSnapshots struct {
 	source    Snapshots
@@ -17,17 +18,27 @@ type openSnapshots struct {
 	headEvery time.Duration
 	log       *slog.Logger
 
-	mu      sync.Mutex
-	clinics map[string]*clinicSnapshot
-	closed  bool
+	mu     sync.Mutex
+	places map[string]*place
+	closed bool
+
+	// work are the snapshots that are being opened beside others; ended is done when the server stops.
+	work  sync.WaitGroup
+	ended context.Context //nolint:containedctx // the life of what is started here
+	end   context.CancelFunc
 }
 
-// clinicSnapshot is one clinic's place. Its turn is held while the head is asked and a snapshot opened, so that a clinic
+// place is where the engine of one clinic and view stands. Its turn is held while the head is asked and a snapshot opened, so that a clinic
 // is opened once however many ask for it.
-type clinicSnapshot struct {
+type place struct {
+	clinic  string
+	view    View
 	turn    chan struct{}
 	checked time.Time
+	used    time.Time
 	current *leased
+	// opening says that a newer snapshot is being opened beside the current one.
+	opening bool
 }
 
 // leased is an engine and how many hold it; the place that shows it counts as one.
@@ -40,137 +51,227 @@ type leased struct {
 }
 
 func newOpenSnapshots(source Snapshots, now func() time.Time, headEvery time.Duration, log *slog.Logger) *openSnapshots {
-	return &openSnapshots{source: source, now: now, headEvery: headEvery, log: log, clinics: map[string]*clinicSnapshot{}}
+	ended, end := context.WithCancel(context.Background())
+	return &openSnapshots{source: source, now: now, headEvery: headEvery, log: log, places: map[string]*place{}, ended: ended, end: end}
 }
 
-// acquire gives the clinic's newest engine and what gives it back. Where a newer snapshot cannot be opened the one at
+// acquire gives the clinic's newest engine of a view and what gives it back. Where a newer snapshot cannot be opened the one at
 // hand goes on answering: it says of itself how old it is.
-func (o *openSnapshots) acquire(ctx context.Context, clinic string) (Engine, func(), error) {
-	place, err := o.takeTurn(ctx, clinic)
+func (o *openSnapshots) acquire(ctx context.Context, clinic string, view View) (Engine, func(), error) {
+	at, err := o.takeTurn(ctx, clinic, view)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { <-place.turn }()
-	if err := o.refresh(ctx, clinic, place); err != nil {
+	defer func() { <-at.turn }()
+	if err := o.refresh(ctx, at); err != nil {
 		return nil, nil, err
 	}
-	held := place.current
+	at.used = o.now()
+	held := at.current
 	held.hold()
 	return held.engine, func() { held.drop(o.log) }, nil
 }
 
 var errClosed = errors.New("the query server is shutting down")
 
-// takeTurn gives the clinic's place with its turn taken.
-func (o *openSnapshots) takeTurn(ctx context.Context, clinic string) (*clinicSnapshot, error) {
+// nameOf is the key of a clinic and view. Names of marts and clinics have no control characters; those of staff are quoted.
+func nameOf(clinic string, view View) string {
+	name := clinic + "\x00" + strings.Join(view.Marts, " ")
+	if view.AssignedTo != nil {
+		name += "\x00" + fmt.Sprintf("%q", view.AssignedTo)
+	}
+	return name
+}
+
+// takeTurn gives a place with its turn taken.
+func (o *openSnapshots) takeTurn(ctx context.Context, clinic string, view View) (*place, error) {
+	name := nameOf(clinic, view)
 	for {
-		place, err := o.place(clinic)
+		at, err := o.place(name, clinic, view)
 		if err != nil {
 			return nil, err
 		}
 		select {
-		case place.turn <- struct{}{}:
+		case at.turn <- struct{}{}:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("waiting for clinic %s: %w", clinic, ctx.Err())
 		}
-		if o.isShown(clinic, place) {
-			return place, nil
+		if o.isShown(name, at) {
+			return at, nil
 		}
 		// It was forgotten while we waited: what is put there now would never be closed.
-		<-place.turn
+		<-at.turn
 	}
 }
 
-func (o *openSnapshots) place(clinic string) (*clinicSnapshot, error) {
+func (o *openSnapshots) place(name, clinic string, view View) (*place, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return nil, errClosed
 	}
-	place, ok := o.clinics[clinic]
+	at, ok := o.places[name]
 	if !ok {
-		place = &clinicSnapshot{turn: make(chan struct{}, 1)}
-		o.clinics[clinic] = place
+		at = &place{clinic: clinic, view: view, turn: make(chan struct{}, 1)}
+		o.places[name] = at
 	}
-	return place, nil
+	return at, nil
 }
 
-func (o *openSnapshots) isShown(clinic string, place *clinicSnapshot) bool {
+func (o *openSnapshots) isShown(name string, at *place) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.clinics[clinic] == place
+	return o.places[name] == at
 }
 
 // forget takes an empty place away, so that asking for clinics that are not there leaves nothing behind.
-func (o *openSnapshots) forget(clinic string, place *clinicSnapshot) {
+func (o *openSnapshots) forget(at *place) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.clinics[clinic] == place {
-		delete(o.clinics, clinic)
+	if name := nameOf(at.clinic, at.view); o.places[name] == at {
+		delete(o.places, name)
 	}
 }
 
-// refresh makes place.current the head's engine. The caller holds the turn.
-func (o *openSnapshots) refresh(ctx context.Context, clinic string, place *clinicSnapshot) error {
-	if place.current != nil && o.now().Sub(place.checked) < o.headEvery {
+// closeIdle unloads what nobody has asked for a while. Places that are in use are left alone.
+func (o *openSnapshots) closeIdle(after time.Duration) {
+	o.mu.Lock()
+	var all []*place
+	for _, at := range o.places {
+		all = append(all, at)
+	}
+	o.mu.Unlock()
+	for _, at := range all {
+		select {
+		case at.turn <- struct{}{}:
+		default:
+			continue // somebody is asking
+		}
+		if o.now().Sub(at.used) >= after {
+			if at.current != nil {
+				at.current.drop(o.log)
+				at.current = nil
+				o.log.Info("snapshot is unloaded", "clinic", at.clinic)
+			}
+			o.forget(at)
+		}
+		<-at.turn
+	}
+}
+
+// count is how many engines are open.
+func (o *openSnapshots) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.places)
+}
+
+// refresh makes at.current the head's engine. The caller holds the turn.
+func (o *openSnapshots) refresh(ctx context.Context, at *place) error {
+	if at.current != nil && o.now().Sub(at.checked) < o.headEvery {
 		return nil
 	}
-	head, err := o.source.Head(ctx, clinic)
+	head, err := o.source.Head(ctx, at.clinic)
 	if err != nil {
-		return o.keep(ctx, clinic, place, fmt.Errorf("asking for the newest snapshot of clinic %s: %w", clinic, err))
+		return o.keep(ctx, at, fmt.Errorf("asking for the newest snapshot of clinic %s: %w", at.clinic, err))
 	}
-	if place.current != nil && place.current.commit == head {
-		place.checked = o.now()
+	if at.current != nil && at.current.commit == head {
+		at.checked = o.now()
 		return nil
 	}
-	engine, err := o.source.Open(ctx, clinic)
+	if at.current != nil {
+		o.openBeside(ctx, at)
+		return nil
+	}
+	engine, err := o.source.Open(ctx, at.clinic, at.view)
 	if err != nil {
-		return o.keep(ctx, clinic, place, fmt.Errorf("opening the newest snapshot of clinic %s: %w", clinic, err))
+		return o.keep(ctx, at, fmt.Errorf("opening the newest snapshot of clinic %s: %w", at.clinic, err))
 	}
-	if place.current != nil {
-		place.current.drop(o.log)
-	}
-	// The head may have moved on between Head and Open: what counts is what was opened.
-	place.current = &leased{engine: engine, commit: engine.Meta().Commit, holders: 1}
-	place.checked = o.now()
-	o.log.Info("snapshot is open", "clinic", clinic, "commit", place.current.commit)
+	o.show(at, engine)
 	return nil
 }
 
-// keep decides what a failure to refresh means: a clinic that is gone is let go at once, anything else leaves the
-// snapshot at hand in place.
-func (o *openSnapshots) keep(ctx context.Context, clinic string, place *clinicSnapshot, err error) error {
-	if isUnknownClinic(err) {
-		if place.current != nil {
-			place.current.drop(o.log)
-			place.current = nil
+// show makes an engine the current one. The caller holds the turn.
+func (o *openSnapshots) show(at *place, engine Engine) {
+	if at.current != nil {
+		at.current.drop(o.log)
+	}
+	// The head may have moved on between Head and Open: what counts is what was opened.
+	at.current = &leased{engine: engine, commit: engine.Meta().Commit, holders: 1}
+	at.checked = o.now()
+	o.log.Info("snapshot is open", "clinic", at.clinic, "commit", at.current.commit)
+}
+
+// openBeside opens the newest snapshot while the one at hand goes on answering, and changes them when it is there. The caller
+// holds the turn.
+func (o *openSnapshots) openBeside(ctx context.Context, at *place) {
+	if at.opening {
+		return
+	}
+	at.opening = true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestOpening)
+	o.work.Go(func() {
+		defer cancel()
+		stop := context.AfterFunc(o.ended, cancel)
+		defer stop()
+		engine, err := o.source.Open(ctx, at.clinic, at.view)
+		at.turn <- struct{}{}
+		defer func() { <-at.turn }()
+		at.opening = false
+		switch {
+		case err != nil:
+			if kept := o.keep(ctx, at, fmt.Errorf("opening the newest snapshot of clinic %s: %w", at.clinic, err)); kept != nil {
+				o.log.Warn("a newer snapshot cannot be opened", "clinic", at.clinic, "error", kept)
+			}
+		case at.current == nil: // it was unloaded, or the clinic is gone
+			if err := engine.Close(); err != nil {
+				o.log.Warn("closing a snapshot", "clinic", at.clinic, "error", err)
+			}
+		default:
+			o.show(at, engine)
 		}
-		o.forget(clinic, place)
+	})
+}
+
+// longestOpening bounds the opening of a snapshot that nobody waits for.
+const longestOpening = 10 * time.Minute
+
+// keep decides what a failure to refresh means: a clinic that is gone is let go at once, anything else leaves the
+// snapshot at hand in its place.
+func (o *openSnapshots) keep(ctx context.Context, at *place, err error) error {
+	if isUnknownClinic(err) {
+		if at.current != nil {
+			at.current.drop(o.log)
+			at.current = nil
+		}
+		o.forget(at)
 		return err
 	}
-	if place.current == nil || ctx.Err() != nil {
+	if at.current == nil || ctx.Err() != nil {
 		return err
 	}
-	o.log.Warn("answering from an older snapshot", "clinic", clinic, "commit", place.current.commit, "error", err)
-	place.checked = o.now()
+	o.log.Warn("answering from an older snapshot", "clinic", at.clinic, "commit", at.current.commit, "error", err)
+	at.checked = o.now()
 	return nil
 }
 
 // closeAll lets go of every snapshot, and lets nobody open another. What a request still holds closes with it.
 func (o *openSnapshots) closeAll() {
 	o.mu.Lock()
-	places := o.clinics
-	o.clinics = map[string]*clinicSnapshot{}
+	places := o.places
+	o.places = map[string]*place{}
 	o.closed = true
 	o.mu.Unlock()
-	for _, place := range places {
-		place.turn <- struct{}{}
-		if place.current != nil {
-			place.current.drop(o.log)
-			place.current = nil
+	o.end()
+	for _, at := range places {
+		at.turn <- struct{}{}
+		if at.current != nil {
+			at.current.drop(o.log)
+			at.current = nil
 		}
-		<-place.turn
+		<-at.turn
 	}
+	o.work.Wait()
 }
 
 func (l *leased) hold() {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/tls"
 	"encoding/base32"
 	"encoding/json"
@@ -11,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +22,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/vault"
+	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 )
@@ -65,7 +69,14 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 			if a.quiet {
 				log = slog.New(slog.DiscardHandler)
 			}
-			srv, err := server.New(server.Options{Snapshots: snapshots, Token: token, CertFile: certFile, KeyFile: certKey, Log: log, Now: a.now})
+			policy, err := tokenPolicy()
+			if err != nil {
+				return err
+			}
+			srv, err := server.New(server.Options{
+				Snapshots: snapshots, Identify: byToken(token), Policy: func() *access.Policy { return policy }, Audit: logged{log},
+				CertFile: certFile, KeyFile: certKey, Log: log, Now: a.now,
+			})
 			if err != nil {
 				return usagef("%v", err)
 			}
@@ -190,4 +201,41 @@ func serverToken(path string) (string, error) {
 		return "", usagef("keeping the token: %v. Name another place with --token-file", err)
 	}
 	return token, nil
+}
+
+// refusedToken is what a request without the server's token is told.
+type refusedToken struct{}
+
+func (refusedToken) Error() string { return "the token is missing or wrong" }
+func (refusedToken) Code() string  { return "unauthorized" }
+func (refusedToken) Hint() string {
+	return "send the token that falloff serve printed or was given, as Authorization: Bearer …"
+}
+
+// byToken takes whoever has the server's token for the owner of the lake. Digests are compared, so that time tells neither content
+// nor length.
+func byToken(token string) func(context.Context, *http.Request) (access.Principal, error) {
+	want := sha256.Sum256([]byte(token))
+	return func(_ context.Context, r *http.Request) (access.Principal, error) {
+		scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(sent))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			return access.Principal{}, refusedToken{}
+		}
+		return access.Principal{Person: "owner", Issuer: access.Grafana, Subject: "owner", SecondFactor: true}, nil
+	}
+}
+
+// tokenPolicy gives whoever has the server's token all clinics.
+func tokenPolicy() (*access.Policy, error) {
+	return access.Parse([]byte("version: 1\npeople:\n  - login: owner\n    roles: [{role: clinic_owner, clinics: ['*']}]\n"), "the token's policy")
+}
+
+// logged writes what was asked to the server's log.
+type logged struct{ log *slog.Logger }
+
+// Record notes who asked what.
+func (l logged) Record(_ context.Context, e server.Event) error {
+	l.log.Info("asked", "person", e.Person, "action", e.Action, "entity", e.Entity, "clinic", e.Clinic, "refused", e.Refused, "rows", e.Rows)
+	return nil
 }

@@ -1,6 +1,10 @@
--- grain: one discipline that has a curve, and all of them together
+-- grain: one discipline, and all of them together
+select
+    'All disciplines' as text,
+    'all' as value
+union all
 select distinct
-    case when stop.discipline = 'all' then 'All disciplines' else stop.discipline end as text,
-    stop.discipline as value
-from falloff_by_visit as stop
-where stop.dimension = 'all'
+    listed.value as text,
+    listed.value
+from list_value as listed
+where listed.list = 'discipline' and listed.value not in ('all', '')

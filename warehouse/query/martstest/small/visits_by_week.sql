@@ -3,7 +3,7 @@ select
     state,
     discipline,
     'Harbour Street' as location,
-    'Robin Mercer' as staff_member,
+    case when discipline = 'Massage' then 'Sam Okafor' else 'Robin Mercer' end as staff_member,
     appointments::bigint as appointments,
     appointments::bigint as patients,
     is_complete,

@@ -1,0 +1,301 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/query"
+	"github.com/falloff-analytics/falloff/warehouse/server"
+	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
+)
+
+// askAs sends a request as somebody.
+func askAs(t *testing.T, login, method, url, body string) (int, []byte) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+login)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, content
+}
+
+// Who may ask what is written down here by hand, from what the roles are for, and compared with every request of everybody: the
+// named queries by the figures they show, at the own clinic; anywhere else nothing.
+func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
+	l := newLake(t)
+	l.heads["second-clinic"] = "1"
+	address, _ := serve(t, options(t, l))
+	groups := map[string][]string{
+		"falloff":   {"cohort_heatmap", "retention_curve", "retention_by_visit", "patient_status_counts"},
+		"money":     {"leak_total", "leaks_by_category", "leaks_by_month", "receivables_aging", "restatements"},
+		"leaks":     {"worst_open_leaks"},
+		"schedule":  {"visits_by_week"},
+		"freshness": {"freshness"},
+		"lists":     {"disciplines", "choices"},
+	}
+	sees := map[string][]string{
+		"everywhere":               {"falloff", "money", "leaks", "schedule", "freshness", "lists"},
+		access.ClinicOwner:         {"falloff", "money", "leaks", "schedule", "freshness", "lists"},
+		access.Manager:             {"falloff", "money", "leaks", "schedule", "freshness", "lists"},
+		access.Biller:              {"money", "leaks", "freshness", "lists"},
+		access.FrontDesk:           {"schedule", "leaks", "freshness", "lists"},
+		access.Practitioner:        {"own falloff", "own schedule", "freshness", "lists"},
+		access.Analyst:             {"falloff", "money", "leaks", "schedule", "freshness", "lists"},
+		access.RecoveryCoordinator: {"falloff", "schedule", "leaks", "freshness", "lists"},
+		access.PrivacyOfficer:      {"freshness", "lists"},
+		access.VendorSupport:       {}, // nobody granted support access
+		access.BatchService:        {"freshness", "lists"},
+		"elsewhere":                {},
+		"nobody":                   {},
+	}
+	groups["own schedule"] = groups["schedule"]
+	groups["own falloff"] = []string{"patient_status_counts", "retention_curve", "retention_by_visit"}
+	for _, person := range servertest.People() {
+		var allowed []string
+		for _, group := range sees[person] {
+			allowed = append(allowed, groups[group]...)
+		}
+		for _, d := range query.Catalogue() {
+			if !slices.ContainsFunc([]string{"falloff", "money", "leaks", "schedule", "freshness", "lists"}, func(g string) bool { return slices.Contains(groups[g], d.Name) }) {
+				t.Fatalf("who may ask %s is not written down here", d.Name)
+			}
+			for _, clinic := range []string{servertest.Clinic, "second-clinic", "no-clinic"} {
+				want := http.StatusForbidden
+				switch {
+				case clinic == "no-clinic" && person == "everywhere":
+					want = http.StatusNotFound
+				case clinic == servertest.Clinic && slices.Contains(allowed, d.Name), clinic == "second-clinic" && (person == "everywhere" || person == "elsewhere"):
+					want = http.StatusOK
+				}
+				opened, _ := l.count()
+				status, body := askAs(t, person, http.MethodPost, "http://"+address+"/v1/query", `{"clinic":"`+clinic+`","query":"`+d.Name+`"}`)
+				// A caseload needs the mart that says whose it is; the fixture has it.
+				if status != want && !(want == http.StatusOK && status == http.StatusConflict && person == access.Practitioner) {
+					t.Errorf("%s asks %s at %s: %d %s, and it should be %d", person, d.Name, clinic, status, body, want)
+				}
+				if after, _ := l.count(); want == http.StatusForbidden && after != opened {
+					t.Errorf("%s was refused %s at %s, and a snapshot was opened all the same", person, d.Name, clinic)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryOtherRequestIsCutToTheCaller(t *testing.T) {
+	l := newLake(t)
+	l.heads["second-clinic"] = "1"
+	address, _ := serve(t, options(t, l))
+	for _, test := range []struct {
+		person, path string
+		status       int
+		with, lacks  []string
+	}{
+		{"everywhere", "/v1/clinics", 200, []string{"harbour-street", "second-clinic"}, nil},
+		{access.Manager, "/v1/clinics", 200, []string{"harbour-street"}, []string{"second-clinic"}},
+		{"elsewhere", "/v1/clinics", 200, []string{"second-clinic"}, []string{"harbour-street"}},
+		{"nobody", "/v1/clinics", 403, nil, []string{"harbour-street", "second-clinic"}},
+		{access.VendorSupport, "/v1/clinics", 403, nil, []string{"harbour-street"}},
+		{access.Practitioner, "/v1/queries", 200, []string{"visits_by_week"}, []string{"leak_total", "worst_open_leaks", "receivables_aging"}},
+		{access.Biller, "/v1/queries", 200, []string{"leak_total", "worst_open_leaks"}, []string{"retention_curve", "visits_by_week"}},
+		{access.Biller, "/v1/queries?clinic=second-clinic", 200, nil, []string{"leak_total"}},
+		{access.Practitioner, "/v1/metrics", 200, []string{`"show_rate"`}, []string{`"leaked_revenue"`, `"receivables"`}},
+		{access.Practitioner, "/v1/me", 200, []string{`"person":"practitioner"`, `"schedule.view"`}, []string{"money.view", "second-clinic"}},
+		{access.Practitioner, "/v1/freshness?clinic=harbour-street", 200, []string{"appointments"}, nil},
+		{access.Practitioner, "/v1/freshness?clinic=second-clinic", 403, nil, []string{"appointments"}},
+		{access.Practitioner, "/v1/freshness?clinic=no-clinic", 403, nil, nil},
+		{access.ClinicOwner, "/metrics", 403, nil, []string{"falloff_requests_total"}},
+		{"everywhere", "/metrics", 200, []string{"falloff_requests_total", "falloff_snapshots_open"}, []string{"harbour"}},
+	} {
+		status, body := askAs(t, test.person, http.MethodGet, "http://"+address+test.path, "")
+		if status != test.status {
+			t.Errorf("%s asks %s: %d %s, and it should be %d", test.person, test.path, status, body, test.status)
+		}
+		for _, want := range test.with {
+			if !bytes.Contains(body, []byte(want)) {
+				t.Errorf("%s asks %s and is not told %s:\n%s", test.person, test.path, want, body)
+			}
+		}
+		for _, no := range test.lacks {
+			if bytes.Contains(body, []byte(no)) {
+				t.Errorf("%s asks %s and is told %s:\n%s", test.person, test.path, no, body)
+			}
+		}
+	}
+}
+
+func TestAPractitionerSeesTheirOwnCaseload(t *testing.T) {
+	l := newLake(t)
+	address, _ := serve(t, options(t, l))
+	count := func(person string) (rows int64) {
+		status, body := askAs(t, person, http.MethodPost, "http://"+address+"/v1/query", `{"clinic":"harbour-street","query":"visits_by_week","params":{"split":"staff_member"}}`)
+		if status != http.StatusOK {
+			t.Fatalf("%s: %d %s", person, status, body)
+		}
+		reader, err := ipc.NewReader(bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Release()
+		for reader.Next() {
+			names := reader.RecordBatch().Column(reader.Schema().FieldIndices("series")[0]).(*array.String)
+			for i := range names.Len() {
+				if person == access.Practitioner && names.Value(i) != servertest.Practitioner {
+					t.Errorf("the practitioner sees the weeks of %s", names.Value(i))
+				}
+			}
+			rows += reader.RecordBatch().NumRows()
+		}
+		return rows
+	}
+	own, all := count(access.Practitioner), count(access.Manager)
+	if own == 0 || own >= all {
+		t.Errorf("the practitioner sees %d rows, the manager %d", own, all)
+	}
+}
+
+func TestEveryRequestIsInTheAuditLogBeforeItIsAnswered(t *testing.T) {
+	l := newLake(t)
+	o := options(t, l)
+	log := o.Audit.(*servertest.Log)
+	address, _ := serve(t, o)
+	url := "http://" + address
+	const canary = "a-value-that-nobody-may-keep"
+	askAs(t, access.Manager, http.MethodPost, url+"/v1/query", `{"clinic":"harbour-street","query":"leak_total"}`)
+	askAs(t, access.Manager, http.MethodPost, url+"/v1/query", `{"clinic":"harbour-street","query":"leak_total"}`) // a kept answer
+	askAs(t, access.Practitioner, http.MethodPost, url+"/v1/query", `{"clinic":"harbour-street","query":"leak_total"}`)
+	askAs(t, "stranger-"+canary, http.MethodPost, url+"/v1/query", `{"clinic":"`+canary+`","query":"`+canary+`"}`)
+	askAs(t, access.Manager, http.MethodPost, url+"/v1/query", `{"clinic":"`+canary+`"}`)
+	askAs(t, access.Manager, http.MethodPost, url+"/v1/query", `{"clinic":"harbour-street","query":"`+canary+`","params":{"a":"`+canary+`"}}`)
+	askAs(t, access.Manager, http.MethodGet, url+"/"+canary, "")
+	askAs(t, access.Manager, http.MethodPost, url+"/v1/query", `{"clinic":"harbour-street","query":"visits_by_week","params":{"discipline":"`+canary+`"}}`)
+
+	events := log.Events()
+	if len(events) != 8 {
+		t.Fatalf("%d records of 8 requests", len(events))
+	}
+	for i, want := range []struct{ person, clinic, entity, refused string }{
+		{access.Manager, "harbour-street", "query/leak_total", ""},
+		{access.Manager, "harbour-street", "query/leak_total", ""},
+		{access.Practitioner, "harbour-street", "query/leak_total", "forbidden"},
+		{"", "", "", "anonymous"},
+		{access.Manager, "", "", "bad_request"},
+		{access.Manager, "", "", "unknown_query"},
+		{access.Manager, "", "", "not_found"},
+		{access.Manager, "harbour-street", "query/visits_by_week", ""},
+	} {
+		e := events[i]
+		if e.Person != want.person || e.Clinic != want.clinic || e.Entity != want.entity || e.Refused != want.refused || e.Address != "127.0.0.1" || e.Action == "" {
+			t.Errorf("record %d is %+v, and it should be of %+v", i+1, e, want)
+		}
+	}
+	if events[0].Snapshot != "1" || events[0].Rows != 1 || events[0].Reach != "everyones" || events[1].Rows != 1 {
+		t.Errorf("the answers are recorded as %+v and %+v", events[0], events[1])
+	}
+	text, err := json.Marshal(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte(canary)) {
+		t.Errorf("the records hold what was sent:\n%s", text)
+	}
+
+	log.Fill(true)
+	status, body := askAs(t, access.Manager, http.MethodPost, url+"/v1/query", `{"clinic":"harbour-street","query":"leak_total"}`)
+	if status != http.StatusServiceUnavailable || !bytes.Contains(body, []byte("audit_unavailable")) || bytes.Contains(body, []byte("amount_cents")) {
+		t.Errorf("unrecorded, it was answered with %d %q", status, body)
+	}
+}
+
+func TestWithoutASecondFactorNothingIsSeen(t *testing.T) {
+	o := options(t, newLake(t))
+	identify := o.Identify
+	o.Identify = func(ctx context.Context, r *http.Request) (access.Principal, error) {
+		who, err := identify(ctx, r)
+		who.SecondFactor = false
+		return who, err
+	}
+	address, _ := serve(t, o)
+	status, body := askAs(t, access.ClinicOwner, http.MethodGet, "http://"+address+"/v1/clinics", "")
+	if status != http.StatusForbidden || !bytes.Contains(body, []byte("second_factor_required")) {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// Data is reached in door.go alone: no other file of the package touches the snapshots, and handlers are methods of a visit, which
+// knows who asks.
+func TestNoHandlerReachesDataPastTheDoor(t *testing.T) {
+	files := gotoken.NewFileSet()
+	packages, err := parser.ParseDir(files, ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // one package, no build tags
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := 0
+	for name, file := range packages["server"].Files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			selector, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			at := files.Position(selector.Pos())
+			switch selector.Sel.Name {
+			case "acquire":
+				if name != "door.go" && name != "snapshots.go" {
+					t.Errorf("%s opens a snapshot past the door", at)
+				}
+				through++
+			case "Open", "Head":
+				if inner, ok := selector.X.(*ast.SelectorExpr); ok && (inner.Sel.Name == "Snapshots" || inner.Sel.Name == "source") && name != "snapshots.go" {
+					t.Errorf("%s asks the lake past the door", at)
+				}
+			case "Visible":
+				if inner, ok := selector.X.(*ast.CallExpr); ok && name != "door.go" {
+					t.Errorf("%s decides by itself: %v", at, inner.Fun)
+				}
+			}
+			return true
+		})
+	}
+	if through < 2 {
+		t.Errorf("the door opens snapshots in %d places: this test looks for the wrong thing", through)
+	}
+	// A handler is a method of a visit that returns its answer: it has no writer to send anything past the audit log.
+	for name, file := range packages["server"].Files {
+		for _, declared := range file.Decls {
+			f, ok := declared.(*ast.FuncDecl)
+			if !ok || name == "door.go" || name == "endpoints.go" || name == "telemetry.go" || name == "openapi.go" {
+				continue
+			}
+			for _, p := range f.Type.Params.List {
+				if s, ok := p.Type.(*ast.SelectorExpr); ok && s.Sel.Name == "ResponseWriter" && f.Name.Name != "readQuery" && f.Name.Name != "writeJSON" {
+					t.Errorf("%s takes a response writer: answers go out through the door", files.Position(f.Pos()))
+				}
+			}
+		}
+	}
+}
+
+var _ server.Recorder = (*servertest.Log)(nil)

@@ -1,0 +1,222 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/query"
+)
+
+// This file is the only way from a request to data: whoever wants some gets it through a visit, which has asked
+// access.Visible. A test holds the other files of the package to that.
+
+// endpoint is one request that the server takes.
+type endpoint struct {
+	method, path string
+	// action is what the audit log calls it.
+	action string
+	// needs is the permission that the caller must hold at the clinic of the request; empty where the answer itself is cut down to
+	// what the caller may see. Where lakeWide is set it must be held at all clinics.
+	needs    access.Permission
+	lakeWide bool
+	// answer does the request. It writes nothing: what it returns goes out when it is in the audit log.
+	answer func(*visit) (*reply, error)
+}
+
+// reply is a whole answer.
+type reply struct {
+	status  int
+	kind    string
+	body    []byte
+	headers map[string]string
+}
+
+// visit is one request of one caller.
+type visit struct {
+	server *Server
+	http   *http.Request
+	body   http.ResponseWriter // for http.MaxBytesReader alone
+	who    access.Principal
+	sees   access.Visible
+	event  Event
+}
+
+// door is an endpoint's handler: identify, decide, answer, record, send.
+func (s *Server) door(e endpoint) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{server: s, http: r, body: w, event: Event{Action: e.action, Address: addressOf(r)}}
+		out, err := v.through(e)
+		if err != nil {
+			told := refusalOf(err)
+			v.event.Refused = told.Code
+			if told.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+				s.log.Error("a request failed", "path", e.path, "code", told.Code, "error", err)
+			}
+			out = told.reply()
+		}
+		// The caller may have gone; the record is kept all the same.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestRecord)
+		defer cancel()
+		if err := s.options.Audit.Record(ctx, v.event); err != nil {
+			s.log.Error("a request cannot be recorded, so it is not answered", "path", e.path, "error", err)
+			s.metrics.unrecorded.Inc()
+			out = (&refusal{http.StatusServiceUnavailable, codeUnrecorded, "the audit log takes no records, so nothing is answered",
+				"ask again in a while; the query server's log says why"}).reply()
+		}
+		for name, value := range out.headers {
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("Content-Type", out.kind)
+		w.WriteHeader(out.status)
+		_, _ = w.Write(out.body) // nothing can be said to a reader who has gone
+	}
+}
+
+// longestRecord bounds the wait for the audit log.
+const longestRecord = 15 * time.Second
+
+// through goes the way from the signature to the answer.
+func (v *visit) through(e endpoint) (*reply, error) {
+	ctx, cancel := context.WithTimeout(v.http.Context(), v.server.options.QueryTimeout)
+	defer cancel()
+	v.http = v.http.WithContext(ctx)
+	who, err := v.server.options.Identify(ctx, v.http)
+	if err != nil {
+		return nil, unidentified(err)
+	}
+	v.who = who
+	v.event.Person, v.event.Session = who.Person, who.Session
+	if who.Address != "" {
+		v.event.Address = who.Address
+	}
+	v.sees = v.server.options.Policy().Visible(who, v.server.options.Now())
+	if why := v.sees.Refused(); why != "" {
+		if !who.SecondFactor && !who.Service && v.server.options.Policy().RequiresSecondFactor() {
+			return nil, &refusal{http.StatusForbidden, codeSecondFactor, why, "sign in again with a second factor"}
+		}
+		return nil, forbidden(why)
+	}
+	v.event.Support = v.supportedBy()
+	if e.needs != "" && e.lakeWide && !v.sees.AllowsLakeWide(e.needs) {
+		return nil, forbidden("it needs " + string(e.needs) + " at all clinics")
+	}
+	if e.needs != "" && !e.lakeWide {
+		clinic := v.http.URL.Query().Get("clinic")
+		if clinic == "" {
+			return nil, noClinic()
+		}
+		if err := v.may(clinic, e.needs); err != nil {
+			return nil, err
+		}
+	}
+	return e.answer(v)
+}
+
+// supportedBy is the reason of the support access that the caller's sight rests on, empty for none.
+func (v *visit) supportedBy() string {
+	for _, s := range v.sees.Support() {
+		return s.Reason
+	}
+	return ""
+}
+
+// may refuses, unless the caller holds a permission at a clinic. A clinic that is not there is refused like one that is not
+// theirs: whoever may not see it learns nothing of it.
+func (v *visit) may(clinic string, p access.Permission) error {
+	v.event.Clinic = clinicName(clinic)
+	if !v.sees.Allows(clinic, p) {
+		return forbidden("it needs " + string(p) + " at this clinic")
+	}
+	return nil
+}
+
+// clinics lists the clinics at which the caller may see something.
+func (v *visit) clinics() ([]string, error) {
+	all, err := v.server.options.Snapshots.Clinics(v.http.Context())
+	if err != nil {
+		return nil, err
+	}
+	return v.sees.Clinics(all), nil
+}
+
+// ask opens the snapshot that answers a named query, holding what the caller may see and nothing else. Whoever may not see it is
+// refused before anything is opened.
+func (v *visit) ask(clinic string, d query.Definition) (Engine, View, func(), error) {
+	v.event.Clinic, v.event.Entity = clinicName(clinic), "query/"+d.Name
+	reach := v.sees.Query(clinic, d.Name)
+	if reach.None() {
+		return nil, View{}, nil, forbidden("it needs another permission at this clinic: falloff access explain says which")
+	}
+	view := v.view(clinic, reach)
+	engine, release, err := v.server.snapshots.acquire(v.http.Context(), clinic, view)
+	return engine, view, release, err
+}
+
+// about opens a snapshot to say what it is: its commit, its day and its freshness.
+func (v *visit) about(clinic string) (query.Meta, error) {
+	v.event.Clinic = clinicName(clinic)
+	if len(v.sees.Clinics([]string{clinic})) == 0 {
+		return query.Meta{}, forbidden("nothing is to be seen at this clinic")
+	}
+	// Any view says it. The one of the whole clinic is the likeliest to be open.
+	view := v.view(clinic, access.Reach{})
+	engine, release, err := v.server.snapshots.acquire(v.http.Context(), clinic, view)
+	if err != nil {
+		return query.Meta{}, err
+	}
+	defer release()
+	return engine.Meta(), nil
+}
+
+// view is what a snapshot is loaded with for a caller who is answered about everyone, or about a caseload.
+func (v *visit) view(clinic string, reach access.Reach) View {
+	view := View{Marts: []string{}, AssignedTo: reach.Staff()}
+	for _, m := range access.Marts() {
+		if m.Name == "caseload" && view.AssignedTo != nil { // it says whose the others are
+			view.Marts = append(view.Marts, m.Name)
+			continue
+		}
+		rows, figures := v.sees.Rows(clinic, m.Name), v.sees.Aggregates(clinic, m.Name)
+		everyones := rows.Everyones() || figures.Everyones()
+		if everyones || view.AssignedTo != nil && (!rows.None() || !figures.None()) {
+			view.Marts = append(view.Marts, m.Name)
+		}
+	}
+	return view
+}
+
+// addressOf is where a request comes from.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return "local" // a Unix socket
+	}
+	return host
+}
+
+// Refuser is an error that says for itself what a client is told.
+type Refuser interface {
+	error
+	// Code names it for programs, Hint says what to do.
+	Code() string
+	Hint() string
+}
+
+func unidentified(err error) error {
+	if refuser, ok := errors.AsType[Refuser](err); ok {
+		return &refusal{http.StatusUnauthorized, refuser.Code(), refuser.Error(), refuser.Hint()}
+	}
+	return err
+}
+
+func forbidden(why string) error {
+	return &refusal{http.StatusForbidden, codeForbidden, why, "ask whoever keeps the access policy"}
+}
+
+func noClinic() error {
+	return &refusal{http.StatusBadRequest, codeBadRequest, "the clinic is missing", "name it; GET /v1/clinics lists those that you may see"}
+}

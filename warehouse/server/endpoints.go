@@ -1,0 +1,64 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/falloff-analytics/falloff/warehouse/access"
+)
+
+// The actions, as the audit log calls them.
+const (
+	actionWho     = "server.who"
+	actionClinics = "server.clinics"
+	actionQueries = "server.queries"
+	actionMetrics = "server.metrics"
+	actionFresh   = "server.freshness"
+	actionQuery   = "query.answered"
+	actionServer  = "server.state"
+	actionNowhere = "server.nowhere"
+)
+
+// endpoints are the requests that the server takes of people. What anybody may ask is in Handler.
+func (s *Server) endpoints() []endpoint {
+	return []endpoint{
+		{method: "GET", path: "/v1/me", action: actionWho, answer: (*visit).me},
+		{method: "GET", path: "/v1/clinics", action: actionClinics, answer: (*visit).listClinics},
+		{method: "GET", path: "/v1/queries", action: actionQueries, answer: (*visit).listQueries},
+		{method: "GET", path: "/v1/metrics", action: actionMetrics, answer: (*visit).listMetrics},
+		{method: "GET", path: "/v1/freshness", action: actionFresh, needs: access.FreshnessView, answer: (*visit).freshness},
+		{method: "POST", path: "/v1/query", action: actionQuery, answer: (*visit).query},
+		{method: "GET", path: "/metrics", action: actionServer, needs: access.ServerView, lakeWide: true, answer: (*visit).telemetry},
+	}
+}
+
+// Handler is the server's handler alone, for a caller that brings its own listener and loopback.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range s.endpoints() {
+		mux.Handle(e.method+" "+e.path, s.measured(e.path, s.door(e)))
+	}
+	mux.Handle("/", s.measured("other", s.door(endpoint{action: actionNowhere, answer: func(*visit) (*reply, error) {
+		return nil, &refusal{http.StatusNotFound, codeNotFound, "there is nothing at this address, or not for this method", "GET /openapi.json says what there is"}
+	}})))
+	// What says nothing of anybody needs no name.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /openapi.json", describe)
+	return s.logged(mux)
+}
+
+// ready says whether the lake answers and the audit log takes records.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.options.Snapshots.Clinics(r.Context()); err != nil {
+		s.log.Warn("not ready", "error", err)
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "the lake does not answer"})
+		return
+	}
+	if s.options.Policy() == nil {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "there is no access policy"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}

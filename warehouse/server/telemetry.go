@@ -1,0 +1,71 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+)
+
+// metrics are what Prometheus is told. Labels are routes and statuses: no clinic, no person, no query's parameter.
+type metrics struct {
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	took       *prometheus.HistogramVec
+	cached     *prometheus.CounterVec
+	unrecorded prometheus.Counter
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "falloff_requests_total", Help: "Requests by route and status.",
+		}, []string{"route", "status"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "falloff_request_seconds", Help: "Time to the whole answer, by route.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route"}),
+		cached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "falloff_answers_total", Help: "Answers of named queries, by whether they were kept ones.",
+		}, []string{"kept"}),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falloff_unrecorded_total", Help: "Requests that were not answered because the audit log took no record.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.took, m.cached, m.unrecorded,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_snapshots_open", Help: "Snapshots that are loaded."},
+			func() float64 { return float64(s.snapshots.count()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_answers_bytes", Help: "Bytes of the answers that are kept."},
+			func() float64 { return float64(s.answers.bytes()) }))
+	return m
+}
+
+// measured counts and times the requests of a route.
+func (s *Server) measured(route string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		recorded := &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(recorded, r)
+		s.metrics.requests.WithLabelValues(route, strconv.Itoa(recorded.status)).Inc()
+		s.metrics.took.WithLabelValues(route).Observe(time.Since(began).Seconds())
+	})
+}
+
+// telemetry is the Prometheus endpoint.
+func (v *visit) telemetry() (*reply, error) {
+	families, err := v.server.metrics.registry.Gather()
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&body, family); err != nil {
+			return nil, err
+		}
+	}
+	return &reply{status: http.StatusOK, kind: "text/plain; version=0.0.4; charset=utf-8", body: body.Bytes()}, nil
+}
