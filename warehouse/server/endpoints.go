@@ -31,6 +31,15 @@ func (s *Server) endpoints() []endpoint {
 	}
 }
 
+// Routes lists the requests that need a name, as method and path.
+func Routes() []string {
+	var routes []string
+	for _, e := range (&Server{}).endpoints() {
+		routes = append(routes, e.method+" "+e.path)
+	}
+	return routes
+}
+
 // Handler is the server's handler alone, for a caller that brings its own listener and loopback.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()

@@ -1,0 +1,98 @@
+package server_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/server"
+)
+
+// The description is held to what the server does: every answer of every request is of a form that it says.
+func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
+	document, err := openapi3.NewLoader().LoadFromData(server.Description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := document.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	address, _ := serve(t, options(t, newLake(t)))
+	document.Servers = openapi3.Servers{{URL: "http://" + address}}
+	router, err := gorillamux.NewRouter(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	openapi3filter.RegisterBodyDecoder("application/vnd.apache.arrow.stream", openapi3filter.FileBodyDecoder)
+	asked := map[string]bool{}
+	for _, request := range []struct{ method, path, body string }{
+		{"GET", "/healthz", ""},
+		{"GET", "/readyz", ""},
+		{"GET", "/openapi.json", ""},
+		{"GET", "/v1/me", ""},
+		{"GET", "/v1/clinics", ""},
+		{"GET", "/v1/queries", ""},
+		{"GET", "/v1/queries?clinic=harbour-street", ""},
+		{"GET", "/v1/metrics", ""},
+		{"GET", "/v1/freshness?clinic=harbour-street", ""},
+		{"GET", "/v1/freshness", ""},
+		{"POST", "/v1/query", `{"clinic":"harbour-street","query":"leak_total"}`},
+		{"POST", "/v1/query", `{"clinic":"harbour-street","query":"leaks_by_month","params":{"split":"all"},"from":"2026-01-01"}`},
+		{"POST", "/v1/query", `{"clinic":"harbour-street","query":"nothing"}`},
+		{"POST", "/v1/query", `{"clinic":"nowhere","query":"leak_total"}`},
+		{"GET", "/metrics", ""},
+	} {
+		for _, person := range []string{"everywhere", access.Practitioner, "nobody", "stranger"} {
+			r, err := http.NewRequestWithContext(t.Context(), request.method, "http://"+address+request.path, strings.NewReader(request.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+person)
+			if request.body != "" {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			route, params, err := router.FindRoute(r)
+			if err != nil {
+				t.Errorf("%s %s is not described: %v", request.method, request.path, err)
+				continue
+			}
+			asked[request.method+" "+route.Path] = true
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+				RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+				Status:                 response.StatusCode, Header: response.Header, Body: io.NopCloser(bytes.NewReader(body)),
+				Options: &openapi3filter.Options{IncludeResponseStatus: true},
+			}); err != nil {
+				t.Errorf("%s asks %s %s: %d is not as described: %v", person, request.method, request.path, response.StatusCode, err)
+			}
+		}
+	}
+	for path, item := range document.Paths.Map() {
+		for method := range item.Operations() {
+			if !asked[method+" "+path] {
+				t.Errorf("%s %s is described and not asked here", method, path)
+			}
+		}
+	}
+	// And what the server takes is described.
+	for _, route := range server.Routes() {
+		if !asked[route] {
+			t.Errorf("%s is taken and not described", route)
+		}
+	}
+}
