@@ -43,6 +43,15 @@ func (k *Keys) Moved(to func(path string) string) *Keys {
 	return out
 }
 
+// Of gives the name and the key of a file, for who hands both to another process; "" where the file is plain.
+func (k *Keys) Of(path string) (name string, key secret.Bytes) {
+	if k == nil {
+		return "", secret.Bytes{}
+	}
+	name = k.files[path]
+	return name, k.keys[name]
+}
+
 // Format prints no key, whatever is asked for.
 func (*Keys) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(secret.Redacted)) }
 
