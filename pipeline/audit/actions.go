@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -50,6 +52,38 @@ const (
 	MonthsRetired Action = "months.retired"
 )
 
+// The actions of the server and of those who use it.
+const (
+	ChainBegun  Action = "audit_chain.begun"  // in the log of commands: a server has a chain from now on
+	ChainOpened Action = "audit_chain.opened" // a server goes on with its chain, and says what it found of it
+	ChainClosed Action = "audit_chain.closed" // it ended in order
+
+	QueryAnswered   Action = "query.answered"
+	QueryRefused    Action = "query.refused"
+	QueryExported   Action = "query.exported"
+	SQLAnswered     Action = "sql.answered"
+	SQLRefused      Action = "sql.refused"
+	RequestAnswered Action = "request.answered" // whatever has no action of its own: metadata, status, settings that were read
+	RequestRefused  Action = "request.refused"
+
+	IdentityRevealed Action = "identity.revealed"
+	SettingChanged   Action = "setting.changed"
+	LeakStateChanged Action = "leak.state_changed"
+	TaskChanged      Action = "task.changed"
+
+	SupportGranted Action = "support_access.granted"
+	SupportUsed    Action = "support_access.used"
+	SupportEnded   Action = "support_access.ended"
+
+	TokenIssued   Action = "token.issued"
+	TokenRevoked  Action = "token.revoked"
+	TokenReissued Action = "token.reissued"
+	PolicyChanged Action = "access_policy.changed"
+
+	AuditSearched Action = "audit.searched"
+	AuditExported Action = "audit.exported"
+)
+
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
 type Fields map[string]any
 
@@ -97,6 +131,36 @@ var allowed = map[Action]map[string]sort{
 	// Of the patient there is a keyed hash, which the lake has as well.
 	PatientErasureStarted: {"patient": word, "stores": count},
 	PatientErasureEnded:   {"patient": word, "objects": count, "rows": count, "snapshots": count, "versions": count, "searched": count},
+
+	// A session is that of a support access. Of what an analyst typed, of the values of parameters and of a leak's id there is a hash
+	// (see Sum), and of a patient the keyed hash that the lake has as well, never the pseudonym.
+	ChainBegun:      {"key_sha256": word},
+	ChainOpened:     {"follows": count, "lost": count, "state": word},
+	ChainClosed:     {},
+	QueryAnswered:   {"query": word, "parameters_sha256": word, "snapshot": count, "rows": count, "bytes": count, "suppressed": count, "cached": flag, "milliseconds": count, "session": word},
+	QueryRefused:    {"query": word, "parameters_sha256": word, "reason": word, "status": count, "session": word},
+	QueryExported:   {"query": word, "parameters_sha256": word, "snapshot": count, "rows": count, "format": word, "session": word},
+	SQLAnswered:     {"statement_sha256": word, "snapshot": count, "rows": count, "bytes": count, "suppressed": count, "cached": flag, "milliseconds": count, "session": word},
+	SQLRefused:      {"statement_sha256": word, "reason": word, "status": count, "session": word},
+	RequestAnswered: {"route": word, "method": word, "status": count, "rows": count, "milliseconds": count, "session": word},
+	RequestRefused:  {"route": word, "method": word, "status": count, "reason": word, "session": word},
+
+	IdentityRevealed: {"patient": word, "identities": count, "snapshot": count, "reason": word, "session": word},
+	SettingChanged:   {"on": flag, "number": count, "value": word, "value_sha256": word, "session": word},
+	LeakStateChanged: {"leak": word, "state": word, "note": word, "assigned": flag, "session": word},
+	TaskChanged:      {"task": word, "leak": word, "state": word, "note": word, "assigned": flag, "session": word},
+
+	SupportGranted: {"session": word, "until": word, "minutes": count, "reason": word, "reason_sha256": word},
+	SupportUsed:    {"session": word, "until": word, "route": word, "query": word, "seconds": count},
+	SupportEnded:   {"session": word, "reason": word, "seconds": count, "uses": count},
+
+	TokenIssued:   {"id": word, "until": word, "permissions": count, "clinics": count},
+	TokenRevoked:  {"id": word, "reason": word},
+	TokenReissued: {"id": word, "of": word, "until": word},
+	PolicyChanged: {"sha256": word, "roles": count, "rules": count, "clinics": count},
+
+	AuditSearched: {"records": count, "from": word, "to": word, "action": word, "by_person": flag, "by_entity": flag, "session": word},
+	AuditExported: {"records": count, "from": word, "to": word, "action": word, "by_person": flag, "by_entity": flag, "format": word, "session": word},
 }
 
 var (
@@ -104,7 +168,15 @@ var (
 	portalText = regexp.MustCompile(`^https?://[a-z0-9.-]{1,100}(:[0-9]{1,5})?$`)
 	entityText = regexp.MustCompile(`^[a-z0-9][a-z0-9_./-]{0,99}$`)
 	whereText  = regexp.MustCompile(`^[a-z0-9.:%-]{1,64}$`)
+	// pseudonymText is in whatever holds a pseudonym. The log outlives the clinic, and must not tell who was its patient.
+	pseudonymText = regexp.MustCompile(`(^|[^a-z0-9])p[1-9][0-9]{0,5}_[a-z2-7]{26}`)
 )
+
+// Sum is what a record holds in the place of a text that must not be in it: a statement, the values of parameters, the id of a leak.
+func Sum(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
 
 // fits says whether a value is of the sort, in the form in which it is written and in the one in which it is read.
 func (s sort) fits(value any) bool {
@@ -124,15 +196,15 @@ func (s sort) fits(value any) bool {
 		}
 		return false
 	case word:
-		return isText && wordText.MatchString(text)
+		return isText && wordText.MatchString(text) && !pseudonymText.MatchString(text)
 	case portal:
 		return isText && portalText.MatchString(text)
 	}
 	return false
 }
 
-// check refuses what a record must not hold. Errors repeat no value.
-func (e Entry) check() error {
+// Check refuses what a record must not hold. Errors repeat no value.
+func (e Entry) Check() error {
 	fields, known := allowed[e.Action]
 	if !known {
 		return errors.New("it is not an action that may be recorded")
@@ -145,7 +217,7 @@ func (e Entry) check() error {
 			return errors.New("the clinic is not a clinic's id")
 		}
 	}
-	if e.Entity != "" && !entityText.MatchString(e.Entity) {
+	if e.Entity != "" && (!entityText.MatchString(e.Entity) || pseudonymText.MatchString(e.Entity)) {
 		return errors.New("the entity is not a name")
 	}
 	if e.Address != "" && !whereText.MatchString(e.Address) {
@@ -171,19 +243,24 @@ const ServicePrefix = "service/"
 // shared are names behind which anybody may be.
 var shared = []string{
 	"root", "admin", "administrator", "user", "guest", "nobody", "daemon", "system", "falloff", "service", "clinic", "staff",
-	"everyone", "anonymous", "unknown", "test", "shared", "me",
+	"everyone", "anonymous", "unknown", "test", "shared", "me", "info", "office", "reception", "frontdesk", "front-desk", "billing", "contact", "hello",
 }
 
 // CheckPerson says why a name cannot stand for one person in the log: it is empty, not one line of text, or one that
 // several people share.
 func CheckPerson(name string) error {
 	bare := strings.TrimPrefix(name, ServicePrefix)
+	// A login that is an e-mail address is as long as those may be, and its mailbox may be one that many read.
+	most, mailbox := 100, bare
+	if before, after, isAddress := strings.Cut(bare, "@"); isAddress && after != "" && !strings.ContainsAny(bare, " ") {
+		most, mailbox = 254, before
+	}
 	switch {
 	case strings.TrimSpace(bare) == "":
 		return errors.New("nobody is named who does it: say who you are with --as NAME, or in FALLOFF_ACTOR")
-	case name != strings.TrimSpace(name) || len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("the name of who does it is not a line of at most 100 letters: say it with --as NAME, or in FALLOFF_ACTOR")
-	case name == bare && slices.Contains(shared, strings.ToLower(name)):
+	case name != strings.TrimSpace(name) || len(name) > most || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("the name of who does it is not a line of at most 100 letters, or an e-mail address: say it with --as NAME, or in FALLOFF_ACTOR")
+	case name == bare && slices.Contains(shared, strings.ToLower(mailbox)):
 		return fmt.Errorf("%q is nobody's name, and the log names people: say who you are with --as NAME, or in FALLOFF_ACTOR", name)
 	}
 	return nil

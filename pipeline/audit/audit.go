@@ -35,6 +35,8 @@ type Record struct {
 	Number int64 `json:"number"`
 	// At is by the writer's clock, in UTC.
 	At time.Time `json:"at"`
+	// Chain is the server whose chain it belongs to, empty in the log of commands: see package chain.
+	Chain string `json:"chain,omitempty"`
 	Entry
 	// Previous is the hash of the record before, empty for the first. Hash is that of this one without this field.
 	Previous string `json:"previous,omitempty"`
@@ -96,7 +98,7 @@ func numberOf(name string) int64 {
 // Append adds a record and returns it, when it is durable. It is called before what it speaks of is done: what cannot be
 // recorded is not done. Where the request fails without an answer, the record may exist; appending again adds another.
 func (l *Log) Append(ctx context.Context, e Entry) (Record, error) {
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return Record{}, fmt.Errorf("recording %s: %w", e.Action, err)
 	}
 	tip, err := l.tip(ctx)
@@ -105,7 +107,7 @@ func (l *Log) Append(ctx context.Context, e Entry) (Record, error) {
 	}
 	for {
 		// Without the part that JSON would not give back.
-		r, body, err := Record{Number: tip.Number + 1, At: l.now().UTC().Round(time.Microsecond), Entry: e, Previous: tip.Hash}.seal()
+		r, body, err := Record{Number: tip.Number + 1, At: l.now().UTC().Round(time.Microsecond), Entry: e, Previous: tip.Hash}.Seal()
 		if err != nil {
 			return Record{}, fmt.Errorf("recording %s: %w", e.Action, err)
 		}
@@ -173,8 +175,8 @@ func (l *Log) get(ctx context.Context, number int64) (Record, error) {
 	return r, nil
 }
 
-// seal gives the record with its hash, and its stored form.
-func (r Record) seal() (Record, []byte, error) {
+// Seal gives the record with its hash, and its stored form: one line of JSON.
+func (r Record) Seal() (Record, []byte, error) {
 	r.Hash = ""
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -186,8 +188,8 @@ func (r Record) seal() (Record, []byte, error) {
 	return r, append(body, '\n'), err
 }
 
-// intact says whether stored bytes are exactly those that Append wrote for this record.
-func (r Record) intact(stored []byte) bool {
-	sealed, body, err := r.seal()
+// Intact says whether stored bytes are exactly those that were written for this record.
+func (r Record) Intact(stored []byte) bool {
+	sealed, body, err := r.Seal()
 	return err == nil && sealed.Hash == r.Hash && bytes.Equal(body, stored)
 }

@@ -290,6 +290,11 @@ func TestRefusals(t *testing.T) {
 		"a negative count of a rekey":  func(e *audit.Entry) { e.Action, e.After = audit.RekeyEnded, audit.Fields{"version": -1} },
 		"half a count":                 func(e *audit.Entry) { e.Action, e.After = audit.RekeyEnded, audit.Fields{"version": 1.5} },
 		"a field of another action":    func(e *audit.Entry) { e.After = audit.Fields{"pseudonyms": 1} },
+		"a pseudonym in words":         func(e *audit.Entry) { e.After = audit.Fields{"id": "leak/p1_" + strings.Repeat("a", 26)} },
+		"a pseudonym as entity":        func(e *audit.Entry) { e.Entity = "p12_" + strings.Repeat("b", 26) },
+		"a mailbox of many":            func(e *audit.Entry) { e.Person = "Reception@clinic.example" },
+		"an endless mailbox":           func(e *audit.Entry) { e.Person = strings.Repeat("a", 250) + "@b.example" },
+		"words around a mailbox":       func(e *audit.Entry) { e.Person = strings.Repeat("a ", 60) + "a@b.example" },
 		"a control character in words": func(e *audit.Entry) { e.After = audit.Fields{"id": "a\x00b"} },
 	} {
 		e := entry("ada", audit.CredentialsSet, "harbour")
@@ -305,6 +310,35 @@ func TestRefusals(t *testing.T) {
 	}
 	for name := range store.List(ctx, "", "") {
 		t.Errorf("%s was written", name)
+	}
+}
+
+// What a server records has words, counts and flags alone, whatever the action.
+func TestEveryActionRefusesSentences(t *testing.T) {
+	for action, fields := range audit.Allowed() {
+		for _, name := range fields {
+			for _, canary := range []any{"Wilhelmina Quux", "select * from clinic", "wil@quux.example", "hunter2&x", "", strings.Repeat("a", 101), 1.5, -1, nil, []any{}} {
+				e := entry("ada", action, "harbour")
+				e.After = audit.Fields{name: canary}
+				if err := e.Check(); err == nil {
+					t.Errorf("%s takes %v as %s", action, canary, name)
+				} else if text, is := canary.(string); is && text != "" && strings.Contains(err.Error(), text) {
+					t.Errorf("%s: the error repeats it: %v", action, err)
+				}
+			}
+		}
+	}
+}
+
+func TestPersons(t *testing.T) {
+	for name, right := range map[string]bool{
+		"ada": true, "ada@clinic.example": true, strings.Repeat("a", 64) + "@" + strings.Repeat("b", 60) + ".example": true, "ben@desk": true, "Åsa Ek": true,
+		"service/nightly": true, "service/admin": true, "o'neil+falloff@clinic.example": true,
+		"admin": false, "admin@localhost": false, "INFO@clinic.example": false, "anonymous": false, "": false, " ada": false, "ada\u202e": false,
+	} {
+		if err := audit.CheckPerson(name); (err == nil) != right {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 

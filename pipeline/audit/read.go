@@ -23,7 +23,8 @@ type Filter struct {
 	From, To time.Time
 }
 
-func (f Filter) passes(r Record) bool {
+// Passes says whether a record fits all that is asked for.
+func (f Filter) Passes(r Record) bool {
 	return (f.Person == "" || f.Person == r.Person) && (f.Clinic == "" || f.Clinic == r.Clinic) &&
 		(f.Entity == "" || f.Entity == r.Entity) && (f.Action == "" || f.Action == r.Action) &&
 		(f.From.IsZero() || !r.At.Before(f.From)) && (f.To.IsZero() || r.At.Before(f.To))
@@ -40,7 +41,7 @@ func (l *Log) Records(ctx context.Context, f Filter) ([]Record, error) {
 		if s.err != nil {
 			return nil, s.err
 		}
-		if f.passes(s.record) {
+		if f.Passes(s.record) {
 			out = append(out, s.record)
 		}
 	}
@@ -84,7 +85,7 @@ func (l *Log) Verify(ctx context.Context, known Tip) (Verified, error) {
 			continue
 		case s.err != nil:
 			return out, s.err
-		case s.record.Number != s.number || !s.record.intact(s.body):
+		case s.record.Number != s.number || !s.record.Intact(s.body):
 			tampered("record %d was changed", s.number)
 		case s.number == next && (previous != "" || s.number == 1) && s.record.Previous != previous:
 			tampered("record %d does not follow record %d as it stands", s.number, s.number-1)

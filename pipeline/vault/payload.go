@@ -15,6 +15,11 @@ type payload struct {
 	Tips map[string]Tip `json:"audit_tips,omitempty"`
 	// Signing is a Tink keyset of this installation's own, which signs certificates of deletion.
 	Signing []byte `json:"signing_keyset,omitempty"`
+	// AuditData and AuditSigning are Tink keysets: what a server keeps of its audit chain on this machine is sealed under the one,
+	// the checkpoints of that chain are signed with the other. Chains is what was seen of servers' chains, by lake and server.
+	AuditData    []byte                          `json:"audit_data_keyset,omitempty"`
+	AuditSigning []byte                          `json:"audit_signing_keyset,omitempty"`
+	Chains       map[string]map[string]SeenChain `json:"audit_chains,omitempty"`
 }
 
 // clinicSecrets is what is kept of one clinic.
@@ -57,6 +62,9 @@ func (p *payload) clinic(id string) *clinicSecrets {
 // format is the oldest format whose programs keep everything that the payload holds: an older one would lose what it does not
 // know when it stores the rest.
 func (p *payload) format() int {
+	if len(p.AuditData)+len(p.AuditSigning)+len(p.Chains) > 0 {
+		return 3
+	}
 	for _, c := range p.Clinics {
 		if len(c.Lake) > 0 {
 			return 2
@@ -69,7 +77,9 @@ func (p *payload) wipe() {
 	if p == nil {
 		return
 	}
-	secret.Wipe(p.Signing)
+	for _, k := range [][]byte{p.Signing, p.AuditData, p.AuditSigning} {
+		secret.Wipe(k)
+	}
 	for _, c := range p.Clinics {
 		c.wipe()
 	}

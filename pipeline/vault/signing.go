@@ -15,9 +15,14 @@ import (
 // Signer gives the key with which this installation signs (Ed25519), and its public half as a Tink keyset in JSON. It is made where
 // there is none, and stays.
 func (v *Vault) Signer(ctx context.Context) (tink.Signer, []byte, error) {
+	return v.signer(ctx, func(p *payload) *[]byte { return &p.Signing })
+}
+
+// signer opens the signing key that of points at, or makes one there.
+func (v *Vault) signer(ctx context.Context, of func(p *payload) *[]byte) (tink.Signer, []byte, error) {
 	var private []byte
 	err := v.change(ctx, func(p *payload) error {
-		made := len(p.Signing) == 0
+		made := len(*of(p)) == 0
 		if made {
 			handle, err := keyset.NewHandle(signature.ED25519KeyTemplate())
 			if err != nil {
@@ -27,9 +32,9 @@ func (v *Vault) Signer(ctx context.Context) (tink.Signer, []byte, error) {
 			if err := insecurecleartextkeyset.Write(handle, keyset.NewBinaryWriter(&out)); err != nil {
 				return err
 			}
-			p.Signing = out.Bytes()
+			*of(p) = out.Bytes()
 		}
-		private = bytes.Clone(p.Signing)
+		private = bytes.Clone(*of(p))
 		if !made {
 			return errUnchanged
 		}

@@ -11,7 +11,8 @@
 //   - the keys of its backups,
 //   - the portal's address, account, password and TOTP secret.
 //
-// Beside the clinics it holds the key with which this installation signs certificates of deletion.
+// Beside the clinics it holds the key with which this installation signs certificates of deletion, and the keys of its server's
+// audit chain.
 //
 // What that protects against: somebody who gets the lake, or the lake and the vault without passphrase, KMS key or key
 // file, can neither turn a pseudonym back by guessing nor join clinics nor sign in. What it does not: somebody who is this
@@ -132,7 +133,7 @@ type file struct {
 	Payload  []byte   `json:"payload"`
 }
 
-const fileFormat = 2
+const fileFormat = 3
 
 func readFile(path string) (*file, error) {
 	body, err := os.ReadFile(path)
@@ -398,6 +399,15 @@ func (v *Vault) Rotate(ctx context.Context, to Unlock, dropOld bool) error {
 			if err := c.rotateBackup(); err != nil {
 				return err
 			}
+		}
+		if len(p.AuditData) > 0 {
+			// None is dropped: a server may have records under the older ones that are not in the lake yet.
+			fresh, err := rotated(p.AuditData)
+			if err != nil {
+				return err
+			}
+			secret.Wipe(p.AuditData)
+			p.AuditData = fresh
 		}
 		before, beforeWrapping = v.master, v.wrapping // another process may have rotated between
 		v.master, v.wrapping = next, nextWrapping

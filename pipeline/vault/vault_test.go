@@ -488,7 +488,7 @@ func TestChangedFilesAreRefused(t *testing.T) {
 			}
 		})
 	}
-	if err := os.WriteFile(path, bytes.Replace(body, []byte(`"format": 1`), []byte(`"format": 3`), 1), 0o600); err != nil {
+	if err := os.WriteFile(path, bytes.Replace(body, []byte(`"format": 1`), []byte(`"format": 99`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := refused(t, vault.Options{ConfigDir: dir, Unlock: unlock}); !strings.Contains(err.Error(), "newer falloff") {
