@@ -87,6 +87,9 @@ const (
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
 type Fields map[string]any
 
+// FieldsOf names the fields that a record of an action may have, in order.
+func FieldsOf(a Action) []string { return slices.Sorted(maps.Keys(allowed[a])) }
+
 // sort is what a field may hold.
 type sort int
 

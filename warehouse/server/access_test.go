@@ -197,22 +197,22 @@ func TestEveryRequestIsInTheAuditLogBeforeItIsAnswered(t *testing.T) {
 	if len(events) != 8 {
 		t.Fatalf("%d records of 8 requests", len(events))
 	}
-	for i, want := range []struct{ person, clinic, entity, refused string }{
-		{access.Manager, "harbour-street", "query/leak_total", ""},
-		{access.Manager, "harbour-street", "query/leak_total", ""},
-		{access.Practitioner, "harbour-street", "query/leak_total", "forbidden"},
+	for i, want := range []struct{ person, clinic, query, refused string }{
+		{access.Manager, "harbour-street", "leak_total", ""},
+		{access.Manager, "harbour-street", "leak_total", ""},
+		{access.Practitioner, "harbour-street", "leak_total", "forbidden"},
 		{"", "", "", "anonymous"},
 		{access.Manager, "", "", "bad_request"},
 		{access.Manager, "", "", "unknown_query"},
 		{access.Manager, "", "", "not_found"},
-		{access.Manager, "harbour-street", "query/visits_by_week", ""},
+		{access.Manager, "harbour-street", "visits_by_week", ""},
 	} {
 		e := events[i]
-		if e.Person != want.person || e.Clinic != want.clinic || e.Entity != want.entity || e.Refused != want.refused || e.Address != "127.0.0.1" || e.Action == "" {
+		if e.Person != want.person || e.Clinic != want.clinic || e.Query != want.query || e.Refused != want.refused || e.Address != "127.0.0.1" || e.Kind == "" || e.Route == "" || e.Status == 0 {
 			t.Errorf("record %d is %+v, and it should be of %+v", i+1, e, want)
 		}
 	}
-	if events[0].Snapshot != "1" || events[0].Rows != 1 || events[0].Reach != "everyones" || events[1].Rows != 1 {
+	if events[0].Snapshot != "1" || events[0].Rows != 1 || events[0].Cached || events[1].Rows != 1 || !events[1].Cached || len(events[0].Sent) != 64 {
 		t.Errorf("the answers are recorded as %+v and %+v", events[0], events[1])
 	}
 	text, err := json.Marshal(events)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -17,8 +18,8 @@ import (
 // endpoint is one request that the server takes.
 type endpoint struct {
 	method, path string
-	// action is what the audit log calls it.
-	action string
+	// kind is what the audit log takes it for; empty is Other.
+	kind Kind
 	// needs is the permission that the caller must hold at the clinic of the request; empty where the answer itself is cut down to
 	// what the caller may see. Where lakeWide is set it must be held at all clinics.
 	needs    access.Permission
@@ -48,7 +49,8 @@ type visit struct {
 // door is an endpoint's handler: identify, decide, answer, record, send.
 func (s *Server) door(e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{server: s, http: r, body: w, event: Event{Action: e.action, Address: addressOf(r)}}
+		began := s.options.Now()
+		v := &visit{server: s, http: r, body: w, event: Event{Kind: cmp.Or(e.kind, Other), Method: e.method, Route: e.path, Address: addressOf(r)}}
 		out, err := v.through(e)
 		if err != nil {
 			told := refusalOf(err)
@@ -58,6 +60,7 @@ func (s *Server) door(e endpoint) http.HandlerFunc {
 			}
 			out = told.reply()
 		}
+		v.event.Status, v.event.Bytes, v.event.Took = out.status, int64(len(out.body)), s.options.Now().Sub(began)
 		// The caller may have gone; the record is kept all the same.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestRecord)
 		defer cancel()
@@ -146,14 +149,44 @@ func (v *visit) clinics() ([]string, error) {
 // ask opens the snapshot that answers a named query, holding what the caller may see and nothing else. Whoever may not see it is
 // refused before anything is opened.
 func (v *visit) ask(clinic string, d query.Definition) (Engine, View, func(), error) {
-	v.event.Clinic, v.event.Entity = clinicName(clinic), "query/"+d.Name
-	reach := v.sees.Query(clinic, d.Name)
+	v.event.Clinic, v.event.Query = clinicName(clinic), d.Name
+	reach := v.reach(clinic, d)
 	if reach.None() {
 		return nil, View{}, nil, forbidden("it needs another permission at this clinic: falloff access explain says which")
 	}
 	view := v.view(clinic, reach)
 	engine, release, err := v.server.snapshots.acquire(v.http.Context(), clinic, view)
 	return engine, view, release, err
+}
+
+// reach says about whom a named query may be answered. Aggregates that are not suppressed stand beside the rows that they are of:
+// they are for those alone who may read the rows.
+func (v *visit) reach(clinic string, d query.Definition) access.Reach {
+	reach := v.sees.Query(clinic, d.Name)
+	for _, mart := range d.Marts {
+		rows := v.sees.Rows(clinic, mart)
+		switch {
+		case rows.None():
+			return rows
+		case !rows.Everyones():
+			reach = rows
+		}
+	}
+	return reach
+}
+
+// statement gives the marts that an analyst's SQL may read at a clinic: those whose rows are all visible to them.
+func (v *visit) statement(clinic string) ([]string, error) {
+	if err := v.may(clinic, access.SQLRun); err != nil {
+		return nil, err
+	}
+	var marts []string
+	for _, m := range access.Marts() {
+		if v.sees.Rows(clinic, m.Name).Everyones() {
+			marts = append(marts, m.Name)
+		}
+	}
+	return marts, nil
 }
 
 // about opens a snapshot to say what it is: its commit, its day and its freshness.

@@ -6,28 +6,17 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/access"
 )
 
-// The actions, as the audit log calls them.
-const (
-	actionWho     = "server.who"
-	actionClinics = "server.clinics"
-	actionQueries = "server.queries"
-	actionMetrics = "server.metrics"
-	actionFresh   = "server.freshness"
-	actionQuery   = "query.answered"
-	actionServer  = "server.state"
-	actionNowhere = "server.nowhere"
-)
-
 // endpoints are the requests that the server takes of people. What anybody may ask is in Handler.
 func (s *Server) endpoints() []endpoint {
 	return []endpoint{
-		{method: "GET", path: "/v1/me", action: actionWho, answer: (*visit).me},
-		{method: "GET", path: "/v1/clinics", action: actionClinics, answer: (*visit).listClinics},
-		{method: "GET", path: "/v1/queries", action: actionQueries, answer: (*visit).listQueries},
-		{method: "GET", path: "/v1/metrics", action: actionMetrics, answer: (*visit).listMetrics},
-		{method: "GET", path: "/v1/freshness", action: actionFresh, needs: access.FreshnessView, answer: (*visit).freshness},
-		{method: "POST", path: "/v1/query", action: actionQuery, answer: (*visit).query},
-		{method: "GET", path: "/metrics", action: actionServer, needs: access.ServerView, lakeWide: true, answer: (*visit).telemetry},
+		{method: "GET", path: "/v1/me", answer: (*visit).me},
+		{method: "GET", path: "/v1/clinics", answer: (*visit).listClinics},
+		{method: "GET", path: "/v1/queries", answer: (*visit).listQueries},
+		{method: "GET", path: "/v1/metrics", answer: (*visit).listMetrics},
+		{method: "GET", path: "/v1/freshness", needs: access.FreshnessView, answer: (*visit).freshness},
+		{method: "POST", path: "/v1/query", kind: Question, answer: (*visit).query},
+		{method: "POST", path: "/v1/sql", kind: Statement, answer: (*visit).sql},
+		{method: "GET", path: "/metrics", needs: access.ServerView, lakeWide: true, answer: (*visit).telemetry},
 	}
 }
 
@@ -46,7 +35,7 @@ func (s *Server) Handler() http.Handler {
 	for _, e := range s.endpoints() {
 		mux.Handle(e.method+" "+e.path, s.measured(e.path, s.door(e)))
 	}
-	mux.Handle("/", s.measured("other", s.door(endpoint{action: actionNowhere, answer: func(*visit) (*reply, error) {
+	mux.Handle("/", s.measured("other", s.door(endpoint{kind: Other, path: "other", answer: func(*visit) (*reply, error) {
 		return nil, &refusal{http.StatusNotFound, codeNotFound, "there is nothing at this address, or not for this method", "GET /openapi.json says what there is"}
 	}})))
 	// What says nothing of anybody needs no name.

@@ -123,7 +123,7 @@ func (v *visit) listQueries() (*reply, error) {
 	}
 	list := []query.Definition{}
 	for _, d := range query.Catalogue() {
-		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.sees.Query(clinic, d.Name).None() }) {
+		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.reach(clinic, d).None() }) {
 			list = append(list, d)
 		}
 	}
@@ -211,6 +211,11 @@ func (v *visit) query() (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	sent, err := json.Marshal([]any{params, dayText(request.From), dayText(request.To)})
+	if err != nil {
+		return nil, fmt.Errorf("noting what was asked: %w", err)
+	}
+	v.event.Sent = sum(sent)
 	engine, view, release, err := v.ask(clinic, d)
 	if err != nil {
 		return nil, err
@@ -228,10 +233,8 @@ func (v *visit) query() (*reply, error) {
 		}
 		v.server.answers.put(key, answer)
 	}
-	v.event.Snapshot, v.event.Rows, v.event.Suppressed, v.event.Reach = engine.Meta().Commit, answer.rows, answer.suppressed, "everyones"
-	if view.AssignedTo != nil {
-		v.event.Reach = "caseload"
-	}
+	v.event.Snapshot, v.event.Rows, v.event.Suppressed = engine.Meta().Commit, answer.rows, answer.suppressed
+	v.event.Cached, v.event.Caseload = kept, view.AssignedTo != nil
 	return &reply{status: http.StatusOK, kind: arrowStream, body: answer.body, headers: map[string]string{
 		"X-Falloff-Rows":     strconv.FormatInt(answer.rows, 10),
 		"X-Falloff-Snapshot": engine.Meta().Commit,

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/falloff-analytics/falloff/warehouse/query"
+	"github.com/falloff-analytics/falloff/warehouse/sandbox"
 )
 
 // refusal is an answer that is not the one asked for: an HTTP status, a code for programs, a sentence and a hint for
@@ -53,12 +54,15 @@ func refusalOf(err error) *refusal {
 		parameter   *query.ParameterError
 		unavailable *query.UnavailableError
 		tooLarge    *query.TooLargeError
+		statement   *sandbox.Error
 	)
 	switch {
 	case errors.As(err, &plain):
 		return plain
 	case isUnknownClinic(err):
 		return &refusal{http.StatusNotFound, codeUnknownClinic, "there is no such clinic in the lake", "GET /v1/clinics lists those there are"}
+	case errors.As(err, &statement):
+		return refusedStatement(statement)
 	case errors.As(err, &unknown):
 		return &refusal{http.StatusNotFound, codeUnknownQuery, unknown.Error(), unknown.Hint()}
 	case errors.As(err, &parameter):

@@ -66,6 +66,8 @@ type Options struct {
 	Policy func() *access.Policy
 	// Audit takes a record of every request, answered or refused; what it cannot keep is not answered.
 	Audit Recorder
+	// SQL answers analysts' statements; nil answers none.
+	SQL SQL
 	// CertFile and KeyFile are a PEM certificate chain and its key. Both or neither; without them only loopback
 	// addresses are served.
 	CertFile, KeyFile string

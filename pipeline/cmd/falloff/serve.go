@@ -236,6 +236,6 @@ type logged struct{ log *slog.Logger }
 
 // Record notes who asked what.
 func (l logged) Record(_ context.Context, e server.Event) error {
-	l.log.Info("asked", "person", e.Person, "action", e.Action, "entity", e.Entity, "clinic", e.Clinic, "refused", e.Refused, "rows", e.Rows)
+	l.log.Info("asked", "person", e.Person, "route", e.Route, "query", e.Query, "clinic", e.Clinic, "refused", e.Refused, "rows", e.Rows)
 	return nil
 }
