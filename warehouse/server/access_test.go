@@ -230,6 +230,40 @@ func TestEveryRequestIsInTheAuditLogBeforeItIsAnswered(t *testing.T) {
 	}
 }
 
+func TestSQLIsForThoseWhoMayRunItOverWhatTheyMayRead(t *testing.T) {
+	o := options(t, newLake(t))
+	asked := &statements{}
+	o.SQL = asked
+	log := o.Audit.(*servertest.Log)
+	address, _ := serve(t, o)
+	const canary = "4711-of-somebody"
+	for _, person := range servertest.People() {
+		asked.marts = nil
+		status, body := askAs(t, person, http.MethodPost, "http://"+address+"/v1/sql", `{"clinic":"harbour-street","sql":"select '`+canary+`'"}`)
+		want := http.StatusForbidden
+		if slices.Contains([]string{"everywhere", access.ClinicOwner, access.Analyst}, person) {
+			want = http.StatusOK
+		}
+		if status != want {
+			t.Errorf("%s runs SQL: %d %s, and it should be %d", person, status, body, want)
+		}
+		if marts := asked.marts["harbour-street"]; (want == http.StatusOK) != slices.Contains(marts, "leak_ledger") {
+			t.Errorf("%s reads %v", person, marts)
+		}
+	}
+	status, body := askAs(t, access.Analyst, http.MethodPost, "http://"+address+"/v1/sql", `{"clinic":"second-clinic","sql":"select 1"}`)
+	if status != http.StatusForbidden || asked.marts["second-clinic"] != nil {
+		t.Errorf("an analyst of one clinic asks another: %d %s", status, body)
+	}
+	text, err := json.Marshal(log.Events())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte(canary)) || !bytes.Contains(text, []byte(`"Kind":"sql"`)) {
+		t.Errorf("the records are\n%s", text)
+	}
+}
+
 func TestWithoutASecondFactorNothingIsSeen(t *testing.T) {
 	o := options(t, newLake(t))
 	identify := o.Identify

@@ -22,6 +22,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
+	"github.com/falloff-analytics/falloff/warehouse/sandbox"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
@@ -202,4 +203,23 @@ func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 	pool = x509.NewCertPool()
 	pool.AddCert(parsed)
 	return certFile, keyFile, pool
+}
+
+// statements notes what it is asked, and answers one row; it refuses what is no SELECT. The real one is tried by the command.
+type statements struct {
+	mu    sync.Mutex
+	marts map[string][]string
+}
+
+func (s *statements) Run(_ context.Context, clinic string, marts []string, statement string) (server.SQLAnswer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.marts == nil {
+		s.marts = map[string][]string{}
+	}
+	s.marts[clinic] = marts
+	if !strings.HasPrefix(statement, "select") {
+		return server.SQLAnswer{}, &sandbox.Error{}
+	}
+	return server.SQLAnswer{IPC: []byte("arrow"), Rows: 1, Snapshot: "1"}, nil
 }

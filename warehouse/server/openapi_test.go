@@ -24,7 +24,9 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 	if err := document.Validate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	address, _ := serve(t, options(t, newLake(t)))
+	o := options(t, newLake(t))
+	o.SQL = &statements{}
+	address, _ := serve(t, o)
 	document.Servers = openapi3.Servers{{URL: "http://" + address}}
 	router, err := gorillamux.NewRouter(document)
 	if err != nil {
@@ -47,6 +49,9 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		{"POST", "/v1/query", `{"clinic":"harbour-street","query":"leaks_by_month","params":{"split":"all"},"from":"2026-01-01"}`},
 		{"POST", "/v1/query", `{"clinic":"harbour-street","query":"nothing"}`},
 		{"POST", "/v1/query", `{"clinic":"nowhere","query":"leak_total"}`},
+		{"POST", "/v1/sql", `{"clinic":"harbour-street","sql":"select 1"}`},
+		{"POST", "/v1/sql", `{"clinic":"harbour-street","sql":"drop table marts.leak_ledger"}`},
+		{"POST", "/v1/sql", `{"clinic":"harbour-street"}`},
 		{"GET", "/metrics", ""},
 	} {
 		for _, person := range []string{"everywhere", access.Practitioner, "nobody", "stranger"} {
