@@ -97,11 +97,12 @@ golden: ## make the reference results of falloff analyze anew (needs R with surv
 	infra/golden/make.sh
 
 .PHONY: docs
-docs: ## generate docs/trust.md, docs/schema.md, docs/lineage.md and docs/metrics.md from the program's own lists
+docs: ## generate docs/trust.md, docs/schema.md, docs/lineage.md, docs/metrics.md and docs/permissions.md from the program's own lists
 	go run ./pipeline/cmd/falloff trust --write docs/trust.md
 	go run ./pipeline/cmd/falloff schema --write docs/schema.md
 	go run ./pipeline/cmd/falloff lineage --write docs/lineage.md
 	go run ./pipeline/cmd/falloff metrics --write docs/metrics.md
+	go run ./pipeline/cmd/falloff access permissions --write docs/permissions.md
 
 .PHONY: setup-demo
 setup-demo:

@@ -33,9 +33,9 @@ type UnknownError struct{ Name, Near string }
 
 // Error names the thing, and the one that was probably meant.
 func (e *UnknownError) Error() string {
-	text := fmt.Sprintf("there is no query, metric, mart or permission %q", clip(e.Name))
+	text := fmt.Sprintf("there is no query, metric, mart or permission %q.", clip(e.Name))
 	if e.Near != "" {
-		text += fmt.Sprintf("; did you mean %s?", e.Near)
+		text += fmt.Sprintf(" Did you mean %s?", e.Near)
 	}
 	return text
 }
