@@ -57,6 +57,10 @@ func TestWayOfImports(t *testing.T) {
 				if !under(need, rule.to) || (rule.from != "" && !under(pkg, rule.from)) {
 					continue
 				}
+				// What the plugin signs is written where the server reads it, in a package that knows nothing of a lake.
+				if rule.from == "grafana-plugin" && under(need, "warehouse/identity/plugintoken") {
+					continue
+				}
 				if slices.ContainsFunc(rule.except, func(folder string) bool { return under(pkg, folder) }) {
 					continue
 				}
