@@ -50,6 +50,13 @@ const (
 
 	MonthClosed   Action = "month.closed"
 	MonthsRetired Action = "months.retired"
+
+	TokenIssued         Action = "token.issued"
+	TokenRevoked        Action = "token.revoked"
+	TokenReissued       Action = "token.reissued"
+	TokenReissueRefused Action = "token.reissue_refused"
+	PluginKeyMade       Action = "plugin_key.made"
+	PluginKeyShown      Action = "plugin_key.shown"
 )
 
 // The actions of the server and of those who use it.
@@ -130,6 +137,14 @@ var allowed = map[Action]map[string]sort{
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
 	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
 	MartsWritten:         {"commit": count, "as_of": word},
+
+	// Of a token there is its id, of a key its own name: neither opens anything.
+	TokenIssued:         {"id": word, "role": word, "clinics": count, "permissions": count, "expires": word},
+	TokenRevoked:        {"id": word, "role": word},
+	TokenReissued:       {"id": word, "role": word, "clinics": count, "permissions": count, "expires": word, "replaces": word},
+	TokenReissueRefused: {"id": word},
+	PluginKeyMade:       {"id": word},
+	PluginKeyShown:      {"id": word},
 
 	// Of the patient there is a keyed hash, which the lake has as well.
 	PatientErasureStarted: {"patient": word, "stores": count},

@@ -38,7 +38,11 @@ func policyFlag(cmd *cobra.Command, path *string) {
 
 // configFolder is where this machine keeps what is its own.
 func (a *app) configFolder() (string, error) {
-	places, err := vault.DefaultPaths(firstOf(a.flags.ConfigDir, a.file.ConfigDir), "")
+	file, err := loadConfig(a.configFile) // also for commands that have nothing to do with a lake
+	if err != nil {
+		return "", err
+	}
+	places, err := vault.DefaultPaths(firstOf(a.flags.ConfigDir, file.ConfigDir), "")
 	if err != nil {
 		return "", err
 	}
@@ -213,14 +217,15 @@ func (a *app) printDecision(d access.Decision) error {
 	case d.Allowed:
 		answer = "yes: " + d.Reach
 	}
-	text := fmt.Sprintf("%s, %s at %s: %s\n", d.Person, d.Asked, d.Clinic, answer)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s, %s at %s: %s\n", d.Person, d.Asked, d.Clinic, answer)
 	for _, because := range d.Because {
-		text += "  " + because + "\n"
+		text.WriteString("  " + because + "\n")
 	}
 	if d.Hint != "" {
-		text += d.Hint + ".\n"
+		text.WriteString(d.Hint + ".\n")
 	}
-	_, err := fmt.Fprint(a.stdout, text)
+	_, err := fmt.Fprint(a.stdout, text.String())
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/warehouse/analysis"
+	"github.com/falloff-analytics/falloff/warehouse/identity/servicetoken"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 	"github.com/falloff-analytics/falloff/warehouse/models"
 )
@@ -63,7 +64,7 @@ func exitCode(err error) int {
 		default:
 			return exitPerson
 		}
-	case errors.As(err, &busy):
+	case errors.As(err, &busy), errors.Is(err, servicetoken.ErrTooMany):
 		return exitLater
 	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):
 		return exitPerson
