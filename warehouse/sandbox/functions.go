@@ -25,7 +25,7 @@ var (
 const mostMade = 1_000_000
 
 const (
-	operatorFunctions = `+ - * / // % ** ^ & | ~ << >> || ! !__postfix @ ~~ !~~ ~~* !~~* ~~~ ^@ && @> <@ -> ->> <-> like_escape not_like_escape
+	operatorFunctions = `+ - * / // % ** ^ & | ~ << >> || !__postfix @ ~~ !~~ ~~* !~~* ~~~ ^@ && @> <@ -> ->> <-> like_escape not_like_escape
 		ilike_escape not_ilike_escape add subtract multiply divide mod xor`
 	numberFunctions = `abs acos acosh asin asinh atan atan2 atanh cbrt ceil ceiling cos cosh cot degrees even exp factorial fdiv floor fmod gamma gcd
 		greatest greatest_common_divisor isfinite isinf isnan lcm least least_common_multiple lgamma ln log log10 log2 nextafter pi pow power

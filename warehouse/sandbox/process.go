@@ -22,8 +22,9 @@ type process struct {
 	frames chan frame // closed when the worker's answers end
 	// prints is what else it says, on standard output and error.
 	prints *tail
-	// ended is closed when the process has been reaped.
-	ended chan struct{}
+	// ended is closed when the process has been reaped, dropped when nobody will ask it again.
+	ended, dropped chan struct{}
+	drop           sync.Once
 }
 
 type frame struct {
@@ -43,7 +44,7 @@ func startProcess(command []string, files []*os.File) (_ *process, err error) {
 		_, _ = theirIn.Close(), in.Close()
 		return nil, fmt.Errorf("starting a worker for SQL: %w", err)
 	}
-	p := &process{in: in, frames: make(chan frame), prints: &tail{}, ended: make(chan struct{})}
+	p := &process{in: in, frames: make(chan frame), prints: &tail{}, ended: make(chan struct{}), dropped: make(chan struct{})}
 	p.cmd = exec.Command(command[0], command[1:]...) //nolint:noctx // it lives longer than a request; stop ends it
 	p.cmd.Env, p.cmd.Dir = []string{}, "/"
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, p.prints, p.prints
@@ -75,7 +76,7 @@ func (p *process) own(started chan<- error) {
 	}
 }
 
-// read hands on what the worker answers, to whoever asks; what nobody asks for any more is dropped when the process ends.
+// read hands on what the worker answers, to whoever asks, its last words too; what nobody asks for any more is dropped.
 func (p *process) read(out *os.File) {
 	defer out.Close()
 	defer close(p.frames)
@@ -87,7 +88,7 @@ func (p *process) read(out *os.File) {
 		}
 		select {
 		case p.frames <- frame{kind, body}:
-		case <-p.ended:
+		case <-p.dropped:
 			return
 		}
 	}
@@ -97,6 +98,7 @@ func (p *process) read(out *os.File) {
 func (p *process) kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // its group; it may be gone already
 	_ = p.in.Close()
+	p.drop.Do(func() { close(p.dropped) })
 	<-p.ended
 }
 

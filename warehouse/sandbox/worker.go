@@ -107,6 +107,9 @@ func (w *worker) serve(r request) error {
 	case !refused:
 		refusal = fromDuckDB(err)
 	}
+	if r.kind == sayOpen && refusal.code == Failed {
+		refusal.text, refusal.hint = "the tables could not be loaded", "the log of the server's last build may say more"
+	}
 	if err := errors.Join(writeMessage(w.out, tellFailed, failureOf(refusal)), w.out.Flush()); err != nil {
 		return err
 	}
@@ -282,11 +285,12 @@ func (t loadTable) statement(keys *parquetkeys.Keys) (string, error) {
 		if !identifier.MatchString(only.Column) {
 			return "", fmt.Errorf("loading table %s: %s is no name", t.TableName, named(only.Column))
 		}
-		values := []string{"null"} // of no values none is visible
-		for _, value := range only.Values {
-			values = append(values, parquetkeys.Quoted(value))
+		values := make([]string, len(only.Values))
+		for i, value := range only.Values {
+			values[i] = parquetkeys.Quoted(value)
 		}
-		conditions = append(conditions, `"`+only.Column+`"::varchar in (`+strings.Join(values, ", ")+")")
+		// A condition with IN becomes a join, and a join with an encrypted file fails: see parquetkeys.
+		conditions = append(conditions, "list_contains(["+strings.Join(values, ", ")+`]::varchar[], "`+only.Column+`"::varchar)`)
 	}
 	statement := fmt.Sprintf(`create table "%s"."%s" as select %s from %s`, t.Schema, t.Name, columns, keys.Scan(paths, parquetkeys.UnionByName))
 	if len(conditions) > 0 {
