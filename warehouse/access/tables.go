@@ -64,6 +64,11 @@ var marts = []Mart{
 	{"adjustments_by_month", moneyOnly, moneyRows, Whole},
 	{"billing_warnings", moneyOnly, []Permission{LeaksView}, Whole},
 	{"caseload", falloffOnly, []Permission{PatientsView}, ByStaff},
+	// The tables that are released of them are made of these, and these are of few patients, too.
+	{"cells_appointments", scheduleOnly, scheduleRows, Whole},
+	{"cells_claims", payersOnly, payersRows, Whole},
+	{"cells_episodes", falloffOnly, falloffRows, Whole},
+	{"cells_money", moneyOnly, moneyRows, Whole},
 	{"cohort_retention", falloffOnly, falloffRows, Whole},
 	{"collections_by_month", moneyOnly, moneyRows, Whole},
 	{"control_totals", moneyOnly, moneyRows, Whole},

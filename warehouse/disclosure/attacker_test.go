@@ -5,6 +5,7 @@ package disclosure_test
 // released, and which lines of the clinic did not change.
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -88,9 +89,9 @@ func (a *attacker) sum(day int, table publishedTable, cell string) []float64 {
 	return row
 }
 
-// listen writes down everything that is shown. A cell that is suppressed is of somebody, unless it stands in a line that
-// is suppressed whole.
-func (a *attacker) listen() []target {
+// listen writes down everything that is shown. A cell that is suppressed is of somebody, since zeros are shown, unless it
+// stands in a line that is suppressed whole. Where that is not so after all, the attacker is told, and does not assume it.
+func (a *attacker) listen(isSomebody func(day int, dimensions []int, cell string) bool) []target {
 	var targets []target
 	for day, shown := range a.days {
 		for at, table := range shown.tables {
@@ -101,7 +102,7 @@ func (a *attacker) listen() []target {
 					continue
 				}
 				targets = append(targets, target{day: day, table: at, cell: cell})
-				if !a.inWholeLine(table, cell) {
+				if !a.inWholeLine(shown, table, cell) && isSomebody(day, table.dimensions, cell) {
 					a.least = append(a.least, a.sum(day, table, cell))
 				}
 			}
@@ -119,39 +120,34 @@ func (a *attacker) cellsOf(table publishedTable) []string {
 	return slices.Compact(names)
 }
 
-func (a *attacker) inWholeLine(table publishedTable, cell string) bool {
+// inWholeLine says whether the total of a line that the cell is in is suppressed, or all of the line.
+func (a *attacker) inWholeLine(shown published, table publishedTable, cell string) bool {
 	if len(table.dimensions) == 0 {
 		return true
+	}
+	var at []int
+	for i := range a.joint() {
+		if v := a.values(i); cellName(table.dimensions, v) == cell {
+			at = v
+		}
 	}
 	for _, d := range table.dimensions {
 		whole := true
 		for i := range a.joint() {
-			v := a.values(i)
-			name := cellName(table.dimensions, v)
-			if len(table.dimensions) == 1 || a.sameValue(table, d, name, cell) {
-				whole = whole && table.cells[name].suppressed
+			if v := a.values(i); len(table.dimensions) == 1 || v[d] == at[d] {
+				whole = whole && table.cells[cellName(table.dimensions, v)].suppressed
 			}
 		}
 		if whole {
 			return true
 		}
+		for _, margin := range shown.tables {
+			if len(table.dimensions) == 2 && slices.Equal(margin.dimensions, []int{d}) && margin.cells[cellName([]int{d}, at)].suppressed {
+				return true
+			}
+		}
 	}
 	return false
-}
-
-func (a *attacker) sameValue(table publishedTable, d int, one, other string) bool {
-	var in [2]int
-	for i := range a.joint() {
-		v := a.values(i)
-		switch cellName(table.dimensions, v) {
-		case one:
-			in[0] = v[d]
-		}
-		if cellName(table.dimensions, v) == other {
-			in[1] = v[d]
-		}
-	}
-	return in[0] == in[1]
 }
 
 // same notes that a cell of a table is the same number on both days.
@@ -240,6 +236,9 @@ func (a *attacker) bounds(t target) (low, high float64, err error) {
 	if a.matrix == nil {
 		a.solvable()
 	}
+	if len(a.rows) == 0 {
+		return 0, math.Inf(1), nil // nothing is shown
+	}
 	_, width := a.matrix.Dims()
 	objective := make([]float64, width)
 	copy(objective, a.sum(t.day, a.days[t.day].tables[t.table], t.cell))
@@ -251,6 +250,9 @@ func (a *attacker) bounds(t target) (low, high float64, err error) {
 		objective[i] = -objective[i]
 	}
 	high, _, err = lp.Simplex(objective, a.matrix, a.right, 1e-9, nil)
+	if errors.Is(err, lp.ErrUnbounded) {
+		return low, math.Inf(1), nil
+	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("the most of %v: %w", t, err)
 	}

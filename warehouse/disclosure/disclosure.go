@@ -82,9 +82,8 @@ type Measure struct {
 	Name string
 	// Unit is count, cents, minutes or days.
 	Unit string
-	// TotalOnly is of a measure that does not add up over cells, such as patients who are in several. Only the total
-	// has it.
-	TotalOnly bool
+	// Tables are those that have it, all where it is empty.
+	Tables []string
 }
 
 // Share is a quotient of two measures of a shown cell. Nothing else goes into it.
@@ -98,6 +97,9 @@ type Table struct {
 	Dimensions []string
 	// Metrics are those of sql/metrics that the table serves.
 	Metrics []string
+
+	// cells is what the table is called in the mart that has its cells.
+	cells string
 }
 
 // Group is a base and the tables that are released of it. All of them are of the same things: a dimension's values add
@@ -108,12 +110,20 @@ type Group struct {
 	Base     string
 	Measures []Measure
 	Shares   []Share
-	// Tables begin with the total. A dimension whose own table is not among them has no totals to derive from.
+	// Part says what the cells are parts of, if they are parts of other groups' cells and add up to nothing.
+	Part *Part
+	// Tables begin with the total, except of parts. A dimension whose own table is not among them has no totals to derive from.
 	Tables []Table
 }
 
 // validate holds what the proof needs: one total, at most two dimensions, no circle of crossings.
 func (g Group) validate() error {
+	if g.Part != nil {
+		if len(g.Tables) != 1 || len(g.Tables[0].Dimensions) != 2 || len(g.Measures) != 3 {
+			return errors.New("parts are in one table of two dimensions, and have three measures")
+		}
+		return nil
+	}
 	if len(g.Tables) == 0 || len(g.Tables[0].Dimensions) != 0 {
 		return errors.New("the first table is the total")
 	}
@@ -159,4 +169,48 @@ func (g Group) measureNames() []string {
 		names[i] = m.Name
 	}
 	return names
+}
+
+// check holds what the proof rests on: cells add up to the totals that are released beside them.
+func (e Exact) check(g Group) error {
+	if g.Part != nil {
+		return nil
+	}
+	total := e.Cells[g.Tables[0].Name][Label{}]
+	for _, t := range g.Tables[1:] {
+		sums := map[string]map[Label][]int64{}
+		add := func(margin string, label Label, cell Cell) {
+			if sums[margin] == nil {
+				sums[margin] = map[Label][]int64{}
+			}
+			if sums[margin][label] == nil {
+				sums[margin][label] = make([]int64, len(g.Measures))
+			}
+			for i := range min(len(g.Measures), len(cell.Measures)) {
+				sums[margin][label][i] += cell.Measures[i]
+			}
+		}
+		for label, cell := range e.Cells[t.Name] {
+			add(g.Tables[0].Name, Label{}, cell)
+			for i, d := range t.Dimensions {
+				if margin, ok := g.margin(d); ok && len(t.Dimensions) == 2 {
+					add(margin.Name, Label{label[i]}, cell)
+				}
+			}
+		}
+		if sums[g.Tables[0].Name] == nil && !total.isZero() {
+			return fmt.Errorf("table %s is empty, and the total is not", t.Name)
+		}
+		for margin, lines := range sums {
+			for label, sum := range lines {
+				of := e.Cells[margin][label]
+				for i, m := range g.Measures {
+					if m.has(t) && (i >= len(of.Measures) || of.Measures[i] != sum[i]) {
+						return fmt.Errorf("the cells of table %s do not add up to %s in %s", t.Name, margin, m.Name)
+					}
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package disclosure
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -216,6 +218,12 @@ func (p *groupPlan) withholdAll(total bool) {
 			}
 		}
 	}
+}
+
+func sortedLabels(cells map[Label]Cell) []Label {
+	return slices.SortedFunc(maps.Keys(cells), func(a, b Label) int {
+		return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
+	})
 }
 
 func (l Label) String() string { return strings.TrimSuffix(l[0]+" × "+l[1], " × ") }

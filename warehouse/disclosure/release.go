@@ -79,7 +79,7 @@ func (r *Released) Note() string {
 	if cells == 0 {
 		return "Nothing is withheld."
 	}
-	return fmt.Sprintf("%d cells of %d tables are withheld, so that no number tells of a few patients.", cells, tables)
+	return fmt.Sprintf("%s of %s are withheld, so that no number tells of a few patients.", some(cells, "cell"), some(tables, "table"))
 }
 
 // Snapshot is what is to be released: the exact tables of each group, as Compute gives them.
@@ -109,8 +109,13 @@ func Release(ctx context.Context, snapshot Snapshot, before *Pattern, settings S
 		if at < 0 {
 			continue
 		}
-		remembered, err := releaseGroup(ctx, group, snapshot.Exact[at], before.group(group), snapshot.AsOf, threshold)
-		if err != nil {
+		if err := snapshot.Exact[at].check(group); err != nil {
+			return nil, nil, fmt.Errorf("releasing group %s: %w", group.Name, err)
+		}
+		var remembered *Remembered
+		if group.Part != nil {
+			remembered = releaseParts(group, snapshot.Exact[at], pattern.Groups[group.Part.Group], before.group(group), snapshot.AsOf, threshold)
+		} else if remembered, err = releaseGroup(ctx, group, snapshot.Exact[at], before.group(group), snapshot.AsOf, threshold); err != nil {
 			return nil, nil, fmt.Errorf("releasing group %s: %w", group.Name, err)
 		}
 		pattern.Groups[group.Name] = remembered
@@ -157,4 +162,12 @@ func (r *Remembered) tables(group Group) []ReleasedTable {
 		out = append(out, t)
 	}
 	return out
+}
+
+// some is a number of things in words: one cell, two cells.
+func some(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

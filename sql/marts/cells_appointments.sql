@@ -1,0 +1,120 @@
+-- grain: one cell of one table that is released of appointments, before anything is suppressed
+-- key: table_name, value_a, value_b
+-- description: What disclosure control reads of appointments and hours: exact counts of few patients are among them, so
+--   nobody is shown this mart but who may see rows. Months that are over at D. A table is split by month and one of
+--   staff_member, discipline, location, or by lead_time, weekday or hour over all months, or by month, or not at all
+--   (all); value_a and value_b are the values, empty where there is none. Hours are in all, month and
+--   month_staff_member.
+with facts as (
+    select
+        attended.patient,
+        strftime(attended.service_date, '%Y-%m') as month,
+        attended.state,
+        coalesce(attended.discipline, 'unknown') as discipline,
+        coalesce(attended.staff_member, 'unknown') as staff_member,
+        coalesce(appointment.location, 'unknown') as location,
+        cast(attended.weekday as varchar) as weekday,
+        lpad(cast(attended.local_hour as varchar), 2, '0') as hour,
+        case
+            when attended.lead_days is null then 'unknown'
+            when attended.lead_days = 0 then '0'
+            when attended.lead_days <= 3 then '1-3'
+            when attended.lead_days <= 7 then '4-7'
+            when attended.lead_days <= 14 then '8-14'
+            when attended.lead_days <= 30 then '15-30'
+            else 'over_30'
+        end as lead_time,
+        attended.lead_days,
+        missed.service_date <= clock.as_of - 14 as is_due_14,
+        missed.service_date <= clock.as_of - 30 as is_due_30,
+        missed.days_after
+    from intermediate.attended as attended
+    cross join staging.clock as clock
+    inner join staging.appointments as appointment using (appointment_id, patient)
+    left join intermediate.missed_returns as missed using (appointment_id, patient)
+    where last_day(attended.service_date) <= clock.as_of
+),
+
+counts as (
+    select
+        case
+            when grouping(facts.staff_member) = 0 then 'month_staff_member'
+            when grouping(facts.discipline) = 0 then 'month_discipline'
+            when grouping(facts.location) = 0 then 'month_location'
+            when grouping(facts.month) = 0 then 'month'
+            when grouping(facts.lead_time) = 0 then 'lead_time'
+            when grouping(facts.weekday) = 0 then 'weekday'
+            when grouping(facts.hour) = 0 then 'hour'
+            else 'all'
+        end as table_name,
+        coalesce(facts.month, facts.lead_time, facts.weekday, facts.hour, '') as value_a,
+        coalesce(facts.staff_member, facts.discipline, facts.location, '') as value_b,
+        count(distinct facts.patient) as patients,
+        count(*) as appointments,
+        count(*) filter (where facts.state = 'arrived') as arrived,
+        count(*) filter (where facts.state = 'no_show') as no_shows,
+        count(*) filter (where facts.state = 'cancelled') as cancelled,
+        count(facts.lead_days) as with_lead,
+        cast(coalesce(sum(facts.lead_days), 0) as bigint) as lead_days,
+        count(*) filter (where facts.is_due_14) as due_14,
+        count(*) filter (where facts.is_due_14 and facts.days_after <= 14) as recovered_14,
+        count(*) filter (where facts.is_due_30) as due_30,
+        count(*) filter (where facts.is_due_30 and facts.days_after <= 30) as recovered_30
+    from facts
+    group by grouping sets (
+        (), (facts.month), (facts.month, facts.staff_member), (facts.month, facts.discipline),
+        (facts.month, facts.location), (facts.lead_time), (facts.weekday), (facts.hour)
+    )
+    having count(*) > 0
+),
+
+shifts as (
+    select
+        strftime(shift.period_from, '%Y-%m') as month,
+        coalesce(shift.staff_member, 'unknown') as staff_member,
+        shift.shift_minutes - shift.break_minutes as open_minutes,
+        shift.booked_minutes
+    from staging.shifts as shift
+    cross join staging.clock as clock
+    where date_trunc('month', shift.period_from) = date_trunc('month', shift.period_to)
+        and last_day(shift.period_from) <= clock.as_of
+),
+
+hours as (
+    select
+        case
+            when grouping(shifts.staff_member) = 0 then 'month_staff_member'
+            when grouping(shifts.month) = 0 then 'month'
+            else 'all'
+        end as table_name,
+        coalesce(shifts.month, '') as value_a,
+        coalesce(shifts.staff_member, '') as value_b,
+        cast(coalesce(sum(shifts.open_minutes), 0) as bigint) as open_minutes,
+        cast(coalesce(sum(shifts.booked_minutes), 0) as bigint) as booked_minutes
+    from shifts
+    group by grouping sets ((), (shifts.month), (shifts.month, shifts.staff_member))
+    having count(*) > 0
+)
+
+select
+    coalesce(counts.table_name, hours.table_name) as table_name,
+    coalesce(counts.value_a, hours.value_a) as value_a,
+    coalesce(counts.value_b, hours.value_b) as value_b,
+    coalesce(counts.patients, 0) as patients,
+    coalesce(counts.appointments, 0) as appointments,
+    coalesce(counts.arrived, 0) as arrived,
+    coalesce(counts.no_shows, 0) as no_shows,
+    coalesce(counts.cancelled, 0) as cancelled,
+    coalesce(counts.with_lead, 0) as with_lead,
+    coalesce(counts.lead_days, 0) as lead_days,
+    coalesce(counts.due_14, 0) as due_14,
+    coalesce(counts.recovered_14, 0) as recovered_14,
+    coalesce(counts.due_30, 0) as due_30,
+    coalesce(counts.recovered_30, 0) as recovered_30,
+    coalesce(hours.open_minutes, 0) as open_minutes,
+    coalesce(hours.booked_minutes, 0) as booked_minutes,
+    clock.as_of
+from counts
+full outer join hours using (table_name, value_a, value_b)
+cross join staging.clock as clock
+order by table_name, value_a, value_b
