@@ -84,6 +84,12 @@ const (
 	AuditExported Action = "audit.exported"
 )
 
+// Known says whether it is an action that may be recorded.
+func (a Action) Known() bool {
+	_, known := allowed[a]
+	return known
+}
+
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
 type Fields map[string]any
 
