@@ -82,14 +82,17 @@ const (
 	SupportUsed    Action = "support_access.used"
 	SupportEnded   Action = "support_access.ended"
 
-	TokenIssued   Action = "token.issued"
-	TokenRevoked  Action = "token.revoked"
-	TokenReissued Action = "token.reissued"
 	PolicyChanged Action = "access_policy.changed"
 
 	AuditSearched Action = "audit.searched"
 	AuditExported Action = "audit.exported"
 )
+
+// Known says whether it is an action that may be recorded.
+func (a Action) Known() bool {
+	_, known := allowed[a]
+	return known
+}
 
 // Fields say something about an entity: words, whole numbers and truth values, under names that the action allows.
 type Fields map[string]any
@@ -172,9 +175,6 @@ var allowed = map[Action]map[string]sort{
 	SupportUsed:    {"session": word, "until": word, "route": word, "query": word, "seconds": count},
 	SupportEnded:   {"session": word, "reason": word, "seconds": count, "uses": count},
 
-	TokenIssued:   {"id": word, "until": word, "permissions": count, "clinics": count},
-	TokenRevoked:  {"id": word, "reason": word},
-	TokenReissued: {"id": word, "of": word, "until": word},
 	PolicyChanged: {"sha256": word, "roles": count, "rules": count, "clinics": count},
 
 	AuditSearched: {"records": count, "from": word, "to": word, "action": word, "by_person": flag, "by_entity": flag, "session": word},

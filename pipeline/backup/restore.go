@@ -283,7 +283,7 @@ func (r *restore) one(ctx context.Context, e Entry) error {
 func (r *restore) audit(ctx context.Context, beside []Entry) error {
 	for _, e := range beside {
 		err := r.one(ctx, e)
-		if errors.Is(err, ErrOccupied) && strings.HasPrefix(e.Name, AuditFolder) {
+		if errors.Is(err, ErrOccupied) && isAudit(e.Name) {
 			// From here on the lake's log says something else: it is another, or it went on.
 			r.out.OwnAudit = true
 			return nil

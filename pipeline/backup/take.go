@@ -155,7 +155,7 @@ func (t *take) wanted(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	names = append(names, t.beside(prefix)...)
-	for _, folder := range []string{"agreements/" + string(t.clinic) + "/", AuditFolder} {
+	for _, folder := range []string{"agreements/" + string(t.clinic) + "/", AuditFolder, ServersFolder} {
 		for name, err := range store.List(ctx, folder, "") {
 			if err != nil {
 				return nil, err
@@ -169,6 +169,14 @@ func (t *take) wanted(ctx context.Context) ([]string, error) {
 
 // AuditFolder is where a lake's audit log lies.
 const AuditFolder = "audit/log/"
+
+// ServersFolder is where the audit chains of its servers lie.
+const ServersFolder = "audit/servers/"
+
+// isAudit says whether an object is of what was recorded.
+func isAudit(name string) bool {
+	return strings.HasPrefix(name, AuditFolder) || strings.HasPrefix(name, ServersFolder)
+}
 
 // Named folders hold objects that a commit names. Transient ones hold what is made anew, or belongs to a run that is under way.
 var (
@@ -370,7 +378,7 @@ func (t *take) entry(ctx context.Context, name string) (e Entry, sent bool, err 
 
 // immutable says whether an object that has this name now had the same bytes at the last backup.
 func (t *take) immutable(name string) bool {
-	if strings.HasPrefix(name, AuditFolder) {
+	if isAudit(name) {
 		return t.auditKnown
 	}
 	if strings.HasPrefix(name, "agreements/") {

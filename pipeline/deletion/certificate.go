@@ -84,7 +84,7 @@ func stays(clinic lake.ClinicID) []string {
 		"agreements/" + string(clinic) + "/: who accepted the agreement, and its text",
 		"deletions/" + string(clinic) + "/: this certificate",
 		"barred/" + string(clinic) + "/: that the clinic was deleted, so that its id is not used again",
-		"audit/log/: who did what, with the clinic's id and no pseudonym",
+		"audit/: who did what, with the clinic's id and no pseudonym",
 		"caches of other machines that read the lake: sealed under keys that were destroyed here, cleared by the next command there that names the clinic",
 		"copies that somebody made of the vault, or of the clinic's keys with an export, before the deletion still hold the keys: destroy those too",
 	}

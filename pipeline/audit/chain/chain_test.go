@@ -277,7 +277,7 @@ func TestLostTail(t *testing.T) {
 	}{
 		"the records": {
 			func(t *testing.T, m machine) { wipe(t, m.waiting("desk")) },
-			"the records 4 to 5 were lost on the server, as it says, before reaching the lake", chain.Gap{Server: "desk", Record: 6, Lost: 2}, []int{1, 2, 5},
+			"the records 4 to 5 were lost on the server, as it says, before reaching the lake", chain.Gap{Server: "desk", Record: 6, Lost: 2, Said: true}, []int{1, 2, 5},
 		},
 		"the last frame of them": {
 			func(t *testing.T, m machine) {
@@ -293,11 +293,11 @@ func TestLostTail(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			"record 5 was lost on the server, as it says, before reaching the lake", chain.Gap{Server: "desk", Record: 6, Lost: 1}, []int{1, 2, 3, 5},
+			"record 5 was lost on the server, as it says, before reaching the lake", chain.Gap{Server: "desk", Record: 6, Lost: 1, Said: true}, []int{1, 2, 3, 5},
 		},
 		"all that this machine knew": {
 			func(t *testing.T, m machine) { wipe(t, m.waiting("desk"), m.mark("desk")) },
-			"the server lost what it knew before record 4", chain.Gap{Server: "desk", Record: 4, Lost: -1}, []int{1, 2, 5},
+			"the server lost what it knew before record 4", chain.Gap{Server: "desk", Record: 4, Lost: -1, Said: true}, []int{1, 2, 5},
 		},
 		"the mark alone, which is not needed": {
 			func(t *testing.T, m machine) { wipe(t, m.mark("desk")) }, "", chain.Gap{}, []int{1, 2, 3, 4, 5},

@@ -3,6 +3,7 @@ package chain
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/falloff-analytics/falloff/pipeline/audit"
@@ -35,7 +36,8 @@ func (c *Chain) commitAll() {
 		case <-c.leave:
 			return
 		}
-		// Whoever came while the last flush went on goes with this one.
+		// Whoever came while the last flush went on goes with this one, and so does who was answered by it and asks again at once.
+		runtime.Gosched()
 		for more := true; more && len(batch) < mostBatch; {
 			select {
 			case r := <-c.requests:

@@ -35,7 +35,7 @@ func (c *Chain) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := c.frames.readAll(c.dir, sent.Number)
+	kept, holes, err := c.frames.readAll(c.dir, sent.Number)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *Chain) open(ctx context.Context) error {
 	if c.commit([]*request{first}); first.err != nil {
 		return first.err
 	}
-	if found["state"] == stateLost || found["state"] == stateUnknown {
+	if found["state"] == stateLost || found["state"] == stateUnknown || len(holes) > 0 {
 		c.o.Log.Error("audit records of this server may be missing: falloff audit verify names them", "server", c.o.Server, "after", end.Number)
 	}
 	c.start(ctx)

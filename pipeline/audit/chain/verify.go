@@ -25,14 +25,16 @@ type Known struct {
 	Explained []string
 }
 
-// Gap is where a server said itself that records may be missing.
+// Gap is where records are missing, or may be.
 type Gap struct {
 	Server string `json:"server"`
 	// Record is the first one after it.
 	Record int64 `json:"record"`
 	// Lost is how many are missing, -1 where the server could not know.
-	Lost      int64 `json:"lost"`
-	Explained bool  `json:"explained"`
+	Lost int64 `json:"lost"`
+	// Said says that the server has said so itself.
+	Said      bool `json:"said"`
+	Explained bool `json:"explained"`
 }
 
 // Name is how a person names a gap to explain it: the server, a slash, and the record after the gap.
@@ -149,6 +151,9 @@ type verifying struct {
 	previous string
 	// closed says that the record before closed the chain.
 	closed bool
+	// absent are checkpoints that others speak of, missing the first and last numbers of records that are not there.
+	absent  []int64
+	missing [][2]int64
 }
 
 func (v *verifying) addf(format string, args ...any) { v.wrong.addf(v.listed.server, format, args...) }
@@ -224,7 +229,7 @@ func (v *verifying) checkpoints(ctx context.Context, with tink.Verifier) error {
 			v.addf("checkpoint %d does not hold: it is about another record", number)
 			return nil
 		case p.Previous > before:
-			v.addf("checkpoint %d is missing", p.Previous)
+			v.absent = append(v.absent, p.Previous)
 		case p.Previous < before:
 			v.addf("checkpoint %d was put in", before)
 		}
@@ -295,23 +300,24 @@ func (v *verifying) gap(number int64, r *audit.Record) {
 	missing := number - v.next
 	state, follows, lost := said(r)
 	switch {
-	case missing <= 0 && state == stateUnknown:
-		if g := v.found(Gap{Server: v.listed.server, Record: number, Lost: -1}); !g.Explained {
+	case missing <= 0 && state != stateUnknown:
+		return
+	case missing <= 0:
+		if g := v.found(Gap{Server: v.listed.server, Record: number, Lost: -1, Said: true}); !g.Explained {
 			v.addf("the server lost what it knew before record %d: whether records are missing there cannot be said. Find out why, then verify with --explained %s", number, g.Name())
 		}
-	case missing <= 0:
+		return
 	case state == stateLost && follows == v.next-1 && lost == missing:
-		if g := v.found(Gap{Server: v.listed.server, Record: number, Lost: missing}); !g.Explained {
+		if g := v.found(Gap{Server: v.listed.server, Record: number, Lost: missing, Said: true}); !g.Explained {
 			v.addf("%s lost on the server, as it says, before reaching the lake. Find out why, then verify with --explained %s", records(v.next, number-1, "was", "were"), g.Name())
 		}
-		v.previous = "" // what it follows is among what was lost
-	case missing > 0:
-		v.addf("%s missing", records(v.next, number-1, "is", "are"))
-		v.previous = ""
+	default:
+		if g := v.found(Gap{Server: v.listed.server, Record: number, Lost: missing}); !g.Explained {
+			v.addf("%s missing", records(v.next, number-1, "is", "are"))
+		}
 	}
-	if missing > 0 {
-		v.next = number
-	}
+	v.missing = append(v.missing, [2]int64{v.next, number - 1})
+	v.next, v.previous = number, "" // what the record follows is among what is missing
 }
 
 func (v *verifying) found(g Gap) Gap {
@@ -355,6 +361,12 @@ func (v *verifying) ending() {
 			v.addf("it ends before record %d, of which there is a checkpoint", number)
 		} else {
 			v.addf("record %d, of which there is a checkpoint, is missing", number)
+		}
+	}
+	for _, number := range v.absent {
+		// The checkpoint of a record that is missing too goes with it.
+		if !slices.ContainsFunc(v.missing, func(m [2]int64) bool { return m[0] <= number && number <= m[1] }) {
+			v.addf("checkpoint %d is missing", number)
 		}
 	}
 	if v.known.Tip.Number > end {

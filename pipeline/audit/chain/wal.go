@@ -102,14 +102,13 @@ func (f frames) read(path string, first int64) (walFile, error) {
 }
 
 // readAll reads what a server kept on this machine. Of the last file a torn end is cut off: it was promised to nobody, unless the mark
-// says so. Earlier files were whole when the next one was begun; of those whose records are all in the lake, which has them up to
-// sent, some may be gone.
-func (f frames) readAll(dir string, sent int64) ([]walFile, error) {
+// says so. Earlier files were whole when the next one was begun. holes are numbers before which files are missing that the lake, which
+// has the records up to sent, does not have either.
+func (f frames) readAll(dir string, sent int64) (out []walFile, holes []int64, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []walFile
 	for _, e := range entries { // in the order of their names
 		text, isWAL := strings.CutSuffix(e.Name(), walEnding)
 		first, err := strconv.ParseInt(text, 10, 64)
@@ -118,16 +117,21 @@ func (f frames) readAll(dir string, sent int64) ([]walFile, error) {
 		}
 		w, err := f.read(filepath.Join(dir, e.Name()), first)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, w)
 	}
 	for i := range out[:max(len(out)-1, 0)] {
-		if w := &out[i]; (w.whole < w.size || w.end() != out[i+1].first) && out[i+1].first > sent+1 {
-			return nil, fmt.Errorf("%w: %s does not reach the record before %d, where the next file begins. Move it out of the folder, and keep it: what it holds will be named as missing", ErrDamaged, w.path, out[i+1].first)
+		w, next := &out[i], out[i+1].first
+		switch {
+		case next <= sent+1:
+		case w.whole < w.size || w.end() > next:
+			return nil, nil, fmt.Errorf("%w: %s does not reach the record before %d, where the next file begins. Move it out of the folder, and keep it: what it holds will be named as missing", ErrDamaged, w.path, next)
+		case w.end() < next:
+			holes = append(holes, next)
 		}
 	}
-	return out, nil
+	return out, holes, nil
 }
 
 // cut takes a torn end away. What is cut off is kept beside it where keep says so.

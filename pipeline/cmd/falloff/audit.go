@@ -5,16 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/agreement"
 	"github.com/falloff-analytics/falloff/pipeline/audit"
+	"github.com/falloff-analytics/falloff/pipeline/audit/chain"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
@@ -25,7 +28,7 @@ func (a *app) auditCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.auditVerifyCommand(), a.auditSearchCommand())
+	cmd.AddCommand(a.auditVerifyCommand(), a.auditSearchCommand(), a.auditExportCommand())
 	return cmd
 }
 
@@ -38,13 +41,24 @@ func (a *app) openStore(ctx context.Context, o pipeline.SiteOptions) (lake.Store
 	return store, nil
 }
 
+// verifiedAudit is what --json prints: the log of commands, and the chains of servers.
+type verifiedAudit struct {
+	audit.Verified
+
+	Servers []chain.VerifiedChain `json:"servers"`
+}
+
 func (a *app) auditVerifyCommand() *cobra.Command {
+	var explained []string
 	cmd := &cobra.Command{
-		Use:   "verify --lake DIR",
+		Use:   "verify --lake DIR [--explained SERVER/NUMBER]",
 		Short: "find records that were changed, removed or put in",
 		Args:  cobra.NoArgs,
-		Long: `Reads the whole log and finds every record that was changed, removed, reordered or put in. That records were cut off its end
-shows where this machine's vault has seen them; falloff remembers there the newest record that it wrote or verified.`,
+		Long: `Reads the whole log of commands and the chain of every server, and finds every record that was changed, removed, reordered or
+put in, and every checkpoint that does not hold. That records were cut off the end shows where this machine's vault has seen them;
+falloff remembers there the newest records that it wrote or verified.
+
+Where records of a server are missing, it says so each time, until --explained names the gap: look into it first.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			options, err := a.lakeOptions()
@@ -59,63 +73,127 @@ shows where this machine's vault has seen them; falloff remembers there the newe
 			if err != nil {
 				return err
 			}
-			k := &keeping{options: options, vault: v, store: store, log: audit.Open(store, a.now)}
-			known, err := v.AuditTip(ctx, store.String())
+			known, err := pipeline.KnownAudit(ctx, v, store)
 			if err != nil {
-				return &pipeline.KeyError{Err: err}
+				return err
 			}
-			verified, err := k.log.Verify(ctx, audit.Tip(known))
+			known.Explained = explained
+			verified, err := chain.Verify(ctx, store, known)
 			if errors.Is(err, audit.ErrTampered) {
 				return &pipeline.RefusedError{Err: fmt.Errorf("%w\nKeep the lake as it is and find out who had access to it: docs/running.md, The audit log", err)}
 			}
 			if err != nil {
 				return &pipeline.StorageError{Doing: "verifying the audit log", Err: err}
 			}
-			if verified.Records > 0 && verified.TipKnown {
-				if err := k.remember(ctx, verified.Tip); err != nil {
+			k := &keeping{options: options, vault: v, store: store}
+			if verified.Log.Records > 0 && verified.Log.TipKnown {
+				if err := k.remember(ctx, verified.Log.Tip); err != nil {
+					return err
+				}
+			}
+			for _, c := range verified.Chains {
+				if !verified.Log.TipKnown && !c.Compared {
+					continue // no vault is made for looking
+				}
+				if err := pipeline.SeeAuditChain(ctx, v, store, c.Server, c.Seen); err != nil {
 					return err
 				}
 			}
 			if a.json {
-				return json.NewEncoder(a.stdout).Encode(verified)
+				return json.NewEncoder(a.stdout).Encode(verifiedAudit{verified.Log, verified.Chains})
 			}
-			remark := ""
-			if !verified.TipKnown {
-				remark = "; this machine has written none of them, so it cannot tell whether some were cut off the end"
-			}
-			_, err = fmt.Fprintf(a.stdout, "%d records, each as it was written%s\n", verified.Records, remark)
-			return err
+			return printVerified(a.stdout, verified)
 		},
 	}
 	cmd.Flags().StringVar(&a.flags.Lake, "lake", "", "the lake: a `folder`, or s3://bucket/prefix")
+	cmd.Flags().StringSliceVar(&explained, "explained", nil, "a `gap` that was looked into, as verify names it; may be said several times")
 	return cmd
 }
 
+func printVerified(w io.Writer, verified chain.Verified) error {
+	remark := ""
+	if !verified.Log.TipKnown {
+		remark = "; this machine has written none of them, so it cannot tell whether some were cut off the end"
+	}
+	if _, err := fmt.Fprintf(w, "%d records, each as it was written%s\n", verified.Log.Records, remark); err != nil {
+		return err
+	}
+	for _, c := range verified.Chains {
+		remark := fmt.Sprintf("; signed up to record %d of %d", c.Checkpoint, c.Tip.Number)
+		if c.Checkpoint == c.Tip.Number {
+			remark = "; signed up to the last"
+		}
+		if !c.Compared {
+			remark += "; this machine has not seen them before, so it cannot tell whether some were cut off the end"
+		}
+		for _, g := range c.Gaps {
+			remark += fmt.Sprintf("; explained: what is missing before record %d", g.Record)
+		}
+		if _, err := fmt.Fprintf(w, "server %s: %d records in %d segments, each as it was written%s\n", c.Server, c.Records, c.Segments, remark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditQuery is which records a command is asked for.
+type auditQuery struct {
+	filter           audit.Filter
+	from, to, action string
+}
+
+func (q *auditQuery) register(flags *pflag.FlagSet) {
+	flags.StringVar(&q.filter.Person, "person", "", "who did it")
+	flags.StringVar(&q.action, "action", "", "what was done, such as credentials.set")
+	flags.StringVar(&q.filter.Entity, "entity", "", "what was acted on, such as credentials")
+	flags.StringVar(&q.from, "from", "", "first `date`, YYYY-MM-DD")
+	flags.StringVar(&q.to, "to", "", "last `date`, YYYY-MM-DD")
+}
+
+// find searches the log of commands and the chains of servers.
+func (q *auditQuery) find(ctx context.Context, clinic string, store lake.Store) ([]audit.Record, error) {
+	first, err := parseDay("--from", q.from)
+	if err != nil {
+		return nil, err
+	}
+	last, err := parseDay("--to", q.to)
+	if err != nil {
+		return nil, err
+	}
+	if first.IsValid() {
+		q.filter.From = first.In(time.UTC)
+	}
+	if last.IsValid() {
+		q.filter.To = last.AddDays(1).In(time.UTC)
+	}
+	q.filter.Action, q.filter.Clinic = audit.Action(q.action), clinic
+	if q.action != "" && !q.filter.Action.Known() {
+		return nil, usagef("--action %q is none that is recorded; it is written like credentials.set or query.answered", q.action)
+	}
+	records, err := chain.Search(ctx, store, q.filter)
+	if errors.Is(err, audit.ErrTampered) {
+		return nil, &pipeline.RefusedError{Err: fmt.Errorf("%w. falloff audit verify names all that is wrong", err)}
+	}
+	if err != nil {
+		return nil, &pipeline.StorageError{Doing: "searching the audit log", Err: err}
+	}
+	return records, nil
+}
+
+// auditFilters are the flags of an auditQuery, as usage lines name them.
+const auditFilters = "[--person NAME] [--action NAME] [--entity NAME] [--clinic NAME] [--from DATE] [--to DATE]"
+
 func (a *app) auditSearchCommand() *cobra.Command {
-	var filter audit.Filter
-	var from, to, action string
+	var query auditQuery
 	cmd := &cobra.Command{
-		Use:     "search --lake DIR [--person NAME] [--action NAME] [--entity NAME] [--clinic NAME] [--from DATE] [--to DATE]",
+		Use:     "search --lake DIR " + auditFilters,
 		Short:   "find records",
 		Example: "  falloff audit search --lake lake --action credentials.set --from 2026-01-01",
 		Args:    cobra.NoArgs,
-		Long:    `Prints the records that fit all that is given, the oldest first. Dates are days in UTC, both included.`,
+		Long: `Prints the records that fit all that is given, of the log of commands and of every server, the oldest first. Dates are days in UTC,
+both included. What a server answered in the last seconds may not be in the lake yet.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			first, err := parseDay("--from", from)
-			if err != nil {
-				return err
-			}
-			last, err := parseDay("--to", to)
-			if err != nil {
-				return err
-			}
-			if first.IsValid() {
-				filter.From = first.In(time.UTC)
-			}
-			if last.IsValid() {
-				filter.To = last.AddDays(1).In(time.UTC)
-			}
 			options, err := a.lakeOptions()
 			if err != nil {
 				return err
@@ -124,37 +202,22 @@ func (a *app) auditSearchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			filter.Action, filter.Clinic = audit.Action(action), a.flags.Clinic
-			records, err := audit.Open(store, a.now).Records(ctx, filter)
-			if errors.Is(err, audit.ErrTampered) {
-				return &pipeline.RefusedError{Err: fmt.Errorf("%w. falloff audit verify names all that is wrong", err)}
-			}
+			records, err := query.find(ctx, a.flags.Clinic, store)
 			if err != nil {
-				return &pipeline.StorageError{Doing: "searching the audit log", Err: err}
+				return err
 			}
 			if a.json {
-				encoder := json.NewEncoder(a.stdout)
-				for _, r := range records {
-					if err := encoder.Encode(r); err != nil {
-						return err
-					}
-				}
-				return nil
+				return writeAuditJSON(a.stdout, records)
 			}
 			rows := make([][]any, len(records))
 			for i, r := range records {
-				rows[i] = []any{r.Number, r.At.Format("2006-01-02 15:04:05"), r.Person, r.Address, string(r.Action), r.Clinic, r.Entity, difference(r)}
+				rows[i] = []any{r.Number, r.At.Format("2006-01-02 15:04:05"), r.Person, r.Address, string(r.Action), r.Clinic, r.Entity, r.Chain, difference(r)}
 			}
-			return printTable(a.stdout, []string{"number", "at (UTC)", "person", "from", "action", "clinic", "entity", "difference"}, rows)
+			return printTable(a.stdout, []string{"number", "at (UTC)", "person", "from", "action", "clinic", "entity", "server", "difference"}, rows)
 		},
 	}
 	a.lakeFlags(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&filter.Person, "person", "", "who did it")
-	flags.StringVar(&action, "action", "", "what was done, such as credentials.set")
-	flags.StringVar(&filter.Entity, "entity", "", "what was acted on, such as credentials")
-	flags.StringVar(&from, "from", "", "first `date`, YYYY-MM-DD")
-	flags.StringVar(&to, "to", "", "last `date`, YYYY-MM-DD")
+	query.register(cmd.Flags())
 	return cmd
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/pipeline/backup"
-	"github.com/falloff-analytics/falloff/pipeline/vault"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
@@ -345,11 +344,11 @@ func (a *app) restoreOne(ctx context.Context, o pipeline.SiteOptions, from lake.
 	tip, see := audit.Tip{Number: r.Number, Hash: r.Hash}, k.remember
 	if !restored.OwnAudit {
 		see = func(ctx context.Context, tip audit.Tip) error {
-			return k.vault.ReplaceAuditTip(ctx, k.store.String(), vault.Tip(tip))
+			return pipeline.ReplaceKnownAudit(ctx, k.vault, k.store, tip)
 		}
 	}
 	if err := see(ctx, tip); err != nil {
-		return &pipeline.KeyError{Err: err}
+		return err
 	}
 	if restored.OwnAudit {
 		a.tellf("The lake has an audit log of its own, which stayed; the one in the backup can be read there only.")

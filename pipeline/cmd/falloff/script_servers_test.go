@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
@@ -18,6 +19,9 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors/simclinic"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
+	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/audit"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 const stageKey = "stage"
@@ -232,4 +236,26 @@ func awaited(ts *testscript.TestScript, file, text string) string {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// answer has a server record that it answered each person, and end.
+func answer(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 3, "answer LAKE CONFIG SERVER PERSON...")
+	ctx := context.Background()
+	o := pipeline.SiteOptions{Lake: ts.MkAbs(args[0]), ConfigDir: ts.MkAbs(args[1])}
+	v, err := pipeline.OpenVault(ctx, o)
+	ts.Check(err)
+	defer v.Close()
+	store, err := lake.OpenStore(ctx, o.Lake)
+	ts.Check(err)
+	c, err := pipeline.OpenAuditChain(ctx, o, v, store, args[2], slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	for i, person := range args[3:] {
+		_, err := c.Append(ctx, audit.Entry{
+			Person: person, Address: "192.0.2.7", Action: audit.QueryAnswered, Clinic: "harbour", Entity: "query/revenue_leaks",
+			After: audit.Fields{"query": "revenue_leaks", "rows": i, "cached": false},
+		})
+		ts.Check(err)
+	}
+	ts.Check(c.Close(ctx))
 }

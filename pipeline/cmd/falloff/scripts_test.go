@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 //	portal downloaded            waits until somebody has got a file out of it
 //	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
+//	answer LAKE CONFIG SERVER PERSON...  a server records an answer to each person, and ends
 //	await FILE TEXT              waits until a program in the background has written the text
 func TestScripts(t *testing.T) {
 	private := privateMounts(t)
@@ -93,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"planted":         planted,
 			"portal":          portalCommand,
 			"fetch":           fetch,
+			"answer":          answer,
 			"await":           await,
 		},
 	})
