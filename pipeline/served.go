@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
@@ -39,7 +40,7 @@ func entryOf(e server.Event) audit.Entry {
 	said := map[string]any{
 		"session": e.Session, "status": e.Status, "rows": e.Rows, "milliseconds": e.Took.Milliseconds(),
 		"reason": e.Refused, "query": e.Query, "bytes": e.Bytes, "suppressed": e.Suppressed, "cached": e.Cached,
-		"method": e.Method, "route": e.Route,
+		"method": e.Method, "route": strings.TrimPrefix(e.Route, "/"), // a word begins with a letter
 	}
 	if commit, err := strconv.ParseInt(e.Snapshot, 10, 64); err == nil {
 		said["snapshot"] = commit

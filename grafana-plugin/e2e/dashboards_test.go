@@ -267,7 +267,7 @@ func TestInfrastructureFitsThePlugin(t *testing.T) {
 	if len(sources.Datasources) != 1 || sources.Datasources[0].Type != pluginID {
 		t.Errorf("provisioned are %+v", sources.Datasources)
 	}
-	for _, name := range []string{"FALLOFF_URL", "FALLOFF_CLINIC", "FALLOFF_TOKEN", "FALLOFF_DASHBOARDS"} {
+	for _, name := range []string{"FALLOFF_URL", "FALLOFF_CLINIC", "FALLOFF_KEY", "FALLOFF_DASHBOARDS"} {
 		if _, ok := grafana.Environment[name]; !ok {
 			t.Errorf("compose does not hand %s to Grafana, which the provisioning asks for", name)
 		}

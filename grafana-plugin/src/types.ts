@@ -58,12 +58,17 @@ export interface Clinic {
 export interface FalloffOptions extends DataSourceJsonData {
   /** The one clinic that this data source asks about; empty leaves it to each query. */
   clinic?: string;
+  /** Whether nobody signs in to this Grafana without a second factor. */
+  secondFactor?: boolean;
   tlsAuthWithCACert?: boolean;
   serverName?: string;
 }
 
 /** What only the backend sees. */
 export interface FalloffSecrets {
-  token?: string;
+  /** Shared with the query server: the plugin signs with it who is signed in. */
+  pluginKey?: string;
+  /** For what runs while nobody is signed in. */
+  serviceToken?: string;
   tlsCACert?: string;
 }

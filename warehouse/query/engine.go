@@ -173,7 +173,7 @@ var lockdown = []string{
 }
 
 // ownTables are those that the engine makes itself, beside the marts.
-var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient"}
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed"}
 
 func (e *Engine) loadFreshness(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, `create table snapshot_freshness (

@@ -47,10 +47,14 @@ func (e *Engine) loadAssigned(ctx context.Context, files Files) error {
 			return fmt.Errorf("narrowing to a caseload: %w", err)
 		}
 	}
-	statement := fmt.Sprintf(`create table assigned_patient as select distinct patient from (select patient, staff_member from %s)
-		where staff_member in (select staff_member from assigned_to)`, files.scan(caseload))
-	if _, err := e.db.ExecContext(ctx, statement); err != nil {
-		return fmt.Errorf("narrowing to a caseload: %w", err)
+	for _, statement := range []string{
+		"create table not_narrowed as select * from " + files.scan(caseload),
+		"create table assigned_patient as select distinct patient from not_narrowed where staff_member in (select staff_member from assigned_to)",
+		"drop table not_narrowed",
+	} {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("narrowing to a caseload: %w", err)
+		}
 	}
 	return nil
 }
@@ -71,27 +75,45 @@ func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
 	if len(files.Marts[mart]) == 0 {
 		return nil
 	}
-	narrowed := ""
-	if files.AssignedTo != nil {
-		columns, err := e.columnsOf(ctx, files.scan(mart))
-		if err != nil {
+	if files.AssignedTo == nil {
+		//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
+		if _, err := e.db.ExecContext(ctx, fmt.Sprintf(`create table "%s" as select * from %s`, mart, files.scan(mart))); err != nil {
 			return fmt.Errorf("loading mart %s: %w", mart, err)
 		}
-		switch {
-		case slices.Contains(columns, "staff_member"):
-			narrowed = " where staff_member in (select staff_member from assigned_to)"
-		case slices.Contains(columns, "patient"):
-			narrowed = " where patient in (select patient from assigned_patient)"
-		case slices.Contains(columns, "dimension") && slices.Contains(columns, "value"):
-			narrowed = " where dimension = 'staff_member' and value in (select staff_member from assigned_to)"
-		default:
-			return nil // it is of the whole clinic
-		}
+		return nil
 	}
-	//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
-	statement := fmt.Sprintf(`create table "%s" as select * from (select * from %s)%s`, mart, files.scan(mart), narrowed)
-	if _, err := e.db.ExecContext(ctx, statement); err != nil {
+	if err := e.loadNarrowed(ctx, mart, files); err != nil {
 		return fmt.Errorf("loading mart %s: %w", mart, err)
+	}
+	return nil
+}
+
+// loadNarrowed makes a table of those rows of a mart that are about the caseload. It goes by way of the whole table, since a filter
+// that gets into the reading of an encrypted file makes it look damaged (see parquetkeys.Scan).
+func (e *Engine) loadNarrowed(ctx context.Context, mart string, files Files) error {
+	columns, err := e.columnsOf(ctx, files.scan(mart))
+	if err != nil {
+		return err
+	}
+	var narrowed string
+	switch {
+	case slices.Contains(columns, "staff_member"):
+		narrowed = "staff_member in (select staff_member from assigned_to)"
+	case slices.Contains(columns, "patient"):
+		narrowed = "patient in (select patient from assigned_patient)"
+	case slices.Contains(columns, "dimension") && slices.Contains(columns, "value"):
+		narrowed = "dimension = 'staff_member' and value in (select staff_member from assigned_to)"
+	default:
+		return nil // it is of the whole clinic
+	}
+	for _, statement := range []string{
+		"create table not_narrowed as select * from " + files.scan(mart),
+		fmt.Sprintf(`create table "%s" as select * from not_narrowed where %s`, mart, narrowed),
+		"drop table not_narrowed",
+	} {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }

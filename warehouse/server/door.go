@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/identity"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
@@ -240,6 +241,16 @@ type Refuser interface {
 }
 
 func unidentified(err error) error {
+	if refused, ok := errors.AsType[*identity.Refusal](err); ok {
+		status := http.StatusUnauthorized
+		switch refused.Code {
+		case identity.NoSecondFactor:
+			return &refusal{http.StatusForbidden, codeSecondFactor, refused.Message, refused.Hint}
+		case identity.KeysMissing:
+			status = http.StatusServiceUnavailable
+		}
+		return &refusal{status, string(refused.Code), refused.Message, refused.Hint}
+	}
 	if refuser, ok := errors.AsType[Refuser](err); ok {
 		return &refusal{http.StatusUnauthorized, refuser.Code(), refuser.Error(), refuser.Hint()}
 	}

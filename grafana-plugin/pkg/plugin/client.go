@@ -21,11 +21,11 @@ const (
 	largestError  = 64 << 10
 )
 
-// client asks one query server. It follows no redirect, so that the token goes nowhere else.
+// client asks one query server. It follows no redirect, so that a token goes nowhere else.
 type client struct {
-	http  *http.Client
-	base  string
-	token string
+	http     *http.Client
+	base     string
+	settings settings
 }
 
 func newClient(s settings) (*client, error) {
@@ -49,7 +49,7 @@ func newClient(s settings) (*client, error) {
 		}
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client{http: h, base: s.base, token: s.token}, nil
+	return &client{http: h, base: s.base, settings: s}, nil
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
@@ -106,7 +106,11 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (*htt
 	if err != nil {
 		return nil, fmt.Errorf("asking the query server: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer "+c.token)
+	token, err := c.settings.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -19,7 +19,9 @@ type category string
 // Categories of problems.
 const (
 	categorySettings    category = "settings"
-	categoryToken       category = "token"
+	categoryKey         category = "key"
+	categoryPerson      category = "person"
+	categoryPermission  category = "permission"
 	categoryName        category = "name_unresolved"
 	categoryUnreachable category = "unreachable"
 	categoryTLS         category = "tls"
@@ -128,9 +130,14 @@ func refused(status int, answer told) *problem {
 			Hint: "Check the URL's port", status: backend.StatusBadGateway,
 		}
 	case status == http.StatusUnauthorized:
-		p.Category, p.Message, p.Hint = categoryToken, "The query server refuses the token", "Enter the token that falloff serve was started with"
+		p.Category = categoryPerson
+		if answer.Code == "unknown_key" || answer.Code == "bad_signature" {
+			p.Category, p.Message, p.Hint = categoryKey, "The query server refuses the plugin key", "Enter the key that falloff token plugin-key prints"
+		}
 		// Grafana takes 401 for the person's own session.
 		p.status = backend.StatusBadGateway
+	case status == http.StatusForbidden:
+		p.Category = categoryPermission
 	case answer.Code == "unknown_clinic":
 		p.Category, p.Hint = categoryClinic, "Choose one of the clinics that the query server lists"
 	case answer.Code == "unavailable":

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 )
 
 // settings are what a person typed into the data source's configuration.
@@ -16,7 +18,11 @@ type settings struct {
 	base string
 	// clinic is the one clinic that this data source may ask for; empty leaves it to each query.
 	clinic string
-	token  string
+	// signer signs for whoever is signed in to Grafana; secondFactor says that Grafana's sign-in enforces one.
+	signer       *plugintoken.Signer
+	secondFactor bool
+	// service is a service token for what nobody is signed in for, such as alert rules; empty refuses those.
+	service string
 	// caCertificate and serverName are for a server whose certificate no public authority has signed.
 	caCertificate, serverName string
 }
@@ -24,11 +30,12 @@ type settings struct {
 // jsonData mirrors FalloffOptions in src/types.ts.
 type jsonData struct {
 	Clinic            string `json:"clinic"`
+	SecondFactor      bool   `json:"secondFactor"`      //nolint:tagliatelle // as Grafana spells its settings
 	TLSAuthWithCACert bool   `json:"tlsAuthWithCACert"` //nolint:tagliatelle // as Grafana spells its settings
 	ServerName        string `json:"serverName"`        //nolint:tagliatelle // as Grafana spells its settings
 }
 
-// readSettings checks the settings. Its errors are problems with category settings or token.
+// readSettings checks the settings. Its errors are problems with category settings or key.
 func readSettings(instance backend.DataSourceInstanceSettings) (settings, error) {
 	var stored jsonData
 	if len(instance.JSONData) > 0 {
@@ -40,8 +47,8 @@ func readSettings(instance backend.DataSourceInstanceSettings) (settings, error)
 		}
 	}
 	s := settings{
-		clinic: strings.TrimSpace(stored.Clinic),
-		token:  strings.TrimSpace(instance.DecryptedSecureJSONData["token"]),
+		clinic: strings.TrimSpace(stored.Clinic), secondFactor: stored.SecondFactor,
+		service: strings.TrimSpace(instance.DecryptedSecureJSONData["serviceToken"]),
 	}
 	if stored.TLSAuthWithCACert {
 		s.caCertificate = instance.DecryptedSecureJSONData["tlsCACert"]
@@ -52,13 +59,27 @@ func readSettings(instance backend.DataSourceInstanceSettings) (settings, error)
 		return settings{}, err
 	}
 	s.base = base
-	if s.token == "" {
-		return settings{}, &problem{
-			Category: categoryToken, Message: "The token is missing",
-			Hint: "Enter the token that falloff serve was started with",
-		}
+	if s.signer, err = readKey(instance.DecryptedSecureJSONData["pluginKey"]); err != nil {
+		return settings{}, err
 	}
 	return s, nil
+}
+
+// readKey reads the key that plugin and query server share.
+func readKey(text string) (*plugintoken.Signer, error) {
+	const hint = "Enter the key that falloff token plugin-key prints"
+	if strings.TrimSpace(text) == "" {
+		return nil, &problem{Category: categoryKey, Message: "The plugin key is missing", Hint: hint}
+	}
+	key, err := plugintoken.ParseKey(text)
+	if err != nil {
+		return nil, &problem{Category: categoryKey, Message: "The plugin key cannot be read", Hint: hint}
+	}
+	signer, err := plugintoken.NewSigner(key, nil)
+	if err != nil {
+		return nil, &problem{Category: categoryKey, Message: "The plugin key cannot be used", Hint: hint}
+	}
+	return signer, nil
 }
 
 // readAddress takes https anywhere and plain http on this machine alone.

@@ -43,20 +43,20 @@ describe('ConfigEditor', () => {
     expect(changed).toHaveBeenCalledWith(expect.objectContaining({ url: 'https://falloff.example:8750' }));
   });
 
-  it('keeps the token out of what the browser gets back', () => {
+  it('keeps the key out of what the browser gets back', () => {
     const changed = shown(settings());
-    fireEvent.change(screen.getByLabelText('Token'), { target: { value: 'secret' } });
+    fireEvent.change(screen.getByLabelText('Plugin key'), { target: { value: 'secret' } });
     const options = changed.mock.calls[0][0];
-    expect(options.secureJsonData).toEqual({ token: 'secret' });
+    expect(options.secureJsonData).toEqual({ pluginKey: 'secret' });
     expect(JSON.stringify(options.jsonData)).not.toContain('secret');
   });
 
-  it('lets go of a token that is set, and of that alone', () => {
+  it('lets go of a key that is set, and of that alone', () => {
     const changed = shown(
-      settings({ secureJsonFields: { token: true, tlsCACert: true }, jsonData: { tlsAuthWithCACert: true } })
+      settings({ secureJsonFields: { pluginKey: true, tlsCACert: true }, jsonData: { tlsAuthWithCACert: true } })
     );
     fireEvent.click(screen.getAllByRole('button', { name: 'Reset' })[0]);
-    expect(changed.mock.calls[0][0].secureJsonFields).toEqual({ token: false, tlsCACert: true });
+    expect(changed.mock.calls[0][0].secureJsonFields).toEqual({ pluginKey: false, tlsCACert: true });
   });
 
   it('binds the data source to a clinic', () => {

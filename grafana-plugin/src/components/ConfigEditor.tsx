@@ -47,27 +47,55 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           />
         </InlineField>
         <InlineField
-          label="Token"
+          label="Plugin key"
           labelWidth={LABEL}
           interactive
-          tooltip="The token that falloff serve was started with."
+          tooltip="The key that falloff token plugin-key prints. With it the plugin tells the query server who is signed in to Grafana; what each person sees is the access policy's decision."
         >
           <SecretInput
-            id="falloff-token"
+            id="falloff-plugin-key"
             width={WIDTH}
             required
-            isConfigured={Boolean(secureJsonFields?.token)}
-            value={secureJsonData?.token ?? ''}
-            placeholder="Token"
-            onReset={() => resetSecret('token')}
-            onChange={(event: ChangeEvent<HTMLInputElement>) => setSecret({ token: event.target.value })}
+            isConfigured={Boolean(secureJsonFields?.pluginKey)}
+            value={secureJsonData?.pluginKey ?? ''}
+            placeholder="fpk1_…"
+            onReset={() => resetSecret('pluginKey')}
+            onChange={(event: ChangeEvent<HTMLInputElement>) => setSecret({ pluginKey: event.target.value })}
+          />
+        </InlineField>
+        <InlineField
+          label="Second factor"
+          labelWidth={LABEL}
+          interactive
+          tooltip="Switch it on only if nobody can sign in to this Grafana without a second factor: Grafana does not tell the plugin. The query server demands one unless its policy says otherwise."
+        >
+          <InlineSwitch
+            id="falloff-second-factor"
+            value={Boolean(jsonData.secondFactor)}
+            onChange={(event) => setJson({ secondFactor: event.currentTarget.checked })}
+          />
+        </InlineField>
+        <InlineField
+          label="Service token"
+          labelWidth={LABEL}
+          interactive
+          tooltip="For what runs while nobody is signed in, such as alert rules: falloff token issue. Empty: those are refused."
+        >
+          <SecretInput
+            id="falloff-service-token"
+            width={WIDTH}
+            isConfigured={Boolean(secureJsonFields?.serviceToken)}
+            value={secureJsonData?.serviceToken ?? ''}
+            placeholder="fsv1_…"
+            onReset={() => resetSecret('serviceToken')}
+            onChange={(event: ChangeEvent<HTMLInputElement>) => setSecret({ serviceToken: event.target.value })}
           />
         </InlineField>
         <InlineField
           label="Clinic"
           labelWidth={LABEL}
           interactive
-          tooltip="The one clinic that this data source may ask about. Empty: each query chooses, and everyone who may query this data source sees every clinic."
+          tooltip="The one clinic that this data source may ask about. Empty: each query chooses one of those that its person may see."
         >
           <Input
             id="falloff-clinic"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/simclinic/portal"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/audit"
+	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
@@ -192,23 +195,45 @@ func planted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 }
 
-// fetch asks falloff serve, which runs in the background with --json into serve.json.
+// fetch asks falloff serve, which runs in the background with --json into serve.json: with a service token, or as somebody for whom
+// Grafana's plugin signs.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 2 || len(args) == 3, "fetch METHOD PATH [TOKEN]")
+	usage(ts, neg, len(args) >= 2 && len(args) <= 4, "fetch METHOD PATH|QUERY|sql:STATEMENT [TOKENFILE | KEYFILE LOGIN]")
+	_, text := fetched(ts, args)
+	_, _ = io.WriteString(ts.Stdout(), text)
+}
+
+// fetched is the answer: its status, and status, type and body as text.
+func fetched(ts *testscript.TestScript, args []string) (status int, said string) {
 	var at serving
 	ts.Check(json.Unmarshal([]byte(awaited(ts, "serve.json", "}\n")), &at))
 	method, path := args[0], args[1]
 	var body io.Reader
 	if method == http.MethodPost {
-		body = strings.NewReader(`{"clinic":"harbour","query":"` + path + `","params":{}}`)
+		asked := map[string]any{"clinic": "harbour", "query": path, "params": map[string]any{}}
 		path = "/v1/query"
+		if statement, ok := strings.CutPrefix(args[1], "sql:"); ok {
+			asked, path = map[string]any{"clinic": "harbour", "sql": statement}, "/v1/sql"
+		}
+		text, err := json.Marshal(asked)
+		ts.Check(err)
+		body = bytes.NewReader(text)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, at.Address+path, body)
 	ts.Check(err)
 	request.Header.Set("Content-Type", "application/json")
-	if len(args) == 3 {
+	switch len(args) {
+	case 4:
+		key, err := plugintoken.ParseKey(ts.ReadFile(args[2]))
+		ts.Check(err)
+		signer, err := plugintoken.NewSigner(key, nil)
+		ts.Check(err)
+		token, err := signer.Sign(plugintoken.Person{Login: args[3], Role: "Viewer", Clinic: plugintoken.AllClinics, SecondFactor: true})
+		ts.Check(err)
+		request.Header.Set("Authorization", "Bearer "+token)
+	case 3:
 		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[2])))
 	}
 	answer, err := http.DefaultClient.Do(request)
@@ -216,7 +241,21 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
 	ts.Check(err)
-	_, _ = fmt.Fprintf(ts.Stdout(), "%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+	return answer.StatusCode, fmt.Sprintf("%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+}
+
+// awaitFetch asks until the answer has a status: something else is to be noticed first.
+func awaitFetch(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 3, "awaitfetch STATUS METHOD PATH …")
+	for deadline := time.Now().Add(time.Minute); ; {
+		if status, _ := fetched(ts, args[1:]); strconv.Itoa(status) == args[0] {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("it does not come to answer %s", args[0])
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 func await(ts *testscript.TestScript, neg bool, args []string) {

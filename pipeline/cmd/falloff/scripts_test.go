@@ -94,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"planted":         planted,
 			"portal":          portalCommand,
 			"fetch":           fetch,
+			"awaitfetch":      awaitFetch,
 			"answer":          answer,
 			"await":           await,
 		},

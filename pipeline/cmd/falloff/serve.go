@@ -2,27 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/tls"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/pipeline"
-	"github.com/falloff-analytics/falloff/pipeline/vault"
-	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 )
@@ -30,21 +20,29 @@ import (
 const defaultListen = "127.0.0.1:8750"
 
 func (a *app) serveCommand() *cobra.Command {
-	var certFile, certKey, tokenFile string
+	var certFile, certKey string
+	var o doorOptions
 	cmd := &cobra.Command{
-		Use:   "serve --lake DIR [--clinic NAME] [--listen ADDRESS]",
-		Short: "answer Grafana's queries over the marts",
+		Use:   "serve --lake DIR [--clinic NAME] [--policy FILE] [--listen ADDRESS]",
+		Short: "answer people's questions over the marts, to each what they may see",
 		Example: `  falloff serve --lake lake
-  falloff serve --lake s3://bucket/prefix --listen 0.0.0.0:8750 --tls-cert cert.pem --tls-key key.pem`,
+  falloff serve --lake s3://bucket/prefix --listen 0.0.0.0:8750 --tls-cert cert.pem --tls-key key.pem
+  falloff serve --lake lake --oidc https://login.example/realms/clinic=falloff`,
 		Args: cobra.NoArgs,
-		Long: `Serves named queries over the marts of the newest commit, and takes up newer commits by itself. Every request needs
-the bearer token in --token-file, which is made where there is none. Plain HTTP is served on loopback only; other
-addresses need a certificate and get TLS 1.3. Without --clinic every clinic of the lake is served.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Long: `Answers named queries and analysts' SQL over the marts of the newest commit, and takes up newer commits by itself. A request must be
+signed: by the Grafana plugin (falloff token plugin-key), by Grafana itself (--grafana), by an OIDC issuer (--oidc), or be a service
+token (falloff token issue). Who then sees what is in the access policy, access.yaml; it is read again when it changes. Every request
+is in the audit log before it is answered. Plain HTTP is served on loopback only; other addresses need a certificate and get TLS 1.3.
+Without --clinic every clinic of the lake is served. docs/running.md, The query server, has it all.`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
 			site, err := a.servedSite(ctx)
 			if err != nil {
 				return err
+			}
+			log := slog.New(slog.NewTextHandler(a.stderr, nil))
+			if a.quiet {
+				log = slog.New(slog.DiscardHandler)
 			}
 			snapshots, err := pipeline.NewSnapshots(ctx, site, query.Limits{})
 			if err != nil {
@@ -54,45 +52,31 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 			if err != nil {
 				return err
 			}
-			if tokenFile == "" {
-				places, err := vault.DefaultPaths(site.ConfigDir, "")
-				if err != nil {
-					return err
-				}
-				tokenFile = filepath.Join(filepath.Dir(places.Vault), "server.token")
-			}
-			token, err := serverToken(tokenFile)
-			if err != nil {
-				return err
-			}
-			log := slog.New(slog.NewTextHandler(a.stderr, nil))
-			if a.quiet {
-				log = slog.New(slog.DiscardHandler)
-			}
-			policy, err := tokenPolicy()
-			if err != nil {
-				return err
-			}
-			srv, err := server.New(server.Options{
-				Snapshots: snapshots, Identify: byToken(token), Policy: func() *access.Policy { return policy }, Audit: logged{log},
-				CertFile: certFile, KeyFile: certKey, Log: log, Now: a.now,
-			})
-			if err != nil {
-				return usagef("%v", err)
-			}
 			listener, err := serverListener(ctx, firstOf(a.flags.Listen, a.file.Listen, defaultListen), certFile, certKey)
 			if err != nil {
 				return err
+			}
+			d, err := a.openDoors(ctx, site, snapshots, o, log)
+			if err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
+			srv, err := server.New(server.Options{
+				Snapshots: snapshots, Identify: d.verifier.Identify, Policy: d.policy.current, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
+				CertFile: certFile, KeyFile: certKey, Log: log, Now: a.now,
+			})
+			if err != nil {
+				return errors.Join(usagef("%v", err), listener.Close())
 			}
 			at := "http://" + listener.Addr().String()
 			if certFile != "" {
 				at = "https://" + listener.Addr().String()
 			}
-			a.tellf("serving   %s\naddress   %s\ntoken     in %s\nGrafana   see infra/README.md; stop with Ctrl-C",
-				firstOf(strings.Join(clinics, ", "), "no clinic yet"), at, tokenFile)
+			a.tellf("serving   %s\naddress   %s\npolicy    %s\nGrafana   see infra/README.md; stop with Ctrl-C",
+				firstOf(strings.Join(clinics, ", "), "no clinic yet"), at, d.policy.path)
 			if a.json {
-				if err := json.NewEncoder(a.stdout).Encode(serving{Address: at, TokenFile: tokenFile, Clinics: clinics}); err != nil {
-					return err
+				if err := json.NewEncoder(a.stdout).Encode(serving{Address: at, Policy: d.policy.path, Clinics: clinics}); err != nil {
+					return errors.Join(err, listener.Close())
 				}
 			}
 			return srv.Serve(ctx, listener)
@@ -101,17 +85,17 @@ addresses need a certificate and get TLS 1.3. Without --clinic every clinic of t
 	a.lakeFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&a.flags.Listen, "listen", "", "`address` to listen on (default "+defaultListen+")")
-	flags.StringVar(&tokenFile, "token-file", "", "`file` with the bearer token, made where there is none (default server.token in --config-dir)")
 	flags.StringVar(&certFile, "tls-cert", "", "PEM certificate chain `file`")
 	flags.StringVar(&certKey, "tls-key", "", "PEM key `file`")
+	o.register(cmd)
 	return cmd
 }
 
 // serving is where the server listens, as --json prints it.
 type serving struct {
-	Address   string   `json:"address"`
-	TokenFile string   `json:"token_file"`
-	Clinics   []string `json:"clinics"`
+	Address string   `json:"address"`
+	Policy  string   `json:"policy"`
+	Clinics []string `json:"clinics"`
 }
 
 // serverListener listens, unless the server would refuse to serve there.
@@ -174,68 +158,4 @@ func (a *app) servable(ctx context.Context, snapshots *pipeline.Snapshots) ([]st
 		a.tellf("%v", err)
 	}
 	return served, nil
-}
-
-// serverToken reads the token that requests must carry, or makes one that only this user can read.
-func serverToken(path string) (string, error) {
-	body, err := os.ReadFile(path)
-	if err == nil {
-		token := strings.TrimSpace(string(body))
-		if len(token) < 16 {
-			return "", usagef("the token in %s is shorter than 16 characters: delete the file to have one made", path)
-		}
-		return token, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", usagef("reading the token: %v", err)
-	}
-	raw := make([]byte, 20)
-	if _, err := rand.Read(raw); err != nil {
-		return "", err
-	}
-	token := strings.ToLower(base32.StdEncoding.EncodeToString(raw))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", usagef("keeping the token: %v. Name another place with --token-file", err)
-	}
-	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-		return "", usagef("keeping the token: %v. Name another place with --token-file", err)
-	}
-	return token, nil
-}
-
-// refusedToken is what a request without the server's token is told.
-type refusedToken struct{}
-
-func (refusedToken) Error() string { return "the token is missing or wrong" }
-func (refusedToken) Code() string  { return "unauthorized" }
-func (refusedToken) Hint() string {
-	return "send the token that falloff serve printed or was given, as Authorization: Bearer …"
-}
-
-// byToken takes whoever has the server's token for the owner of the lake. Digests are compared, so that time tells neither content
-// nor length.
-func byToken(token string) func(context.Context, *http.Request) (access.Principal, error) {
-	want := sha256.Sum256([]byte(token))
-	return func(_ context.Context, r *http.Request) (access.Principal, error) {
-		scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(sent))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			return access.Principal{}, refusedToken{}
-		}
-		return access.Principal{Person: "owner", Issuer: access.Grafana, Subject: "owner", SecondFactor: true}, nil
-	}
-}
-
-// tokenPolicy gives whoever has the server's token all clinics.
-func tokenPolicy() (*access.Policy, error) {
-	return access.Parse([]byte("version: 1\npeople:\n  - login: owner\n    roles: [{role: clinic_owner, clinics: ['*']}]\n"), "the token's policy")
-}
-
-// logged writes what was asked to the server's log.
-type logged struct{ log *slog.Logger }
-
-// Record notes who asked what.
-func (l logged) Record(_ context.Context, e server.Event) error {
-	l.log.Info("asked", "person", e.Person, "route", e.Route, "query", e.Query, "clinic", e.Clinic, "refused", e.Refused, "rows", e.Rows)
-	return nil
 }
