@@ -191,7 +191,7 @@ func (p *process) death() *Error {
 	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL:
 		// Nobody here did it: the system, short of memory, did.
 		return tooMuchMemory()
-	case ok && status.Signaled() && status.Signal() == syscall.SIGXCPU:
+	case p.cmd.ProcessState.ExitCode() == exitProcessorTime:
 		return refuse(TooSlow, "group or filter earlier, or ask for fewer days", "the statement used up the processor's time that it may have")
 	default:
 		return refuse(Died, "write it in another way, and tell us of it", "the worker that computed the statement died (%s)", p.cmd.ProcessState)

@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"syscall"
@@ -91,6 +93,16 @@ func limitProcessor(seconds int) error {
 	}
 	limit.Cur = min(uint64(used.Utime.Sec+used.Stime.Sec)+uint64(seconds)+1, limit.Max)
 	return unix.Setrlimit(unix.RLIMIT_CPU, &limit)
+}
+
+// onProcessorLimit does something when the processor's time is used up; by itself Go takes no notice of it.
+func onProcessorLimit(do func()) {
+	over := make(chan os.Signal, 1)
+	signal.Notify(over, unix.SIGXCPU)
+	go func() { // ends with the process
+		<-over
+		do()
+	}()
 }
 
 // apart puts a worker into a group of its own, and has the kernel kill it when the server dies.

@@ -19,4 +19,6 @@ func shutIn(int) (missing []string, err error) {
 
 func limitProcessor(int) error { return nil }
 
+func onProcessorLimit(func()) {}
+
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -26,6 +26,7 @@ import (
 // of its own, on whose descriptors it counts. When in ends exit is called at once, whatever is being computed: then the server is gone.
 func RunWorker(ctx context.Context, in io.Reader, out io.Writer, exit func(code int)) error {
 	debug.SetTraceback("none") // a crash tells its name, and nothing of what was in memory
+	onProcessorLimit(func() { exit(exitProcessorTime) })
 	w := &worker{out: bufio.NewWriterSize(out, largestPart)}
 	requests := make(chan request)
 	go func() { // ends with the process
@@ -51,6 +52,9 @@ func RunWorker(ctx context.Context, in io.Reader, out io.Writer, exit func(code 
 	}
 	return nil
 }
+
+// exitProcessorTime is how a worker ends that has used up its processor's time.
+const exitProcessorTime = 24
 
 // Answers is where a worker's answers go, in the process that a Pool started; an error anywhere else.
 func Answers() (*os.File, error) {
