@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
 
+	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
@@ -114,8 +116,15 @@ func (g grafana) installed(t *testing.T, d dashboard) string {
 		return g.url + "/d/" + d.UID
 	}
 	t.Logf("the dashboard is not provisioned there: opening it over fixture marts")
-	const token = "everywhere"
-	s, err := server.New(servertest.Options(t, fixture{martstest.Small(t)}))
+	key := servertest.NewKey(t)
+	o := servertest.SignedOptions(t, fixture{martstest.Small(t)}, key)
+	// Whoever the tests sign in to Grafana as owns the clinic here.
+	policy, err := access.Parse([]byte("version: 1\nclinics: [harbour-street]\npeople:\n  - login: "+strconv.Quote(g.user)+"\n    roles: [{role: clinic_owner, clinics: [harbour-street]}]\n"), "access.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Policy = func() *access.Policy { return policy }
+	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +142,8 @@ func (g grafana) installed(t *testing.T, d dashboard) string {
 	}
 	g.call(t, http.MethodPost, "/api/datasources", map[string]any{
 		"name": fmt.Sprintf("Falloff test %d", time.Now().UnixNano()), "type": pluginID, "access": "proxy",
-		"url": "http://" + listener.Addr().String(), "jsonData": map[string]any{"clinic": "harbour-street"},
-		"secureJsonData": map[string]any{"token": token},
+		"url": "http://" + listener.Addr().String(), "jsonData": map[string]any{"clinic": "harbour-street", "secondFactor": true},
+		"secureJsonData": map[string]any{"pluginKey": key.Text()},
 	}, &source)
 	t.Cleanup(func() { g.call(t, http.MethodDelete, "/api/datasources/uid/"+source.Datasource.UID, nil, nil) })
 	var health struct{ Status, Message string }

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,12 +26,21 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 
+	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
 
-const token = "everywhere"
+// pluginKey is the key that the data sources and the query servers of these tests share.
+var pluginKey = sync.OnceValue(func() plugintoken.Key {
+	key, err := plugintoken.NewKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // binary builds the backend once, the way it is shipped: without cgo.
 var binary = sync.OnceValues(func() (string, error) {
@@ -122,7 +133,7 @@ func (o oneClinic) Open(ctx context.Context, clinic string, view server.View) (s
 // queryServer is a real query server over fixture marts; it gives its URL.
 func queryServer(t *testing.T) string {
 	t.Helper()
-	s, err := server.New(servertest.Options(t, oneClinic{martstest.Small(t)}))
+	s, err := server.New(servertest.SignedOptions(t, oneClinic{martstest.Small(t)}, pluginKey()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,14 +153,23 @@ func queryServer(t *testing.T) string {
 	return "http://" + listener.Addr().String()
 }
 
-// configured is a data source's settings as Grafana sends them along.
-func configured(url, clinic, token string) *pluginv2.PluginContext {
-	stored, _ := json.Marshal(map[string]any{"clinic": clinic})
+// configured is a data source's settings as Grafana sends them along, asked by the owner of every clinic.
+func configured(url, clinic, key string) *pluginv2.PluginContext {
+	return configuredFor("everywhere", url, clinic, key)
+}
+
+// configuredFor is configured, asked by somebody else; nobody where the login is empty.
+func configuredFor(login, url, clinic, key string) *pluginv2.PluginContext {
+	stored, _ := json.Marshal(map[string]any{"clinic": clinic, "secondFactor": true})
+	var user *pluginv2.User
+	if login != "" {
+		user = &pluginv2.User{Login: login, Name: "A Name", Email: login + "@clinic.example", Role: "Viewer"}
+	}
 	return &pluginv2.PluginContext{
-		OrgId: 1, PluginId: "falloff-falloff-datasource",
+		OrgId: 1, PluginId: "falloff-falloff-datasource", User: user,
 		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{
-			Uid: url + clinic + token, Name: "Falloff", Url: url, JsonData: stored,
-			DecryptedSecureJsonData: map[string]string{"token": token},
+			Uid: url + clinic + key, Name: "Falloff", Url: url, JsonData: stored,
+			DecryptedSecureJsonData: map[string]string{"pluginKey": key},
 		},
 	}
 }
@@ -215,7 +235,7 @@ func rows(f *data.Frame) []string {
 
 func TestQueryDataGivesFrames(t *testing.T) {
 	b, url := start(t), queryServer(t)
-	answers := ask(t, b, configured(url, "harbour-street", token),
+	answers := ask(t, b, configured(url, "harbour-street", pluginKey().Text()),
 		map[string]any{"query": "leaks_by_category", "params": map[string]any{"certainty": "firm"}},
 		map[string]any{"query": "leaks_by_month", "format": "series"},
 		map[string]any{"query": "leaks_by_month", "format": "series", "useTimeRange": true},
@@ -277,7 +297,7 @@ func TestQueryDataGivesFrames(t *testing.T) {
 
 func TestAQueryThatFailsTakesNoOtherWithIt(t *testing.T) {
 	b, url := start(t), queryServer(t)
-	answers := ask(t, b, configured(url, "harbour-street", token),
+	answers := ask(t, b, configured(url, "harbour-street", pluginKey().Text()),
 		map[string]any{"query": "leak_total"},
 		map[string]any{"query": "no_such_query"},
 		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"limit": -1}},
@@ -301,7 +321,7 @@ func TestAQueryThatFailsTakesNoOtherWithIt(t *testing.T) {
 func TestADataSourceAsksForItsOwnClinicAlone(t *testing.T) {
 	b, url := start(t), queryServer(t)
 	clinicOf := func(bound, asked string) string {
-		f := frame(t, ask(t, b, configured(url, bound, token), map[string]any{"query": "leak_total", "clinic": asked})["A"])
+		f := frame(t, ask(t, b, configured(url, bound, pluginKey().Text()), map[string]any{"query": "leak_total", "clinic": asked})["A"])
 		return fmt.Sprint(f.Meta.Custom)
 	}
 	if got := clinicOf("harbour-street", "second-clinic"); !strings.Contains(got, "clinic:harbour-street") {
@@ -310,10 +330,10 @@ func TestADataSourceAsksForItsOwnClinicAlone(t *testing.T) {
 	if got := clinicOf("", "second-clinic"); !strings.Contains(got, "clinic:second-clinic") {
 		t.Errorf("a data source of no clinic answered from %s", got)
 	}
-	if answer := ask(t, b, configured(url, "", token), map[string]any{"query": "leak_total"})["A"]; !strings.Contains(answer.GetError(), "No clinic") {
+	if answer := ask(t, b, configured(url, "", pluginKey().Text()), map[string]any{"query": "leak_total"})["A"]; !strings.Contains(answer.GetError(), "No clinic") {
 		t.Errorf("without any clinic: %v", answer)
 	}
-	_, body := call(t, b, configured(url, "harbour-street", token), http.MethodGet, "clinics")
+	_, body := call(t, b, configured(url, "harbour-street", pluginKey().Text()), http.MethodGet, "clinics")
 	if !strings.Contains(body, "harbour-street") || strings.Contains(body, "second-clinic") {
 		t.Errorf("it lists %s", body)
 	}
@@ -336,7 +356,7 @@ func call(t *testing.T, b backend, instance *pluginv2.PluginContext, method, pat
 
 func TestResources(t *testing.T) {
 	b, url := start(t), queryServer(t)
-	instance := configured(url, "", token)
+	instance := configured(url, "", pluginKey().Text())
 	if status, body := call(t, b, instance, http.MethodGet, "queries"); status != 200 || !strings.Contains(body, `"name":"retention_curve"`) {
 		t.Errorf("queries: %d %s", status, body)
 	}
@@ -349,8 +369,25 @@ func TestResources(t *testing.T) {
 	if status, _ := call(t, b, instance, http.MethodGet, "v1/query"); status != http.StatusNotFound {
 		t.Errorf("another path answers %d", status)
 	}
-	if status, body := call(t, b, configured(url, "", "wrong-token-wrong-token"), http.MethodGet, "queries"); status != http.StatusBadGateway || !strings.Contains(body, `"category":"token"`) {
-		t.Errorf("with a wrong token: %d %s", status, body)
+	if status, body := call(t, b, configured(url, "", servertest.NewKey(t).Text()), http.MethodGet, "queries"); status != http.StatusBadGateway || !strings.Contains(body, `"category":"key"`) {
+		t.Errorf("with a wrong key: %d %s", status, body)
+	}
+}
+
+func TestEachPersonSeesWhatTheyMay(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	for _, test := range []struct{ login, query, says string }{
+		{access.Manager, "leak_total", ""},
+		{access.Practitioner, "leak_total", "another permission"},
+		{access.Practitioner, "visits_by_week", ""},
+		{"elsewhere", "leak_total", "another permission"},
+		{"nobody", "leak_total", "No role is given"},
+		{"", "leak_total", "Nobody is signed in"},
+	} {
+		answer := ask(t, b, configuredFor(test.login, url, "harbour-street", pluginKey().Text()), map[string]any{"query": test.query})["A"]
+		if got := answer.GetError(); test.says == "" && got != "" || !strings.Contains(got, test.says) {
+			t.Errorf("%s asks %s: %q, and it should say %q", test.login, test.query, got, test.says)
+		}
 	}
 }
 
@@ -368,36 +405,37 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 	gone.Close()
 
 	for _, test := range []struct {
-		name, url, clinic, token string
-		category, says           string
+		name, url, clinic, key string
+		category, says         string
 	}{
-		{name: "well", url: url, clinic: "harbour-street", token: token, says: "snapshot 7, as of 2026-09-30"},
-		{name: "well, trailing slash, no clinic", url: url + "/", token: token, says: "harbour-street, second-clinic"},
-		{name: "no URL", token: token, category: "settings", says: "URL is missing"},
-		{name: "no URL at all", url: "8750", token: token, category: "settings", says: "not an address"},
-		{name: "credentials in the URL", url: "http://a:b@127.0.0.1:8750", token: token, category: "settings", says: "not an address"},
-		{name: "plain HTTP to another machine", url: "http://falloff.example:8750", token: token, category: "settings", says: "Plain HTTP"},
-		{name: "another scheme", url: "ftp://127.0.0.1", token: token, category: "settings", says: "https://"},
-		{name: "no token", url: url, category: "token", says: "token is missing"},
-		{name: "a wrong token", url: url, token: "wrong-token-wrong-token", category: "token", says: "refuses the token"},
-		{name: "an unknown clinic", url: url, clinic: "elsewhere", token: token, category: "clinic", says: "no clinic"},
-		{name: "nothing listens", url: gone.URL, token: token, category: "unreachable", says: "falloff serve"},
-		{name: "something else listens", url: stranger.URL, token: token, category: "not_a_query_server", says: "404"},
-		{name: "a redirect is not followed", url: elsewhere.URL, token: token, category: "not_a_query_server", says: "307"},
-		{name: "a certificate of nobody's", url: secure.URL, token: token, category: "tls", says: "not trusted"},
-		{name: "TLS to a plain server", url: strings.Replace(url, "http://", "https://", 1), token: token, category: "tls", says: "TLS 1.3"},
-		{name: "a name that is none", url: "https://no-such-host.invalid", token: token, category: "name_unresolved", says: "host name"},
+		{name: "well", url: url, clinic: "harbour-street", key: pluginKey().Text(), says: "snapshot 7, as of 2026-09-30"},
+		{name: "well, trailing slash, no clinic", url: url + "/", key: pluginKey().Text(), says: "harbour-street, second-clinic"},
+		{name: "no URL", key: pluginKey().Text(), category: "settings", says: "URL is missing"},
+		{name: "no URL at all", url: "8750", key: pluginKey().Text(), category: "settings", says: "not an address"},
+		{name: "credentials in the URL", url: "http://a:b@127.0.0.1:8750", key: pluginKey().Text(), category: "settings", says: "not an address"},
+		{name: "plain HTTP to another machine", url: "http://falloff.example:8750", key: pluginKey().Text(), category: "settings", says: "Plain HTTP"},
+		{name: "another scheme", url: "ftp://127.0.0.1", key: pluginKey().Text(), category: "settings", says: "https://"},
+		{name: "no key", url: url, category: "key", says: "key is missing"},
+		{name: "half a key", url: url, key: pluginKey().Text()[:20], category: "key", says: "cannot be read"},
+		{name: "a wrong key", url: url, key: servertest.NewKey(t).Text(), category: "key", says: "refuses the plugin key"},
+		{name: "an unknown clinic", url: url, clinic: "elsewhere", key: pluginKey().Text(), category: "clinic", says: "no clinic"},
+		{name: "nothing listens", url: gone.URL, key: pluginKey().Text(), category: "unreachable", says: "falloff serve"},
+		{name: "something else listens", url: stranger.URL, key: pluginKey().Text(), category: "not_a_query_server", says: "404"},
+		{name: "a redirect is not followed", url: elsewhere.URL, key: pluginKey().Text(), category: "not_a_query_server", says: "307"},
+		{name: "a certificate of nobody's", url: secure.URL, key: pluginKey().Text(), category: "tls", says: "not trusted"},
+		{name: "TLS to a plain server", url: strings.Replace(url, "http://", "https://", 1), key: pluginKey().Text(), category: "tls", says: "TLS 1.3"},
+		{name: "a name that is none", url: "https://no-such-host.invalid", key: pluginKey().Text(), category: "name_unresolved", says: "host name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: configured(test.url, test.clinic, test.token)})
+			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: configured(test.url, test.clinic, test.key)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(response.GetMessage(), test.says) {
 				t.Errorf("it says %q", response.GetMessage())
 			}
-			if test.token != "" && strings.Contains(response.GetMessage()+string(response.GetJsonDetails()), test.token) {
-				t.Errorf("it says the token: %s", response.GetMessage())
+			if test.key != "" && strings.Contains(response.GetMessage()+string(response.GetJsonDetails()), test.key) {
+				t.Errorf("it says the key: %s", response.GetMessage())
 			}
 			if test.category == "" {
 				if response.GetStatus() != pluginv2.CheckHealthResponse_OK {
@@ -421,7 +459,7 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 
 func TestSettingsOfAnotherShapeAreSaid(t *testing.T) {
 	b := start(t)
-	instance := configured("http://127.0.0.1:1", "", token)
+	instance := configured("http://127.0.0.1:1", "", pluginKey().Text())
 	instance.DataSourceInstanceSettings.JsonData = []byte(`{"clinic": {"a": 1}, "access": 5}`)
 	response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: instance})
 	if err != nil {
@@ -443,7 +481,10 @@ func TestTheBackendNeedsNeitherCgoNorDuckDB(t *testing.T) {
 	ours := 0
 	for line := range strings.Lines(string(output)) {
 		path, cgoFiles, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if strings.Contains(path, "duckdb") || strings.HasPrefix(path, "github.com/falloff-analytics/falloff/") && !strings.Contains(path, "/grafana-plugin/") {
+		// What it shares with the server is how a token is signed, and nothing that knows of the lake.
+		shared := []string{"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken", "github.com/falloff-analytics/falloff/transforms/secret"}
+		ofServer := strings.HasPrefix(path, "github.com/falloff-analytics/falloff/") && !strings.Contains(path, "/grafana-plugin/") && !slices.Contains(shared, path)
+		if strings.Contains(path, "duckdb") || ofServer {
 			t.Errorf("it imports %s", path)
 		}
 		if strings.Contains(path, "/grafana-plugin/") {

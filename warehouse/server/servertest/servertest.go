@@ -4,6 +4,7 @@ package servertest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/identity"
+	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
@@ -78,6 +81,28 @@ func Identify(_ context.Context, r *http.Request) (access.Principal, error) {
 		}, nil
 	}
 	return access.Principal{Person: login, Issuer: access.Grafana, Subject: login, SecondFactor: true}, nil
+}
+
+// SignedOptions let the people of Policy in whom Grafana's plugin signs for with a key, each by their login.
+func SignedOptions(tb testing.TB, snapshots server.Snapshots, key plugintoken.Key) server.Options {
+	tb.Helper()
+	verifier, err := identity.New(identity.Options{PluginKeys: []plugintoken.Key{key}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	o := Options(tb, snapshots)
+	o.Identify = verifier.Identify
+	return o
+}
+
+// NewKey is a key of Grafana's plugin.
+func NewKey(tb testing.TB) plugintoken.Key {
+	tb.Helper()
+	key, err := plugintoken.NewKey(rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
 }
 
 // Log is an audit log in memory.
