@@ -54,7 +54,7 @@ const (
 	TokenIssued         Action = "token.issued"
 	TokenRevoked        Action = "token.revoked"
 	TokenReissued       Action = "token.reissued"
-	TokenReissueRefused Action = "token.reissue_refused"
+	TokenReissueRefused Action = "token.reissue_refused" //nolint:gosec // the name of an action
 	PluginKeyMade       Action = "plugin_key.made"
 	PluginKeyShown      Action = "plugin_key.shown"
 )
