@@ -48,8 +48,7 @@ func OpenAuditChain(ctx context.Context, o SiteOptions, v *vault.Vault, store la
 			return SeeAuditChain(ctx, v, store, server, seen)
 		},
 	})
-	var unreachable *lake.StoreError
-	if errors.As(err, &unreachable) {
+	if _, unreachable := errors.AsType[*lake.StoreError](err); unreachable {
 		return nil, storage("opening the audit chain", err)
 	}
 	return c, keyed(err)

@@ -54,7 +54,7 @@ const (
 	TokenIssued         Action = "token.issued"
 	TokenRevoked        Action = "token.revoked"
 	TokenReissued       Action = "token.reissued"
-	TokenReissueRefused Action = "token.reissue_refused"
+	TokenReissueRefused Action = "token.reissue_refused" //nolint:gosec // the name of an action
 	PluginKeyMade       Action = "plugin_key.made"
 	PluginKeyShown      Action = "plugin_key.shown"
 )
@@ -153,18 +153,19 @@ var allowed = map[Action]map[string]sort{
 	PatientErasureStarted: {"patient": word, "stores": count},
 	PatientErasureEnded:   {"patient": word, "objects": count, "rows": count, "snapshots": count, "versions": count, "searched": count},
 
-	// A session is that of a support access. Of what an analyst typed, of the values of parameters and of a leak's id there is a hash
-	// (see Sum), and of a patient the keyed hash that the lake has as well, never the pseudonym.
+	// A session is that of a support access, whose reason is support: a word, or the hash of more. Of what an analyst typed, of the
+	// values of parameters and of a leak's id there is a hash (see Sum), and of a patient the keyed hash that the lake has as well,
+	// never the pseudonym.
 	ChainBegun:      {"key_sha256": word},
 	ChainOpened:     {"follows": count, "lost": count, "state": word},
 	ChainClosed:     {},
-	QueryAnswered:   {"query": word, "parameters_sha256": word, "snapshot": count, "rows": count, "bytes": count, "suppressed": count, "cached": flag, "milliseconds": count, "session": word},
-	QueryRefused:    {"query": word, "parameters_sha256": word, "reason": word, "status": count, "session": word},
+	QueryAnswered:   {"status": count, "caseload": flag, "support": word, "query": word, "parameters_sha256": word, "snapshot": count, "rows": count, "bytes": count, "suppressed": count, "cached": flag, "milliseconds": count, "session": word},
+	QueryRefused:    {"support": word, "query": word, "parameters_sha256": word, "reason": word, "status": count, "session": word},
 	QueryExported:   {"query": word, "parameters_sha256": word, "snapshot": count, "rows": count, "format": word, "session": word},
-	SQLAnswered:     {"statement_sha256": word, "snapshot": count, "rows": count, "bytes": count, "suppressed": count, "cached": flag, "milliseconds": count, "session": word},
-	SQLRefused:      {"statement_sha256": word, "reason": word, "status": count, "session": word},
-	RequestAnswered: {"route": word, "method": word, "status": count, "rows": count, "milliseconds": count, "session": word},
-	RequestRefused:  {"route": word, "method": word, "status": count, "reason": word, "session": word},
+	SQLAnswered:     {"status": count, "caseload": flag, "support": word, "statement_sha256": word, "snapshot": count, "rows": count, "bytes": count, "suppressed": count, "cached": flag, "milliseconds": count, "session": word},
+	SQLRefused:      {"support": word, "statement_sha256": word, "reason": word, "status": count, "session": word},
+	RequestAnswered: {"support": word, "route": word, "method": word, "status": count, "rows": count, "milliseconds": count, "session": word},
+	RequestRefused:  {"support": word, "route": word, "method": word, "status": count, "reason": word, "session": word},
 
 	IdentityRevealed: {"patient": word, "identities": count, "snapshot": count, "reason": word, "session": word},
 	SettingChanged:   {"on": flag, "number": count, "value": word, "value_sha256": word, "session": word},

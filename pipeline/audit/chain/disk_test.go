@@ -89,11 +89,10 @@ func TestDiskFaults(t *testing.T) {
 // is not taken for it.
 func TestDamagedFiles(t *testing.T) {
 	m := newMachine(t)
-	fresh := func(t *testing.T) (chain.Options, *storetest.Memory, string, []byte) {
+	fresh := func(t *testing.T) (o chain.Options, path string, body []byte) {
 		t.Helper()
 		m.dir = t.TempDir()
-		store := &storetest.Memory{}
-		o := m.options(store, "desk")
+		o = m.options(&storetest.Memory{}, "desk")
 		c := open(t, o)
 		flush(t, c)
 		record(t, c, "ada", 1, 2, 3)
@@ -102,47 +101,46 @@ func TestDamagedFiles(t *testing.T) {
 		if err != nil || len(files) != 1 {
 			t.Fatal(files, err)
 		}
-		body, err := os.ReadFile(files[0])
-		if err != nil {
+		if body, err = os.ReadFile(files[0]); err != nil {
 			t.Fatal(err)
 		}
-		return o, store, files[0], body
+		return o, files[0], body
 	}
 	write := func(path string, body []byte) {
 		if err := os.WriteFile(path, body, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, _, _, body := fresh(t)
-	frame := len(body) / 3
+	_, _, whole := fresh(t)
+	frame := len(whole) / 3
 	step := 151
 	if os.Getenv("FALLOFF_LONG") != "" {
 		step = 7
 	}
-	for at := 0; at < len(body); at += step {
+	for at := 0; at < len(whole); at += step {
 		for what, damage := range map[string]func(b []byte) []byte{
 			"cut":           func(b []byte) []byte { return b[:at] },
 			"a bit flipped": func(b []byte) []byte { b[at] ^= 4; return b },
 			"zeros from on": func(b []byte) []byte { clear(b[at:]); return b },
 			"a frame moved": func(b []byte) []byte { return slices.Concat(b[frame:2*frame], b[:frame], b[2*frame:]) },
 		} {
-			o, store, path, body := fresh(t)
+			o, path, body := fresh(t)
 			write(path, damage(bytes.Clone(body)))
 			closed(t, open(t, o))
-			v, err := chain.Verify(t.Context(), store, chain.Known{})
+			v, err := chain.Verify(t.Context(), o.Store, chain.Known{})
 			if !errors.Is(err, audit.ErrTampered) || len(v.Chains[0].Gaps) != 1 || v.Chains[0].Gaps[0].Lost < 1 {
 				t.Errorf("%s at byte %d: %+v, %v", what, at, v.Chains, err)
 			}
-			if got := rows(search(t, store, audit.Filter{})); !slices.Equal(got, []int{1, 2, 3}[:len(got)]) || len(got) != 3-int(v.Chains[0].Gaps[0].Lost) {
+			if got := rows(search(t, o.Store, audit.Filter{})); !slices.Equal(got, []int{1, 2, 3}[:len(got)]) || len(got) != 3-int(v.Chains[0].Gaps[0].Lost) {
 				t.Errorf("%s at byte %d: found %v", what, at, got)
 			}
 		}
 	}
 	// Garbage behind what was promised is what a power cut leaves.
-	o, store, path, body := fresh(t)
+	o, path, body := fresh(t)
 	write(path, append(body, 0, 0, 1, 0, 7, 7, 7))
 	closed(t, open(t, o))
-	if v := verified(t, store, chain.Known{}); len(v.Chains[0].Gaps) > 0 || len(rows(search(t, store, audit.Filter{}))) != 3 {
+	if v := verified(t, o.Store, chain.Known{}); len(v.Chains[0].Gaps) > 0 || len(rows(search(t, o.Store, audit.Filter{}))) != 3 {
 		t.Errorf("%+v", v)
 	}
 }

@@ -1,14 +1,7 @@
 package chain
 
-import "io"
-
 // Disk is a file of records, as a test lets it fail.
-type Disk interface {
-	io.Writer
-	Sync() error
-	Truncate(size int64) error
-	Close() error
-}
+type Disk = disk
 
 // OnDisk has the chain's next files pass through wrap. Nothing may be under way.
 func (c *Chain) OnDisk(wrap func(Disk) Disk) {

@@ -190,7 +190,8 @@ func (v *verifying) key(ctx context.Context, begun []string) (tink.Verifier, err
 	}
 	v.previous = sumOf(body)
 	var p published
-	if json.Unmarshal(body, &p) != nil || p.Server != v.listed.server {
+	read := json.Unmarshal(body, &p) == nil
+	if !read || p.Server != v.listed.server {
 		v.addf("its key was changed")
 		return nil, nil //nolint:nilnil // as above
 	}
