@@ -71,7 +71,7 @@ func filled(t *testing.T) *storetest.Memory {
 		commit(t, clinic, strings.Repeat(text, 100))
 	}
 	for i := range int64(3) {
-		for _, name := range []string{"hold", "lease", "extraction"} {
+		for _, name := range []string{"hold", "lease", "backup-lease", "extraction"} {
 			if _, err := clinic.Register(name).Swap(ctx, i, fmt.Appendf(nil, "%s %d", name, i)); err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func belongs(all map[string]string) map[string]string {
 		switch {
 		case strings.HasPrefix(name, "clinic=other/"), strings.HasPrefix(name, "agreements/other/"),
 			strings.HasPrefix(name, "clinic=harbour/staging/"), strings.HasSuffix(name, "/commits/hint"), strings.HasSuffix(name, "nobodynamesit"),
-			strings.Contains(name, "/state/lease/"), strings.Contains(name, "/state/extraction/"),
+			strings.Contains(name, "/state/lease/"), strings.Contains(name, "/state/backup-lease/"), strings.Contains(name, "/state/extraction/"),
 			strings.Contains(name, "/state/hold/") && !strings.HasSuffix(name, "000003"), strings.HasPrefix(name, backup.Root):
 		default:
 			out[name] = body
