@@ -94,11 +94,9 @@ func (a *app) deleteClinic(ctx context.Context, f deleteFlags) error {
 	if len(named) == 0 && !f.noBackups && !pending {
 		return usagef("no backups: name the stores that have any with --backup, or say --no-backups. What is not named is not deleted")
 	}
-	d := pipeline.DeleteOptions{Backups: map[string]lake.Store{}, By: k.actor.Person}
-	for _, at := range named {
-		if d.Backups[at], err = openPlace(ctx, "--backup", at); err != nil {
-			return err
-		}
+	d := pipeline.DeleteOptions{By: k.actor.Person}
+	if d.Backups, err = openPlaces(ctx, "--backup", named); err != nil {
+		return err
 	}
 	switch {
 	case f.confirm != "" && f.confirm != k.options.Clinic:
