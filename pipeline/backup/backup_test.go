@@ -23,7 +23,7 @@ import (
 
 const harbour = lake.ClinicID("harbour")
 
-func newKeys(t *testing.T, names byte) backup.Keys {
+func newKeys(t testing.TB, names byte) backup.Keys {
 	t.Helper()
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -38,7 +38,7 @@ func newKeys(t *testing.T, names byte) backup.Keys {
 
 var start = time.Date(2026, 10, 1, 2, 0, 0, 0, time.UTC)
 
-func open(t *testing.T, store lake.Store) *lake.Clinic {
+func open(t testing.TB, store lake.Store) *lake.Clinic {
 	t.Helper()
 	day := 0
 	clinic, err := lake.Open(store, harbour, lake.Options{NamingKey: make([]byte, 32), Now: func() time.Time {
