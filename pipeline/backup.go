@@ -20,15 +20,39 @@ type BackupOptions struct {
 	Progress       Progress
 }
 
-// Backup copies the clinic to a store of backups.
+// Backup copies the clinic to a store of backups. It refuses with a *BusyError while another backup of the clinic or the erasure of
+// a patient is at work, with an UnfinishedErasureError while one has not ended, and with a *BarredError once a deletion was begun.
 func (s *Site) Backup(ctx context.Context, to lake.Store, o BackupOptions) (*backup.Taken, error) {
-	id := s.Clinic.ID()
+	// A lease, too, is something that is written there.
+	if err := barred(ctx, s.Clinic.Store(), s.Clinic.ID()); err != nil {
+		return nil, err
+	}
 	if here, there := s.Clinic.Store().String()+"/", to.String()+"/"; strings.HasPrefix(here, there) || strings.HasPrefix(there, here) {
 		return nil, refused("backing up", fmt.Errorf("%s and the lake %s lie in one another: what destroys the one destroys the other. Name another place with --to", to, s.Clinic.Store()))
 	}
 	if _, err := s.Resides(ctx, to); err != nil {
 		return nil, err
 	}
+	working, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	held, err := s.takeBackups(working, s.tenantDoing("a backup"), lost)
+	if err != nil {
+		return nil, err
+	}
+	defer held.release(ctx)
+	taken, err := s.backUp(working, to, o, held)
+	if cause := context.Cause(working); err != nil && cause != nil && ctx.Err() == nil {
+		err = cause
+	}
+	return taken, err
+}
+
+// backUp is a backup, under its lease.
+func (s *Site) backUp(ctx context.Context, to lake.Store, o BackupOptions, held *tenure) (*backup.Taken, error) {
+	if err := s.noErasureBegun(ctx); err != nil {
+		return nil, err
+	}
+	id := s.Clinic.ID()
 	keys, err := s.Vault.MakeBackupKeys(ctx, string(id))
 	if err != nil {
 		return nil, keyed(err)
@@ -39,7 +63,7 @@ func (s *Site) Backup(ctx context.Context, to lake.Store, o BackupOptions) (*bac
 		return nil, err
 	}
 	taken, err := backup.At(to, id, backup.Keys(keys)).Take(ctx, s.Clinic, backup.Options{
-		Snapshot: o.Snapshot, Full: o.Full, Now: s.clock(), Writer: writer, Progress: o.Progress.Counted("backup"),
+		Snapshot: o.Snapshot, Full: o.Full, Now: s.clock(), Writer: writer, Still: held.check, Progress: o.Progress.Counted("backup"),
 	})
 	return taken, kinded("backing up", err)
 }
@@ -54,6 +78,8 @@ func (p Progress) Counted(name string) func(done, of int) {
 func kinded(doing string, err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, new(*BusyError)):
 		return err
 	case errors.Is(err, backup.ErrOtherKeys):
 		return &KeyError{Err: err}

@@ -49,7 +49,9 @@ func openStore(t *testing.T, at string) lake.Store {
 func sameObjects(t *testing.T, a, b lake.Store, clinic lake.ClinicID) {
 	t.Helper()
 	list := func(store lake.Store) []string {
-		return slices.DeleteFunc(storetest.Names(t, store, lake.Prefix(clinic)), func(name string) bool { return strings.HasSuffix(name, "/commits/hint") })
+		return slices.DeleteFunc(storetest.Names(t, store, lake.Prefix(clinic)), func(name string) bool {
+			return strings.HasSuffix(name, "/commits/hint") || strings.Contains(name, "/state/backup-lease/")
+		})
 	}
 	names := list(a)
 	if other := list(b); len(names) == 0 || strings.Join(names, "\n") != strings.Join(other, "\n") {
@@ -187,4 +189,74 @@ func TestBackupNeedsItsVault(t *testing.T) {
 	if _, is := errors.AsType[*pipeline.BarredError](err); !is || !strings.Contains(err.Error(), "is being restored") {
 		t.Errorf("a half restored lake opens: %v", err)
 	}
+}
+
+// A clinic that lay unencrypted and was restored is read without --unencrypted, also after a patient was erased from its backup, and
+// written to only with it.
+func TestARestoredPlainLake(t *testing.T) {
+	t.Parallel()
+	ctx, dir := t.Context(), t.TempDir()
+	some, err := exportOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := pipeline.SiteOptions{Lake: filepath.Join(dir, "lake"), Clinic: "harbour", ConfigDir: filepath.Join(dir, "config"), Unencrypted: true}
+	site, err := pipeline.OpenSite(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	land(t, site, some)
+	patient, second := someVisitor(t, site), openStore(t, filepath.Join(dir, "second"))
+	theirs, all := visits(t, site, patient)
+	if _, err := site.Backup(ctx, second, pipeline.BackupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	restore := func(into string) (pipeline.SiteOptions, lake.Store) {
+		without := pipeline.SiteOptions{Lake: filepath.Join(dir, into), Clinic: "harbour", ConfigDir: o.ConfigDir}
+		store := openStore(t, without.Lake)
+		if _, err := pipeline.Restore(ctx, without, second, store, 0, backup.Moment{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		return without, store
+	}
+	check := func(o pipeline.SiteOptions, store lake.Store, wantTheirs, wantAll int) {
+		t.Helper()
+		opened, err := pipeline.OpenExistingSite(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, of := visits(t, opened, patient); n != wantTheirs || of != wantAll {
+			t.Errorf("%d of %d visits are the patient's, want %d of %d", n, of, wantTheirs, wantAll)
+		}
+		before := storetest.Names(t, store, "")
+		other := some.typed
+		other.Currency = "USD"
+		write := pipeline.IngestOptions{Source: "test", Settings: &other}
+		if _, err := opened.Ingest(ctx, some.reports, write); !errors.Is(err, lake.ErrPlainLake) {
+			t.Errorf("written to without --unencrypted: %v", err)
+		}
+		if after := storetest.Names(t, store, "clinic=harbour/commits"); len(after) == 0 || !slices.Equal(after, slices.DeleteFunc(before, func(name string) bool { return !strings.HasPrefix(name, "clinic=harbour/commits") })) {
+			t.Errorf("a refused import left %v", after)
+		}
+		o.Unencrypted = true
+		with, err := pipeline.OpenExistingSite(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in, err := with.Ingest(ctx, some.reports, write); err != nil || !in.Changed {
+			t.Errorf("with it: %v", err)
+		}
+		if n, of := visits(t, with, patient); n != wantTheirs || of != wantAll {
+			t.Errorf("after an import %d of %d visits are the patient's, want %d of %d", n, of, wantTheirs, wantAll)
+		}
+	}
+	again, store := restore("again")
+	sameObjects(t, site.Clinic.Store(), store, "harbour")
+	check(again, store, theirs, all)
+
+	if _, err := site.ErasePatient(ctx, pipeline.ErasePatientOptions{Pseudonym: patient, Backups: map[string]lake.Store{"second": second}, Record: unrecorded}); err != nil {
+		t.Fatal(err)
+	}
+	erased, store := restore("erased")
+	check(erased, store, 0, all-theirs)
 }

@@ -26,7 +26,7 @@ type DeleteOptions struct {
 }
 
 // Delete deletes a clinic from its lake, its backups, this machine and the vault, and gives the certificate. It refuses with a
-// *BusyError while a run is at work. Cut short anywhere, it is gone on with by calling again.
+// *BusyError while a run or a backup is at work. Cut short anywhere, it is gone on with by calling again.
 func Delete(ctx context.Context, o SiteOptions, store lake.Store, d DeleteOptions) (*deletion.Signed, error) {
 	id, err := lake.ParseClinicID(o.Clinic)
 	if err != nil {
@@ -86,23 +86,28 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// idle returns a *BusyError if a run holds the clinic. A lease that has expired, or whose process has ended on this machine, is
-// nobody's.
+// idle returns a *BusyError if a run or a backup holds the clinic. A lease that has expired, or whose process has ended on this
+// machine, is nobody's.
 func idle(ctx context.Context, store lake.Store, id lake.ClinicID, now func() time.Time) error {
 	clinic, err := lake.Open(store, id, lake.Options{})
 	if err != nil {
 		return err
 	}
-	rec := recordOf[Lease](&Site{Clinic: clinic}, leaseRegister, "looking whether a run is at work")
-	held, version, err := rec.read(ctx)
-	t := thisProcess(now)
-	switch {
-	case err != nil:
-		return err
-	case held.Holder == "", t.machine != "" && held.Machine == t.machine && held.PID != t.pid && t.gone(held.PID):
-		return nil
+	for _, register := range []string{leaseRegister, backupRegister} {
+		rec := recordOf[Lease](&Site{Clinic: clinic}, register, "looking whether anybody is at work on the clinic")
+		held, version, err := rec.read(ctx)
+		if err != nil {
+			return err
+		}
+		t := thisProcess(now)
+		if held.Holder == "" || t.machine != "" && held.Machine == t.machine && held.PID != t.pid && t.gone(held.PID) {
+			continue
+		}
+		if err := outlived(ctx, rec, held, version, now()); err != nil {
+			return err
+		}
 	}
-	return outlived(ctx, rec, held, version, now())
+	return nil
 }
 
 // localFiles are what this machine keeps of a clinic beside the vault.

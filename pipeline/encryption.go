@@ -33,7 +33,7 @@ type Encrypted struct {
 
 // Encrypt writes everything of a clinic anew under the newest key of its lakes, which is made where there is none, and shows it in
 // one commit. What earlier commits name stays as it lies; or, where dropEarlier says so, is removed with their snapshots at once:
-// whoever reads one of those meanwhile fails. That is refused with a *BusyError while a run is at work. The commits themselves stay.
+// whoever reads one of those meanwhile fails. That is refused with a *BusyError while a run or a backup is at work. The commits themselves stay.
 func (s *Site) Encrypt(ctx context.Context, dropEarlier bool, progress Progress) (*Encrypted, error) {
 	if dropEarlier {
 		if err := idle(ctx, s.Clinic.Store(), s.Clinic.ID(), s.clock); err != nil {

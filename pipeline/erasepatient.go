@@ -52,18 +52,27 @@ type erasureRecord struct {
 	Commit int64 `json:"commit,omitempty"`
 }
 
+// erasingPatient is what a lease says of an erasure.
+const erasingPatient = "the erasure of a patient"
+
 // ErasePatient erases one patient from the clinic: from every dataset and mart of every commit, from what runs have staged, from
 // identities and backups, and for good: a refusal stays, so that no later run or import brings the patient again. It refuses
-// with a *BusyError while a run is at work. Cut short anywhere, it is gone on with by calling again with the same patient.
+// with a *BusyError while a run or a backup is at work. Cut short anywhere, it is gone on with by calling again with the same patient.
 func (s *Site) ErasePatient(ctx context.Context, o ErasePatientOptions) (*ErasedPatient, error) {
 	begun := s.clock()
 	working, lost := context.WithCancelCause(removing(ctx))
 	defer lost(nil)
-	held, err := s.take(working, s.tenant(), lost)
+	held, err := s.take(working, s.tenantDoing(erasingPatient), lost)
 	if err != nil {
 		return nil, err
 	}
 	defer held.release(ctx)
+	// A backup made meanwhile could have the patient from before, and be none of those that are looked into.
+	backups, err := s.takeBackups(working, s.tenantDoing(erasingPatient), lost)
+	if err != nil {
+		return nil, err
+	}
+	defer backups.release(ctx)
 	out := &ErasedPatient{Backups: map[string]*backup.Erased{}}
 	if err := s.erasePatient(working, o, out); err != nil {
 		if cause := context.Cause(working); cause != nil && ctx.Err() == nil {

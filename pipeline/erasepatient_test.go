@@ -187,8 +187,10 @@ func TestAnErasureThatWasCutShort(t *testing.T) {
 		}
 		// The machine is another: the lease of the killed process is nobody's.
 		resumed := pipeline.AsProcess(openAgain(t, lakeStore, o), 1<<30)
-		if err := pipeline.HoldLease(ctx, resumed, pipeline.Lease{}); err != nil {
-			t.Fatal(err)
+		for _, free := range []func(context.Context, *pipeline.Site, pipeline.Lease) error{pipeline.HoldLease, pipeline.HoldBackups} {
+			if err := free(ctx, resumed, pipeline.Lease{}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		status, err := resumed.Status(ctx)
 		if err != nil {
@@ -199,6 +201,10 @@ func TestAnErasureThatWasCutShort(t *testing.T) {
 			_, err := resumed.Ingest(ctx, s.reports, pipeline.IngestOptions{Source: "test", Settings: &s.typed})
 			if _, begun := errors.AsType[pipeline.UnfinishedErasureError](err); !begun {
 				t.Errorf("%s: an import: %v", where, err)
+			}
+			_, err = resumed.Backup(ctx, storeAt{backups, "second"}, pipeline.BackupOptions{})
+			if _, begun := errors.AsType[pipeline.UnfinishedErasureError](err); !begun {
+				t.Errorf("%s: a backup: %v", where, err)
 			}
 			if _, err := resumed.ErasePatient(ctx, pipeline.ErasePatientOptions{Pseudonym: "p1_" + strings.Repeat("a", 26), Record: unrecorded}); err == nil {
 				t.Errorf("%s: the erasure of another began", where)

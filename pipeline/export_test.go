@@ -19,9 +19,16 @@ var OpenSiteOn = openSite
 // PseudonymKinds says of every column that holds pseudonyms whose they are.
 var PseudonymKinds = pseudonymKinds
 
-// HoldLease writes a clinic's lease, whatever it is.
-func HoldLease(ctx context.Context, s *Site, l Lease) error {
-	return recordOf[Lease](s, leaseRegister, "holding the lease").change(ctx, func(held *Lease) error {
+// HoldLease writes a clinic's lease, whatever it is; HoldBackups that of its backups.
+func HoldLease(ctx context.Context, s *Site, l Lease) error { return holdIn(ctx, s, leaseRegister, l) }
+
+// HoldBackups writes the lease of a clinic's backups.
+func HoldBackups(ctx context.Context, s *Site, l Lease) error {
+	return holdIn(ctx, s, backupRegister, l)
+}
+
+func holdIn(ctx context.Context, s *Site, register string, l Lease) error {
+	return recordOf[Lease](s, register, "holding the lease").change(ctx, func(held *Lease) error {
 		*held = l
 		return nil
 	})

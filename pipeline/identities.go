@@ -89,7 +89,7 @@ func (s *Site) holdIdentities(ctx context.Context, o IngestOptions) (identitiesH
 		return identitiesHold{}, nil
 	}
 	working, lost := context.WithCancelCause(ctx)
-	held, err := s.take(working, s.tenant(), lost)
+	held, err := s.take(working, s.tenantDoing("an import"), lost)
 	if err != nil {
 		lost(nil)
 		return identitiesHold{}, err
@@ -127,7 +127,7 @@ func (h identitiesHold) release(ctx context.Context) {
 func (s *Site) EnterPrivacy(ctx context.Context) (erased int, err error) {
 	working, lost := context.WithCancelCause(removing(ctx))
 	defer lost(nil)
-	held, err := s.take(working, s.tenant(), lost)
+	held, err := s.take(working, s.tenantDoing("the erasure of identities"), lost)
 	if err != nil {
 		return 0, err
 	}

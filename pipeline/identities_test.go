@@ -11,8 +11,10 @@ import (
 	"github.com/falloff-analytics/falloff/extractors/simclinic"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/canary"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/backup"
 	"github.com/falloff-analytics/falloff/pipeline/vault"
 	"github.com/falloff-analytics/falloff/transforms/contract"
+	"github.com/falloff-analytics/falloff/transforms/secret"
 	"github.com/falloff-analytics/falloff/transforms/settings"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 	"github.com/falloff-analytics/falloff/warehouse/lake/storetest"
@@ -314,4 +316,109 @@ func TestLeavingRecoverySurvivesEveryFault(t *testing.T) {
 	if halfway == 0 || halfway == 2*calls {
 		t.Errorf("the key was gone after %d of %d kills", halfway, 2*calls)
 	}
+}
+
+// In recovery mode an erased patient's name and identifier go as well, out of every snapshot, version and backup; everybody else's
+// stay.
+func TestErasingAPatientErasesTheirIdentity(t *testing.T) {
+	t.Parallel()
+	ctx, n := t.Context(), newNamedClinic(t)
+	store, second := &storetest.Memory{}, storeAt{&storetest.Memory{}, "second"}
+	o := pipeline.SiteOptions{Clinic: "harbour", ConfigDir: t.TempDir()}
+	site := recovered(t, n, store, o)
+	patient := someVisitor(t, site)
+	if _, err := site.Build(ctx, pipeline.BuildOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Backup(ctx, second, pipeline.BackupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// What the store holds of names, as it lies; and what it says of this patient when it is opened.
+	identityOf := func(site *pipeline.Site) (theirs []contract.Identified, others int) {
+		for number := int64(1); number <= headOf(t, site).Number; number++ {
+			commit, err := site.Clinic.At(ctx, number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for row, err := range lake.Rows(ctx, site.Clinic.Snapshot(commit), lake.Identities) {
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case row.Patient == patient:
+					theirs = append(theirs, row)
+				default:
+					others++
+				}
+			}
+		}
+		return theirs, others
+	}
+	theirs, others := identityOf(site)
+	if len(theirs) == 0 || others == 0 {
+		t.Fatalf("%d rows say who it is, %d who others are: the test proves nothing", len(theirs), others)
+	}
+	lay := map[string]bool{}
+	for _, o := range headOf(t, site).Datasets[contract.Identities].Objects {
+		body, err := store.Get(ctx, site.Clinic.Name(o.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lay[string(body)] = true
+	}
+	if _, err := site.ErasePatient(ctx, pipeline.ErasePatientOptions{
+		SourceID: secret.FromText(theirs[0].PatientGUID), Backups: map[string]lake.Store{"second": second}, Record: unrecorded,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	restored := &storetest.Memory{}
+	if _, err := pipeline.Restore(ctx, o, second, restored, 0, backup.Moment{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for where, at := range map[string]lake.Store{"the lake": store, "what the backup gives": restored} {
+		if left, still := identityOf(openOn(t, at, o)); len(left) != 0 || still < others {
+			t.Errorf("%s: %d rows say who it was, %d who others are, %d before", where, len(left), still, others)
+		}
+		for name := range contentsOf(t, at, lay) {
+			t.Errorf("%s: %s has the bytes that the name lay in", where, name)
+		}
+	}
+	n.nowhere(t, store, o.ConfigDir)
+	n.nowhere(t, second)
+	// No key that is left opens anything with the name, whatever lies there.
+	searcher, err := canary.New([]string{patient, theirs[0].PatientGUID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := openOn(t, store, o).Said(ctx, func(name string, said []byte) error {
+		hits, err := searcher.Body(name, said)
+		for _, h := range hits {
+			t.Errorf("the patient (%s) is in %s", h.Form, name)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// Neither comes back with the same reports.
+	if m := n.land(t, openOn(t, store, o)).Merged[contract.Identities]; m.Added != 0 || m.Changed != 0 {
+		t.Errorf("the same reports brought names: %+v", m)
+	}
+	if left, _ := identityOf(openOn(t, store, o)); len(left) != 0 {
+		t.Errorf("%d rows say again who it was", len(left))
+	}
+}
+
+// contentsOf are the names of objects that have one of those contents.
+func contentsOf(t *testing.T, store lake.Store, bodies map[string]bool) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	for _, name := range storetest.Names(t, store, "") {
+		body, err := store.Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bodies[string(body)] {
+			out[name] = true
+		}
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,27 +14,29 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
-// A Lease says who extracts from a clinic's portal just now. It lies in the lake, so that it holds between machines.
+// A Lease says who works on a clinic just now. It lies in the lake, so that it holds between machines.
 type Lease struct {
 	// Holder is random; empty when nobody holds it.
 	Holder string `json:"holder,omitempty"`
 	Host   string `json:"host,omitempty"`
 	PID    int    `json:"pid,omitempty"`
 	// Machine tells whether a process of that number can be looked for here: a digest of this boot and process namespace.
-	Machine string    `json:"machine,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
-	Until   time.Time `json:"until,omitzero"`
+	Machine string `json:"machine,omitempty"`
+	// Doing is what the holder is at, such as "a backup"; empty for a run.
+	Doing string    `json:"doing,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
-// BusyError says that another run holds the clinic. Trying again later is right.
+// BusyError says that somebody else is at work on the clinic. Trying again later is right.
 type BusyError struct{ Lease Lease }
 
 func (e *BusyError) Error() string {
 	if e.Lease.Holder == "" {
 		return "this run was overtaken by another, which has ended by now: run it again if its data is still missing"
 	}
-	return fmt.Sprintf("another run is at work on this clinic: process %d on %s, since %s. Wait for it, or end it there; if that machine is gone, its hold ends by itself within %s",
-		e.Lease.PID, e.Lease.Host, e.Lease.Since.UTC().Format("2006-01-02 15:04:05 MST"), leaseTTL)
+	return fmt.Sprintf("%s is at work on this clinic: process %d on %s, since %s. Wait for it, or end it there; if that machine is gone, its hold ends by itself within %s",
+		cmp.Or(e.Lease.Doing, "another run"), e.Lease.PID, e.Lease.Host, e.Lease.Since.UTC().Format("2006-01-02 15:04:05 MST"), leaseTTL)
 }
 
 // leaseTTL is how long a lease lasts without being renewed. A third of it is the time between renewals.
@@ -44,7 +47,9 @@ type tenant struct {
 	host    string
 	pid     int
 	machine string
-	now     func() time.Time
+	// doing is what it wants to do, as a Lease says it.
+	doing string
+	now   func() time.Time
 	// gone says whether a process of this machine has ended.
 	gone func(pid int) bool
 }
@@ -90,7 +95,26 @@ type tenure struct {
 // take acquires the clinic's lease, or returns a *BusyError. The context given to lost ends, with the reason as its
 // cause, when the lease is lost.
 func (s *Site) take(ctx context.Context, t tenant, lost context.CancelCauseFunc) (*tenure, error) {
-	rec := recordOf[Lease](s, leaseRegister, "taking the clinic's lease")
+	return s.takeIn(ctx, leaseRegister, t, lost)
+}
+
+// takeBackups acquires the lease of the clinic's backups as take does that of the clinic, unless the clinic is barred: a deletion
+// bars it first and looks for leases then, so that one of both sees the other.
+func (s *Site) takeBackups(ctx context.Context, t tenant, lost context.CancelCauseFunc) (*tenure, error) {
+	held, err := s.takeIn(ctx, backupRegister, t, lost)
+	if err != nil {
+		return nil, err
+	}
+	if err := barred(ctx, s.Clinic.Store(), s.Clinic.ID()); err != nil {
+		held.release(ctx)
+		return nil, err
+	}
+	return held, nil
+}
+
+// takeIn acquires the lease that lies in a register.
+func (s *Site) takeIn(ctx context.Context, register string, t tenant, lost context.CancelCauseFunc) (*tenure, error) {
+	rec := recordOf[Lease](s, register, "taking the clinic's lease")
 	holder, err := randomName(s.random)
 	if err != nil {
 		return nil, err
@@ -106,7 +130,7 @@ func (s *Site) take(ctx context.Context, t tenant, lost context.CancelCauseFunc)
 			}
 		}
 		now := t.now().UTC()
-		mine := Lease{Holder: holder, Host: t.host, PID: t.pid, Machine: t.machine, Since: now, Until: now.Add(leaseTTL)}
+		mine := Lease{Holder: holder, Host: t.host, PID: t.pid, Machine: t.machine, Doing: t.doing, Since: now, Until: now.Add(leaseTTL)}
 		version, err = rec.swap(ctx, version, mine)
 		if errors.Is(err, lake.ErrOvertaken) {
 			continue

@@ -19,6 +19,8 @@ const (
 	extractionRegister = "extraction"
 	budgetRegister     = "budget"
 	erasureRegister    = "erasure"
+	// backupRegister has the lease of who makes backups, beside that of runs: a backup needs minutes, a polite run hours.
+	backupRegister = "backup-lease"
 )
 
 // record is a register that holds one value as JSON.

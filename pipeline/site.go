@@ -72,6 +72,13 @@ func (s *Site) tenant() tenant {
 	return thisProcess(s.clock)
 }
 
+// tenantDoing is this process at something that is no run.
+func (s *Site) tenantDoing(what string) tenant {
+	t := s.tenant()
+	t.doing = what
+	return t
+}
+
 func (s *Site) clock() time.Time {
 	if s.now == nil {
 		return time.Now()

@@ -23,7 +23,7 @@ import (
 
 const harbour = lake.ClinicID("harbour")
 
-func newKeys(t *testing.T, names byte) backup.Keys {
+func newKeys(t testing.TB, names byte) backup.Keys {
 	t.Helper()
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -38,7 +38,7 @@ func newKeys(t *testing.T, names byte) backup.Keys {
 
 var start = time.Date(2026, 10, 1, 2, 0, 0, 0, time.UTC)
 
-func open(t *testing.T, store lake.Store) *lake.Clinic {
+func open(t testing.TB, store lake.Store) *lake.Clinic {
 	t.Helper()
 	day := 0
 	clinic, err := lake.Open(store, harbour, lake.Options{NamingKey: make([]byte, 32), Now: func() time.Time {
@@ -71,7 +71,7 @@ func filled(t *testing.T) *storetest.Memory {
 		commit(t, clinic, strings.Repeat(text, 100))
 	}
 	for i := range int64(3) {
-		for _, name := range []string{"hold", "lease", "extraction"} {
+		for _, name := range []string{"hold", "lease", "backup-lease", "extraction"} {
 			if _, err := clinic.Register(name).Swap(ctx, i, fmt.Appendf(nil, "%s %d", name, i)); err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func belongs(all map[string]string) map[string]string {
 		switch {
 		case strings.HasPrefix(name, "clinic=other/"), strings.HasPrefix(name, "agreements/other/"),
 			strings.HasPrefix(name, "clinic=harbour/staging/"), strings.HasSuffix(name, "/commits/hint"), strings.HasSuffix(name, "nobodynamesit"),
-			strings.Contains(name, "/state/lease/"), strings.Contains(name, "/state/extraction/"),
+			strings.Contains(name, "/state/lease/"), strings.Contains(name, "/state/backup-lease/"), strings.Contains(name, "/state/extraction/"),
 			strings.Contains(name, "/state/hold/") && !strings.HasSuffix(name, "000003"), strings.HasPrefix(name, backup.Root):
 		default:
 			out[name] = body

@@ -217,17 +217,9 @@ func (p Place) obliterate(ctx context.Context, name string, newest bool) (remove
 
 // rewrite puts a manifest in the place of the one of its number.
 func (p Place) rewrite(ctx context.Context, m *Manifest) error {
-	body, err := json.Marshal(m)
-	if err == nil {
-		body, err = pack(body)
-	}
+	name, sealed, err := p.sealManifest(m)
 	if err != nil {
 		return err
-	}
-	name := p.manifestName(m.Number)
-	sealed, err := p.keys.Seal.Encrypt(body, about(name))
-	if err != nil {
-		return fmt.Errorf("seal the manifest: %w", err)
 	}
 	failed := p.store.Replace(ctx, name, sealed)
 	stored, err := p.store.Get(ctx, name)

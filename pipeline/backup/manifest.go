@@ -122,6 +122,22 @@ func decode(packed []byte) (*Manifest, error) {
 	return m, nil
 }
 
+// sealManifest gives a manifest as it lies, and its name.
+func (p Place) sealManifest(m *Manifest) (name string, sealed []byte, err error) {
+	name = p.manifestName(m.Number)
+	body, err := json.Marshal(m)
+	if err == nil {
+		body, err = pack(body)
+	}
+	if err == nil {
+		sealed, err = p.keys.Seal.Encrypt(body, about(name))
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("seal the manifest of backup %d: %w", m.Number, err)
+	}
+	return name, sealed, nil
+}
+
 // write makes the manifest durable under the next free number.
 func (p Place) write(ctx context.Context, m *Manifest) error {
 	slices.SortFunc(m.Entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
@@ -134,17 +150,9 @@ func (p Place) write(ctx context.Context, m *Manifest) error {
 		m.Number = all[len(all)-1] + 1
 	}
 	for ; ; m.Number++ {
-		body, err := json.Marshal(m)
-		if err == nil {
-			body, err = pack(body)
-		}
+		name, sealed, err := p.sealManifest(m)
 		if err != nil {
 			return err
-		}
-		name := p.manifestName(m.Number)
-		sealed, err := p.keys.Seal.Encrypt(body, about(name))
-		if err != nil {
-			return fmt.Errorf("seal the manifest: %w", err)
 		}
 		failed := p.store.Create(ctx, name, sealed)
 		stored, err := p.store.Get(ctx, name)

@@ -29,6 +29,8 @@ type Options struct {
 	// Now dates the backup; Writer tells it from another, and is random.
 	Now    time.Time
 	Writer string
+	// Still is asked right before the backup counts, and keeps it from that by an error; nil for nobody.
+	Still func(ctx context.Context) error
 	// Progress is told how many objects of how many were looked at; nil for nobody.
 	Progress func(done, of int)
 }
@@ -108,6 +110,11 @@ func (t *take) run(ctx context.Context) error {
 	if err := t.complete(ctx); err != nil {
 		return err
 	}
+	if t.o.Still != nil {
+		if err := t.o.Still(ctx); err != nil {
+			return err
+		}
+	}
 	return t.write(ctx, t.out.Manifest)
 }
 
@@ -183,7 +190,7 @@ var (
 	namedFolders     = []string{"data", "marts", "settings", "closings"}
 	transientFolders = []string{"staging", "iceberg"}
 	// transientRegisters say who is at work, and how far a run has come whose staged reports are not in a backup.
-	transientRegisters = []string{"lease", "extraction"}
+	transientRegisters = []string{"lease", "backup-lease", "extraction"}
 )
 
 // beside lists what lies in the clinic's prefix and is named by no commit: keys, registers at their newest values, and whatever a

@@ -76,7 +76,8 @@ type Sample struct {
 type KMSKey struct {
 	Key       string    `json:"key"`
 	DeletedOn time.Time `json:"deleted_on,omitzero"`
-	Refused   string    `json:"refused,omitempty"`
+	// Refused stands in certificates of versions that certified without the key where KMS refused.
+	Refused string `json:"refused,omitempty"`
 }
 
 func stays(clinic lake.ClinicID) []string {

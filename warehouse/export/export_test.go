@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -159,11 +161,56 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
+// An export that refuses somebody is of a version that older programs do not take, and refuses by hashes in order alone; one that
+// refuses nobody stays readable for them.
+func TestRefusalsOfAManifest(t *testing.T) {
+	a, b := strings.Repeat("a", 52), strings.Repeat("b", 52)
+	for _, test := range []struct {
+		name    string
+		refused []string
+		version string
+		taken   bool
+	}{
+		{"nobody", nil, `"version": 1`, true},
+		{"two", []string{a, b}, `"version": 2`, true},
+		{"not in order", []string{b, a}, "", false},
+		{"one twice", []string{a, a}, "", false},
+		{"a pseudonym", []string{"p1_" + a[:26]}, "", false},
+		{"a way out", []string{"../../" + a}, "", false},
+		{"none", []string{""}, "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			place := filepath.Join(t.TempDir(), "out")
+			folder, _, err := Create(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &Manifest{Clinic: "c", Form: CSV, KeyVersion: 1, Refused: test.refused}
+			if err := folder.Finish(m, nil); (err == nil) != test.taken {
+				t.Errorf("writing it: %v", err)
+			}
+			if test.taken {
+				written, err := os.ReadFile(filepath.Join(place, ManifestName))
+				if err != nil || !bytes.Contains(written, []byte(test.version)) {
+					t.Errorf("%v\n%s", err, written)
+				}
+			}
+			body, err := json.Marshal(m) // as somebody may have changed it
+			if err != nil {
+				t.Fatal(err)
+			}
+			if read, err := DecodeManifest(body); (err == nil) != test.taken || err == nil && !slices.Equal(read.Refused, test.refused) {
+				t.Errorf("reading it: %v", err)
+			}
+		})
+	}
+}
+
 // FuzzManifest: what is no manifest is refused, and one that is taken leads to no file outside of the export.
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"format":"falloff export","version":1,"clinic":"c","commit":1,"committed_at":"2026-01-01T00:00:00Z","exported_at":"2026-01-01T00:00:00Z","form":"parquet","rules":null,"key_version":1,"key_check":"x","datasets":{"claims":{"files":[{"path":"datasets/claims/2026-01.parquet","bytes":1,"rows":1,"sha256":"` + strings.Repeat("0", 64) + `"}],"rows":1}}}`))
 	f.Add([]byte(`{"format":"falloff export","version":1,"clinic":"c","form":"csv","key_version":1,"datasets":{"claims":{"files":[{"path":"../claims.csv"}]}}}`))
-	f.Add([]byte(`{"format":"falloff export","version":2}`))
+	f.Add([]byte(`{"format":"falloff export","version":3}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, err := DecodeManifest(body)
 		if err != nil {

@@ -164,7 +164,7 @@ func (d *digesting) file(name string, rows int64) File {
 
 // Finish writes the manifest with what people need beside it, makes everything durable, and puts the export in its place.
 func (f *Folder) Finish(m *Manifest, dictionary any) error {
-	m.Format, m.Version = manifestFormat, manifestVersion
+	m.Format, m.Version = manifestFormat, m.version()
 	m.Rules = Rules(m.Form)
 	described, err := f.write(dictionaryName, 0, func(w *bufio.Writer) error { return indented(w, dictionary) })
 	if err != nil {

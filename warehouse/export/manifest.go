@@ -41,7 +41,9 @@ func (f Form) ending() string {
 
 const (
 	manifestFormat  = "falloff export"
-	manifestVersion = 1
+	manifestVersion = 2
+	// plainVersion is written where nothing is in the manifest that came with a later one, so that older versions of falloff read it.
+	plainVersion = 1
 	// ManifestName is the file by which a folder is known for an export.
 	ManifestName = "manifest.json"
 	settingsName = "clinic.yaml"
@@ -66,7 +68,8 @@ type Manifest struct {
 	KeyCheck   string `json:"key_check"`
 	// LeftOut names what the commit has and the export has not, and why.
 	LeftOut map[string]string `json:"left_out,omitempty"`
-	// Refused are the refusals of erased patients: keyed hashes, by which whoever imports the export keeps them out as well.
+	// Refused are the refusals of erased patients: keyed hashes, by which whoever imports the export keeps them out as well. It came with
+	// version 2: an older falloff, which would bring erased patients back, says that it is too old.
 	Refused []string `json:"refused,omitempty"`
 	// Sources are the checkpoints of the commit.
 	Sources    map[string]json.RawMessage  `json:"sources,omitempty"`
@@ -104,6 +107,14 @@ type Mart struct {
 	AsOf civil.Date `json:"as_of"`
 	// Current says that it was made from the newest data.
 	Current bool `json:"current"`
+}
+
+// version is the lowest that has what is in the manifest.
+func (m *Manifest) version() int {
+	if len(m.Refused) > 0 {
+		return manifestVersion
+	}
+	return plainVersion
 }
 
 // files lists every file but the manifest.
@@ -149,6 +160,7 @@ var (
 	tableName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 	monthName  = regexp.MustCompile(`^(\d{4}-(0[1-9]|1[0-2])|undated)$`)
 	sha256Text = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	refusal    = regexp.MustCompile(`^[a-z2-7]{52}$`)
 )
 
 // DecodeManifest reads a manifest, and refuses one that leads out of its folder or contradicts itself.
@@ -214,6 +226,11 @@ func (m *Manifest) validate() error {
 			return fmt.Errorf("mart %s lies in %.100q", name, mart.Path)
 		case !mart.AsOf.IsValid():
 			return fmt.Errorf("mart %s is as of no day", name)
+		}
+	}
+	for i, hash := range m.Refused {
+		if !refusal.MatchString(hash) || i > 0 && hash <= m.Refused[i-1] {
+			return fmt.Errorf("refusal %d is no keyed hash, or not in order", i+1)
 		}
 	}
 	if m.Settings != nil && m.Settings.Path != settingsName {

@@ -12,7 +12,8 @@ import (
 // removed is what remains of a unit that is known to be gone: enough to tell a later report of it from an older one. Without it, a
 // file from before the unit moved and was deleted would bring it back, and only if it came late.
 //
-// BUG(lake): what is removed is remembered for as long as the lake lives, at some forty bytes a unit.
+// BUG(lake): what is removed is remembered for as long as the lake lives, at some forty bytes a unit, and survives the erasure of a
+// patient whose it was: nobody can tell any more (docs/decisions/0020).
 type removed struct {
 	// Unit is a digest: the pseudonyms that some units are made of do not outlive their rows here.
 	Unit [16]byte `parquet:"unit"`

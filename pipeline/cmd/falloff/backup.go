@@ -80,21 +80,12 @@ func (a *app) backUp(ctx context.Context, f backupFlags) error {
 	if err != nil {
 		return err
 	}
-	places := f.to
-	if len(places) == 0 {
-		places = a.file.Backups
-	}
-	if len(places) == 0 {
-		return usagef("no second store: say it with --to, for example --to s3://clinic-backups/falloff, or list it in falloff.yaml under backups")
-	}
 	if f.verifying && f.list || (f.verifying || f.list) && (f.full || f.snapshot) {
 		return usagef("--verify and --list back nothing up: give one of them alone")
 	}
-	stores := make([]lake.Store, len(places))
-	for i, place := range places {
-		if stores[i], err = openPlace(ctx, "--to", place); err != nil {
-			return err
-		}
+	stores, err := a.secondStores(ctx, f.to)
+	if err != nil {
+		return err
 	}
 	if f.verifying || f.list {
 		return a.lookAtBackups(ctx, o, f, stores)
@@ -359,6 +350,37 @@ func (a *app) restoreOne(ctx context.Context, o pipeline.SiteOptions, from lake.
 	_, err = fmt.Fprintf(a.stdout, "clinic %s is restored from backup %d into %s, at commit %d: %d objects (%s), each compared with the backup\n",
 		restored.Clinic, restored.Backup, k.store, restored.Commit, restored.Objects, size(restored.Bytes))
 	return err
+}
+
+// secondStores opens the stores of backups that --to names, or those of falloff.yaml.
+func (a *app) secondStores(ctx context.Context, to []string) ([]lake.Store, error) {
+	if len(to) == 0 {
+		to = a.file.Backups
+	}
+	if len(to) == 0 {
+		return nil, usagef("no second store: say it with --to, for example --to s3://clinic-backups/falloff, or list it in falloff.yaml under backups")
+	}
+	stores := make([]lake.Store, len(to))
+	for i, at := range to {
+		var err error
+		if stores[i], err = openPlace(ctx, "--to", at); err != nil {
+			return nil, err
+		}
+	}
+	return stores, nil
+}
+
+// openPlaces opens stores of backups that a flag or falloff.yaml names, by what names them.
+func openPlaces(ctx context.Context, flag string, named []string) (map[string]lake.Store, error) {
+	stores := make(map[string]lake.Store, len(named))
+	for _, at := range named {
+		store, err := openPlace(ctx, flag, at)
+		if err != nil {
+			return nil, err
+		}
+		stores[at] = store
+	}
+	return stores, nil
 }
 
 // openPlace opens a store that a flag names. An address that is not quite one must not become a folder of that name.

@@ -77,15 +77,12 @@ func (a *app) pruneBackups(ctx context.Context, f pruneFlags) error {
 	if err != nil {
 		return err
 	}
-	places := f.to
-	if len(places) == 0 {
-		places = a.file.Backups
-	}
-	if len(places) == 0 {
-		return usagef("no second store: say it with --to, or list it in falloff.yaml under backups")
-	}
 	if f.apply && f.confirm != options.Clinic {
 		return usagef("what is removed cannot be brought back: run falloff backup prune without --apply to see it, then give --confirm %s", options.Clinic)
+	}
+	stores, err := a.secondStores(ctx, f.to)
+	if err != nil {
+		return err
 	}
 	var k *keeping
 	if f.apply {
@@ -96,11 +93,7 @@ func (a *app) pruneBackups(ctx context.Context, f pruneFlags) error {
 	} else if options.Vault, err = pipeline.OpenVault(ctx, options); err != nil {
 		return err
 	}
-	for _, at := range places {
-		store, err := openPlace(ctx, "--to", at)
-		if err != nil {
-			return err
-		}
+	for _, store := range stores {
 		listed, err := pipeline.PrunableBackups(ctx, options, store, f.PruneOptions, a.now())
 		if err != nil {
 			return err

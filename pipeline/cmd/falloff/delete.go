@@ -47,8 +47,8 @@ func (a *app) deleteCommand() *cobra.Command {
 name, what this machine keeps of it, and last its keys and portal credentials in the vault. What was encrypted under those keys, copies
 of it included, can then be opened by nobody, unless somebody has a copy of the vault from before.
 
-It asks for the clinic's name to be typed, and refuses while a run is at work. From its first step on nothing can be written to the
-clinic; cut short at any point, the same command goes on.
+It asks for the clinic's name to be typed, and refuses while a run or a backup is at work. From its first step on nothing can be
+written to the clinic; cut short at any point, the same command goes on.
 
 With --patient one patient goes instead, named by a pseudonym; or with --guid, which reads the portal's own id of the patient from
 standard input. The patient is taken out of every dataset and mart of every snapshot, of identities, of what an unfinished run has read,
@@ -94,11 +94,9 @@ func (a *app) deleteClinic(ctx context.Context, f deleteFlags) error {
 	if len(named) == 0 && !f.noBackups && !pending {
 		return usagef("no backups: name the stores that have any with --backup, or say --no-backups. What is not named is not deleted")
 	}
-	d := pipeline.DeleteOptions{Backups: map[string]lake.Store{}, By: k.actor.Person}
-	for _, at := range named {
-		if d.Backups[at], err = openPlace(ctx, "--backup", at); err != nil {
-			return err
-		}
+	d := pipeline.DeleteOptions{By: k.actor.Person}
+	if d.Backups, err = openPlaces(ctx, "--backup", named); err != nil {
+		return err
 	}
 	switch {
 	case f.confirm != "" && f.confirm != k.options.Clinic:

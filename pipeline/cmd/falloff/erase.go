@@ -11,7 +11,6 @@ import (
 	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/pipeline/backup"
 	"github.com/falloff-analytics/falloff/transforms/identity"
-	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 // entityPatient is what the audit log calls a patient; which one only a keyed hash says.
@@ -35,11 +34,9 @@ func (a *app) erasePatient(ctx context.Context, f deleteFlags) error {
 	if len(named) == 0 && !f.noBackups {
 		return usagef("no backups: name the stores that have any with --backup, or say --no-backups. A backup that is not named still has the patient")
 	}
-	o := pipeline.ErasePatientOptions{Pseudonym: f.patient, Backups: map[string]lake.Store{}}
-	for _, at := range named {
-		if o.Backups[at], err = openPlace(ctx, "--backup", at); err != nil {
-			return err
-		}
+	o := pipeline.ErasePatientOptions{Pseudonym: f.patient}
+	if o.Backups, err = openPlaces(ctx, "--backup", named); err != nil {
+		return err
 	}
 	site, err := pipeline.OpenExistingSite(ctx, k.options)
 	if err != nil {
