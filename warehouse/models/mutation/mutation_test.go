@@ -60,6 +60,13 @@ func TestMistakesThatAreMade(t *testing.T) {
 			"select a + 42, cast(b as decimal(18, 2)), 0.5, '7', x1 from c where exists (select 1 from d)",
 			[]string{"sign: + → -", "off by one: 42 → 43", "off by one: 42 → 41", "condition: exists (select 1 from d) → true"},
 		},
+		"a number that is compared is one more or less in one way": {
+			"select a > 1, b >= 2, c < 3, d <= 4, e > 5 * f",
+			[]string{
+				"comparison: > → >=", "off by one: 1 → 2", "comparison: >= → >", "off by one: 2 → 1", "comparison: < → <=", "off by one: 3 → 2",
+				"comparison: <= → <", "off by one: 4 → 5", "comparison: > → >=", "off by one: 5 → 6", "off by one: 5 → 4",
+			},
+		},
 		"extremes": {
 			"select min(a), greatest(b, c), lag(d) over (order by e), first from f",
 			[]string{"extreme: min → max", "extreme: greatest → least", "extreme: lag → lead"},

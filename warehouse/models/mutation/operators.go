@@ -61,8 +61,14 @@ func editsOf(statement string) []edit {
 			if err != nil {
 				continue
 			}
-			add(OffByOne, t, t, strconv.Itoa(n+1))
-			add(OffByOne, t, t, strconv.Itoa(n-1))
+			// Of a count, `> -1` for `> 0` is `>= 0`: that mistake is made as a comparison.
+			isCompared := !after.is("+", "-", "*", "/", "%", "//")
+			if !isCompared || !before.is(">=", "<") {
+				add(OffByOne, t, t, strconv.Itoa(n+1))
+			}
+			if !isCompared || !before.is(">", "<=") {
+				add(OffByOne, t, t, strconv.Itoa(n-1))
+			}
 		case t.kind == symbol && comparisons[t.text] != "":
 			add(Comparison, t, t, comparisons[t.text])
 		case t.is("+", "-") && isOperand(before):
