@@ -170,10 +170,10 @@ func (s *session) makeAgain(ctx context.Context, m *Model) error {
 	return s.exec(ctx, "create or replace table "+m.Name()+" as "+m.Text)
 }
 
-// print is the same for the same rows, in whatever order.
+// print is the same for the same rows, in whatever order. The rows' name must be no column's: that would be hashed alone.
 func (w *Workspace) print(ctx context.Context, table string) (string, error) {
 	var print string
-	err := w.session.conn.QueryRowContext(ctx, "select count(*) || ' ' || coalesce(sum(hash(t)::hugeint), 0) from "+table+" as t").Scan(&print)
+	err := w.session.conn.QueryRowContext(ctx, "select count(*) || ' ' || coalesce(sum(hash(printed_row)::hugeint), 0) from "+table+" as printed_row").Scan(&print)
 	return print, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/goccy/go-yaml"
 
 	"github.com/falloff-analytics/falloff/warehouse/models"
@@ -35,6 +36,7 @@ type test struct {
 	Why         string            `yaml:"why"`
 	AsOf        string            `yaml:"as_of"`
 	HistoryFrom string            `yaml:"history_from"`
+	Covered     map[string]string `yaml:"covered"`
 	Clinic      *given.Clinic     `yaml:"clinic"`
 	Given       map[string]string `yaml:"given"`
 	Expect      map[string]string `yaml:"expect"`
@@ -227,6 +229,16 @@ func (t test) inputs(suite *file, dir string) (models.Inputs, error) {
 		if in.HistoryFrom, err = given.Day(t.HistoryFrom); err != nil {
 			return in, fmt.Errorf("history_from: %w", err)
 		}
+	}
+	for dataset, first := range t.Covered {
+		day, err := given.Day(first)
+		if err != nil {
+			return in, fmt.Errorf("covered %s: %w", dataset, err)
+		}
+		if in.Covered == nil {
+			in.Covered = map[string]civil.Date{}
+		}
+		in.Covered[dataset] = day
 	}
 	zone, err := time.LoadLocation(in.Settings.TimeZone)
 	if err != nil {
