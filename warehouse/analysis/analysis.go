@@ -5,9 +5,11 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"io/fs"
 
 	"cloud.google.com/go/civil"
 
+	"github.com/falloff-analytics/falloff/sql"
 	"github.com/falloff-analytics/falloff/warehouse/bgnbd"
 )
 
@@ -84,6 +86,8 @@ type Request struct {
 	HorizonDays float64
 	// Basis is for Aging.
 	Basis Basis
+	// Macros is the tree whose macros are used; nil is the program's own.
+	Macros fs.FS
 }
 
 // InputError says what is wrong in a file, and where. It repeats no cell, which may hold a name.
@@ -118,7 +122,11 @@ type Answer struct {
 
 // Run reads the file and answers. What is wrong in the file is an *InputError; then no row was given out.
 func Run(ctx context.Context, q Request, to Answer) error {
-	db, err := open(ctx)
+	macros := q.Macros
+	if macros == nil {
+		macros = sql.Files()
+	}
+	db, err := open(ctx, macros)
 	if err != nil {
 		return err
 	}

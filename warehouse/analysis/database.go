@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
@@ -19,7 +20,8 @@ type database struct {
 	conn *stdsql.Conn
 }
 
-func open(ctx context.Context) (_ *database, err error) {
+// open starts one that has the macros of a tree.
+func open(ctx context.Context, macros fs.FS) (_ *database, err error) {
 	d := &database{}
 	defer func() {
 		if err != nil {
@@ -46,7 +48,7 @@ func open(ctx context.Context) (_ *database, err error) {
 			return nil, fmt.Errorf("configuring DuckDB (%s): %w", statement, err)
 		}
 	}
-	return d, models.DefineMacros(ctx, d.exec)
+	return d, models.DefineMacros(ctx, macros, d.exec)
 }
 
 func (db *database) close() {

@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/civil"
 
+	"github.com/falloff-analytics/falloff/sql"
 	"github.com/falloff-analytics/falloff/warehouse/bgnbd"
 	"github.com/falloff-analytics/falloff/warehouse/export"
 )
@@ -179,7 +180,7 @@ func TestScoresAtTheEdges(t *testing.T) {
 	if len(cases) < 200 {
 		t.Fatalf("only %d cases", len(cases))
 	}
-	db, err := open(t.Context())
+	db, err := open(t.Context(), sql.Files())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (s *session) loadReady(ctx context.Context, in Inputs) error {
 
 // run makes the tables of the given models, which must come in an order in which they can run. A model that is read in
 // one place only is a view, so that DuckDB plans it together with its reader; a table goes when its last reader has run,
-// unless keep says that somebody wants to look at it.
+// unless keep says that somebody wants to look at it; then there are no views.
 func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep bool) ([]Timing, error) {
 	if err := defineMacros(ctx, p.macros, s.exec); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 	var timings []Timing
 	for _, m := range wanted {
 		kind := "table"
-		if l.views[m.Name()] {
+		if l.views[m.Name()] && !keep {
 			kind = "view"
 		}
 		started := time.Now()

@@ -12,7 +12,7 @@ import (
 )
 
 // compareByVisit holds the shares stopping after each visit, and the curves over visits, of all series.
-func compareByVisit(t *testing.T, result *Result, want *falloffReference) {
+func compareByVisit(t testing.TB, result *Result, want *falloffReference) {
 	t.Helper()
 	type point struct {
 		seriesName
@@ -120,7 +120,7 @@ func (s summaryRow) String() string {
 	return text
 }
 
-func compareSummary(t *testing.T, result *Result, want *falloffReference) {
+func compareSummary(t testing.TB, result *Result, want *falloffReference) {
 	t.Helper()
 	rows := map[seriesName]*summaryRow{}
 	days, lapses := map[seriesName][]int32{}, map[seriesName][]bool{}
@@ -213,7 +213,7 @@ func medianTimes(points []curvePoint) (median, low, high *int64) {
 }
 
 // compareOutcomes computes the shares by Aalen and Johansen's sum, written out.
-func compareOutcomes(t *testing.T, result *Result, want *falloffReference, clinic *randomClinic) {
+func compareOutcomes(t testing.TB, result *Result, want *falloffReference, clinic *randomClinic) {
 	t.Helper()
 	type point struct {
 		Discipline string  `parquet:"discipline,optional"`
@@ -333,7 +333,7 @@ func isMonthComplete(want *falloffReference, month string, days int) bool {
 	return at(first.Year(), first.Month()+1, days) <= want.asOf && at(first.Year(), first.Month(), 1) >= want.history
 }
 
-func compareShowRates(t *testing.T, result *Result, want *falloffReference, clinic *randomClinic) {
+func compareShowRates(t testing.TB, result *Result, want *falloffReference, clinic *randomClinic) {
 	t.Helper()
 	type place struct{ month, dimension, value string }
 	rows, leads := map[place]*showRate{}, map[place][]int32{}
@@ -422,7 +422,7 @@ type recovery struct {
 	Complete   bool   `parquet:"is_complete,optional"`
 }
 
-func compareRecovery(t *testing.T, result *Result, want *falloffReference, clinic *randomClinic) {
+func compareRecovery(t testing.TB, result *Result, want *falloffReference, clinic *randomClinic) {
 	t.Helper()
 	type place struct{ month, kind, discipline string }
 	rows := map[place]*recovery{}

@@ -32,7 +32,7 @@ func TestFalloffEqualsTheReference(t *testing.T) {
 	}
 }
 
-func readMart[T any](t *testing.T, result *Result, name string) []T {
+func readMart[T any](t testing.TB, result *Result, name string) []T {
 	t.Helper()
 	mart, isThere := result.Mart(name)
 	if !isThere {
@@ -45,7 +45,7 @@ func readMart[T any](t *testing.T, result *Result, name string) []T {
 	return rows
 }
 
-func compareStatuses(t *testing.T, result *Result, want *falloffReference) {
+func compareStatuses(t testing.TB, result *Result, want *falloffReference) {
 	t.Helper()
 	type patient struct {
 		Patient string `parquet:"patient,optional"`
@@ -96,7 +96,7 @@ func compareStatuses(t *testing.T, result *Result, want *falloffReference) {
 	}
 }
 
-func compareCurves(t *testing.T, result *Result, want *falloffReference) {
+func compareCurves(t testing.TB, result *Result, want *falloffReference) {
 	t.Helper()
 	type curve struct {
 		definition string
@@ -161,7 +161,7 @@ func near(a, b *float64) bool {
 	return math.Abs(*a-*b) <= 1e-9*max(1, math.Abs(*b))
 }
 
-func compareRetention(t *testing.T, result *Result, want *falloffReference, clinic *randomClinic) {
+func compareRetention(t testing.TB, result *Result, want *falloffReference, clinic *randomClinic) {
 	t.Helper()
 	type cell struct {
 		Discipline string `parquet:"discipline,optional"`

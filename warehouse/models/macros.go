@@ -6,13 +6,11 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-
-	"github.com/falloff-analytics/falloff/sql"
 )
 
-// DefineMacros defines the macros that the models share with other analyses, by handing each statement to exec.
-func DefineMacros(ctx context.Context, exec func(ctx context.Context, statement string) error) error {
-	macros, err := readMacros(sql.Files())
+// DefineMacros defines the macros of a tree, which the models share with other analyses, by handing each statement to exec.
+func DefineMacros(ctx context.Context, tree fs.FS, exec func(ctx context.Context, statement string) error) error {
+	macros, err := readMacros(tree)
 	if err != nil {
 		return err
 	}

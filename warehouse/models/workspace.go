@@ -15,6 +15,9 @@ import (
 type Workspace struct {
 	project *Project
 	session *session
+	// wanted are the models that were run, and prints what their tables held: see Try.
+	wanted []*Model
+	prints map[string]string
 }
 
 // Run runs the named models, and those that they need, over the inputs, and keeps all their tables. Close it.
@@ -27,7 +30,7 @@ func (p *Project) Run(ctx context.Context, in Inputs, names ...string) (*Workspa
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{project: p, session: s}
+	w := &Workspace{project: p, session: s, wanted: wanted, prints: map[string]string{}}
 	err = s.prepare(ctx, in)
 	if err == nil {
 		_, err = s.run(ctx, p, wanted, true)

@@ -564,6 +564,7 @@ func (g *givenRow) receivable() contract.Receivable {
 	return contract.Receivable{
 		PeriodFrom: g.day("period_from", g.asOf), PeriodTo: g.day("period_to", g.asOf), OpeningCents: cents("opening"), SalesCents: cents("sales"),
 		TransactionsCents: cents("transactions"), CreditMemosCents: cents("credit_memos"), ClosingCents: cents("closing"),
+		OpeningCreditsCents: cents("opening_credits"), ClosingCreditsCents: cents("closing_credits"), TipsCents: cents("tips"),
 		Currency: g.text("currency", "CAD"), ObservedOn: g.asOf,
 	}
 }

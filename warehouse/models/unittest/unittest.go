@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/goccy/go-yaml"
 
 	"github.com/falloff-analytics/falloff/warehouse/models"
@@ -35,6 +36,7 @@ type test struct {
 	Why         string            `yaml:"why"`
 	AsOf        string            `yaml:"as_of"`
 	HistoryFrom string            `yaml:"history_from"`
+	Covered     map[string]string `yaml:"covered"`
 	Clinic      *given.Clinic     `yaml:"clinic"`
 	Given       map[string]string `yaml:"given"`
 	Expect      map[string]string `yaml:"expect"`
@@ -153,31 +155,13 @@ func runOne(ctx context.Context, project *models.Project, suite *file, one test,
 }
 
 func (t test) run(ctx context.Context, project *models.Project, suite *file) ([]Difference, error) {
-	if len(t.Expect) == 0 {
-		return nil, errors.New("the test expects nothing: name a model under `expect`")
-	}
-	dir, err := os.MkdirTemp("", "falloff-test-")
-	if err != nil {
-		return nil, fmt.Errorf("making a folder for the given tables: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	in, err := t.inputs(suite, dir)
+	w, done, err := t.open(ctx, project, suite)
 	if err != nil {
 		return nil, err
 	}
-	expected := slices.Sorted(maps.Keys(t.Expect))
-	var needed []string
-	for _, name := range expected {
-		model, _, _ := parts(name)
-		needed = append(needed, model)
-	}
-	w, err := project.Run(ctx, in, needed...)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
+	defer done()
 	var differences []Difference
-	for _, name := range expected {
+	for _, name := range slices.Sorted(maps.Keys(t.Expect)) {
 		d, err := compare(ctx, w, name, t.Expect[name])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -187,6 +171,44 @@ func (t test) run(ctx context.Context, project *models.Project, suite *file) ([]
 		}
 	}
 	return differences, nil
+}
+
+// open runs the models that the test expects something of, and those that they need, over the given tables.
+func (t test) open(ctx context.Context, project *models.Project, suite *file) (w *models.Workspace, done func(), err error) {
+	if len(t.Expect) == 0 {
+		return nil, nil, errors.New("the test expects nothing: name a model under `expect`")
+	}
+	dir, err := os.MkdirTemp("", "falloff-test-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a folder for the given tables: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(dir)
+		}
+	}()
+	in, err := t.inputs(suite, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err = project.Run(ctx, in, t.models()...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w, func() {
+		w.Close()
+		os.RemoveAll(dir)
+	}, nil
+}
+
+// models are those that the test expects something of.
+func (t test) models() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(t.Expect)) {
+		model, _, _ := parts(name)
+		names = append(names, model)
+	}
+	return names
 }
 
 // inputs writes the given tables and says where they are, for the test's day.
@@ -207,6 +229,16 @@ func (t test) inputs(suite *file, dir string) (models.Inputs, error) {
 		if in.HistoryFrom, err = given.Day(t.HistoryFrom); err != nil {
 			return in, fmt.Errorf("history_from: %w", err)
 		}
+	}
+	for dataset, first := range t.Covered {
+		day, err := given.Day(first)
+		if err != nil {
+			return in, fmt.Errorf("covered %s: %w", dataset, err)
+		}
+		if in.Covered == nil {
+			in.Covered = map[string]civil.Date{}
+		}
+		in.Covered[dataset] = day
 	}
 	zone, err := time.LoadLocation(in.Settings.TimeZone)
 	if err != nil {
