@@ -245,7 +245,7 @@ func TestWhatWasSaidFollowsThePseudonyms(t *testing.T) {
 		}
 	}
 	erased, err := l.ErasePatient(ctx, pipeline.ErasePatientOptions{Pseudonym: patient, Record: unrecorded})
-	if err != nil || theirs == 0 || erased.Rows[contract.LeakStates] != theirs {
+	if err != nil || theirs == 0 || erased.Rows[contract.LeakStates] < theirs { // under each key of the pseudonyms it is another row
 		t.Fatalf("%d rows, %+v, %v", theirs, erased, err)
 	}
 	for row, err := range lake.Rows(ctx, l.Clinic.Snapshot(l.head(t)), lake.LeakStates) {
