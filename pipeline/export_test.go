@@ -19,6 +19,9 @@ var OpenSiteOn = openSite
 // PseudonymKinds says of every column that holds pseudonyms whose they are.
 var PseudonymKinds = pseudonymKinds
 
+// PseudonymsInside says of which columns a rekey finds them inside of texts.
+func PseudonymsInside(column string) bool { return pseudonymsInside[column] != nil }
+
 // HoldLease writes a clinic's lease, whatever it is; HoldBackups that of its backups.
 func HoldLease(ctx context.Context, s *Site, l Lease) error { return holdIn(ctx, s, leaseRegister, l) }
 

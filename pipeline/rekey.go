@@ -22,7 +22,12 @@ var pseudonymKinds = map[string]identity.Kind{
 	"claim_id":     identity.Claim,
 	"staff_member": identity.Staff,
 	"account":      identity.Staff, // of the portal's activity log; that of a credit is its payer's
+	"actor":        identity.Staff,
+	"assignee":     identity.Staff,
 }
+
+// pseudonymsInside says of the columns whose texts have pseudonyms among other things that somebody knows whose they are.
+var pseudonymsInside = map[string]func(s *successor, text string) (string, error){"leak_id": (*successor).leakID}
 
 // Rekeyed says what a rekey did.
 type Rekeyed struct {
@@ -111,6 +116,9 @@ func (s *successor) changes() lake.TextChanges {
 	for column, kind := range pseudonymKinds {
 		out.Columns[column] = func(text string) (string, error) { return s.after(kind, text) }
 	}
+	for column, change := range pseudonymsInside {
+		out.Columns[column] = func(text string) (string, error) { return change(s, text) }
+	}
 	out.ByRow = map[string]func(any, string) (string, error){"account": s.account, "payment_id": s.paymentID}
 	return out
 }
@@ -150,6 +158,19 @@ func (s *successor) paymentID(row any, text string) (string, error) {
 		*of.into = &next
 	}
 	return transforms.UnnumberedPayment(s.keys, payment) + "." + nth, nil
+}
+
+// leakID brings a leak's name along, as the marts make it anew from rows that were brought along: the episode of a falloff has the
+// patient in it, idle hours have the staff member, a balance has the insurer.
+func (s *successor) leakID(text string) (string, error) {
+	kind := identity.Payer
+	switch categoryOf(text) {
+	case "falloff":
+		kind = identity.Patient
+	case "idle_capacity":
+		kind = identity.Staff
+	}
+	return identity.ReplaceInside(text, func(found string) (string, error) { return s.after(kind, found) })
 }
 
 // noPseudonym refuses a pseudonym in a column of which nobody has said whose they are: it would be left as it is.

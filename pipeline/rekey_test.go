@@ -290,7 +290,7 @@ func TestEveryPseudonymHasAKind(t *testing.T) {
 			t.Errorf("lake.Tables lacks %s", d.Name)
 		}
 		for _, c := range d.Stored() {
-			if kind := pipeline.PseudonymKinds[c.Name]; c.Sensitivity == contract.Pseudonym && kind == "" {
+			if kind := pipeline.PseudonymKinds[c.Name]; c.Sensitivity == contract.Pseudonym && kind == "" && !pipeline.PseudonymsInside(c.Name) {
 				t.Errorf("column %s of %s is a pseudonym of no kind", c.Name, d.Name)
 			} else if kind != "" && kind != identity.Staff && c.Sensitivity != contract.Pseudonym {
 				t.Errorf("column %s of %s is no pseudonym", c.Name, d.Name)

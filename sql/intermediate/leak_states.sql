@@ -6,7 +6,7 @@ with ordered as (
     select
         said.leak_id,
         said.state,
-        row_number() over (partition by said.leak_id order by said.said_at desc, said.state desc) as place
+        row_number() over (partition by said.leak_id order by said.sequence desc) as place
     from staging.leak_states as said
 ),
 

@@ -89,6 +89,7 @@ const (
 	UnscheduledPatients = "unscheduled_patients"
 	PortalActivity      = "portal_activity"
 	AccessLedger        = "access_ledger"
+	LeakStates          = "leak_states"
 	Identities          = "identities"
 )
 

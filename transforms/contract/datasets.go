@@ -7,7 +7,7 @@ func Datasets() []Dataset {
 	return []Dataset{
 		appointments(), invoiceLines(), payments(), appliedPayments(), claims(), policies(), shifts(), shiftPeriods(),
 		adjustments(), writeOffs(), credits(), accountsReceivable(), unscheduledPatients(), portalActivity(), insurers(),
-		accessLedger(), identities(),
+		accessLedger(), leakStates(), identities(),
 	}
 }
 

@@ -28,6 +28,7 @@ var rowTypes = map[string]reflect.Type{
 	contract.UnscheduledPatients: reflect.TypeFor[contract.UnscheduledPatient](),
 	contract.PortalActivity:      reflect.TypeFor[contract.Activity](),
 	contract.AccessLedger:        reflect.TypeFor[contract.Access](),
+	contract.LeakStates:          reflect.TypeFor[contract.LeakStep](),
 	contract.Identities:          reflect.TypeFor[contract.Identified](),
 }
 

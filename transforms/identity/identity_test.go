@@ -123,6 +123,29 @@ func TestNextRefusesWhatItCannotContinue(t *testing.T) {
 	}
 }
 
+func TestPseudonymsInsideOfATextAreReplaced(t *testing.T) {
+	keys, err := identity.Derive(chain(t)[:2]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(found string) (string, error) { return keys.Next(identity.Patient, found) }
+	for text, want := range map[string]string{
+		"falloff/p1_3lbd4zqhfcxkmpljfzkso56wwi/Physio/2026-01-05": "falloff/p2_ardcgkskrvebwdjtuagwte2nuy/Physio/2026-01-05",
+		"no_show_fee/71": "no_show_fee/71",
+		"":               "",
+	} {
+		if got, err := identity.ReplaceInside(text, next); err != nil || got != want {
+			t.Errorf("%s became %s, %v", text, got, err)
+		}
+	}
+	if _, err := identity.ReplaceInside("a/p2_ardcgkskrvebwdjtuagwte2nuy", next); err == nil {
+		t.Error("a pseudonym of the newest version was brought to the next")
+	}
+	if got := identity.Inside("p1_3lbd4zqhfcxkmpljfzkso56wwi and p2_ardcgkskrvebwdjtuagwte2nuy"); len(got) != 2 {
+		t.Errorf("found %v", got)
+	}
+}
+
 func TestPseudonymsKeepApart(t *testing.T) {
 	one, err := identity.Derive(secret(t, counting()))
 	if err != nil {

@@ -42,6 +42,8 @@ const (
 	Staff   Kind = "staff"
 	// Payment is a payment that the portal did not number.
 	Payment Kind = "payment"
+	// Leak is a leak where its own name, which can have a patient in it, must not stand.
+	Leak Kind = "leak"
 )
 
 // The purposes for which keys are derived. They are part of every pseudonym and object name for ever.
@@ -195,6 +197,23 @@ func (k Keys) Next(kind Kind, pseudonym string) (string, error) {
 		return "", fmt.Errorf("it is a pseudonym of version %d already, and the keys are of version %d", version, k.Version)
 	}
 	return k.link(version+1, kind, pseudonym), nil
+}
+
+// insideText finds pseudonyms in a text.
+var insideText = regexp.MustCompile(`p[1-9][0-9]{0,5}_[a-z2-7]{26}`)
+
+// Inside are the pseudonyms that stand in a text, among other things.
+func Inside(text string) []string { return insideText.FindAllString(text, -1) }
+
+// ReplaceInside puts something else in the place of each pseudonym that stands in a text.
+func ReplaceInside(text string, with func(pseudonym string) (string, error)) (string, error) {
+	var failed error
+	out := insideText.ReplaceAllStringFunc(text, func(found string) string {
+		other, err := with(found)
+		failed = errors.Join(failed, err)
+		return other
+	})
+	return out, failed
 }
 
 var pseudonymText = regexp.MustCompile(`^p([1-9][0-9]{0,5})_[a-z2-7]{26}$`)

@@ -36,6 +36,7 @@ var retainable = []struct {
 	{contract.Claims, 3, nil},
 	{contract.Payments, 3, nil},
 	{contract.AppliedPayments, 3, nil},
+	{contract.LeakStates, 3, nil},
 	{contract.Adjustments, 3, []string{contract.WriteOffs}},
 	{contract.Shifts, 0, []string{contract.ShiftPeriods}},
 	{contract.Credits, 0, nil},

@@ -85,6 +85,11 @@ select occurred_on, action, count(*) as times, count(*) filter (where outcome <>
 from lake.access_ledger
 group by all
 order by occurred_on, action`,
+	"lake.leak_states": `-- Who has what as a task, and since when.
+select assignee, leak_id, state, said_on
+from lake.leak_states
+qualify row_number() over (partition by leak_id order by sequence desc) = 1 and state in ('assigned', 'contacted')
+order by assignee, said_on`,
 	"lake.identities": `-- How many patients' names are kept. They are sealed: no view shows them.
 select count(*) as patients
 from lake.identities`,

@@ -137,8 +137,35 @@ func (c column) judge(row reflect.Value, keyVersion int) error {
 	if err != nil || null {
 		return err
 	}
+	if c.Name == leakID {
+		return judgeLeakID(text, keyVersion)
+	}
 	if identity.VersionOf(text) != keyVersion {
 		return fmt.Errorf("it is no pseudonym of key version %d", keyVersion)
+	}
+	return nil
+}
+
+// leakID is the column whose texts have pseudonyms among other things.
+const leakID = "leak_id"
+
+// judgeLeakID refuses a leak's name that has anything else where a pseudonym belongs: a patient's behind falloff, an insurer's behind
+// the side of an invoice.
+func judgeLeakID(text string, keyVersion int) error {
+	category, rest, _ := strings.Cut(text, "/")
+	belongs := ""
+	if category == "falloff" {
+		belongs, _, _ = strings.Cut(rest, "/")
+	} else if _, insurer, found := strings.Cut(rest, "-C/"); found {
+		belongs = insurer
+	}
+	if belongs != "" && identity.VersionOf(belongs) == 0 {
+		return errors.New("it is no leak's name: something stands in it where a pseudonym belongs")
+	}
+	for _, pseudonym := range identity.Inside(text) {
+		if identity.VersionOf(pseudonym) != keyVersion {
+			return fmt.Errorf("it has a pseudonym in it that is none of key version %d", keyVersion)
+		}
 	}
 	return nil
 }

@@ -37,7 +37,8 @@ func tables() []table {
 	return []table{
 		of(lake.Appointments), of(lake.InvoiceLines), of(lake.Payments), of(lake.AppliedPayments), of(lake.Claims), of(lake.Policies),
 		of(lake.Shifts), of(lake.ShiftPeriods), of(lake.Adjustments), of(lake.WriteOffs), of(lake.Credits), of(lake.AccountsReceivable),
-		of(lake.UnscheduledPatients), of(lake.PortalActivity), of(lake.Insurers), of(lake.AccessLedger), of(lake.Identities),
+		of(lake.UnscheduledPatients), of(lake.PortalActivity), of(lake.Insurers), of(lake.AccessLedger),
+		of(lake.LeakStates), of(lake.Identities),
 	}
 }
 

@@ -41,7 +41,7 @@ func DayColumn(dataset string) string {
 		dayColumn() (dataset, column string)
 	}{
 		Appointments, InvoiceLines, Claims, Policies, Shifts, ShiftPeriods, Insurers, Payments, AppliedPayments, Adjustments,
-		WriteOffs, Credits, AccountsReceivable, UnscheduledPatients, PortalActivity, AccessLedger, Identities,
+		WriteOffs, Credits, AccountsReceivable, UnscheduledPatients, PortalActivity, AccessLedger, LeakStates, Identities,
 	} {
 		if name, column := t.dayColumn(); name == dataset {
 			return column

@@ -69,7 +69,7 @@ type Rewritten struct {
 func Tables() []AnyTable {
 	return []AnyTable{
 		Appointments, InvoiceLines, Claims, Policies, Shifts, ShiftPeriods, Insurers, Payments, AppliedPayments, Adjustments, WriteOffs,
-		Credits, AccountsReceivable, UnscheduledPatients, PortalActivity, AccessLedger, Identities,
+		Credits, AccountsReceivable, UnscheduledPatients, PortalActivity, AccessLedger, LeakStates, Identities,
 	}
 }
 

@@ -37,6 +37,7 @@ var (
 	UnscheduledPatients = mustTable[contract.UnscheduledPatient](contract.UnscheduledPatients, "", "patient", "discipline")
 	PortalActivity      = mustTable[contract.Activity](contract.PortalActivity, "occurred_on", "at", "action", "subject", "ordinal")
 	AccessLedger        = mustTable[contract.Access](contract.AccessLedger, "occurred_on", "run_id", "line")
+	LeakStates          = mustTable[contract.LeakStep](contract.LeakStates, "said_on", "leak_id", "sequence")
 	Identities          = mustTable[contract.Identified](contract.Identities, "", "patient")
 )
 

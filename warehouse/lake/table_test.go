@@ -28,6 +28,7 @@ func TestTablesNameTheColumnsThatIdentifyARow(t *testing.T) {
 	identified(t, lake.UnscheduledPatients, "patient", "discipline")
 	identified(t, lake.PortalActivity, "at", "occurred_on", "action", "subject", "ordinal")
 	identified(t, lake.AccessLedger, "run_id", "line", "occurred_on")
+	identified(t, lake.LeakStates, "leak_id", "sequence", "said_on")
 	identified(t, lake.Identities, "patient")
 }
 

@@ -106,12 +106,12 @@ func writeDBTProject(tb testing.TB, dir string, project *Project, in Inputs) {
 		}
 		write("models/"+string(m.Layer)+"/"+unique(m)+".sql", depends+"{{ config(schema='"+string(m.Layer)+"', alias='"+m.table+"') }}\n"+m.Text)
 	}
-	statements := []string{"set TimeZone = 'UTC'", "create schema if not exists lake", "create schema if not exists settings", "create schema if not exists closed", "create schema if not exists work", "create schema if not exists fitted"}
+	statements := []string{"set TimeZone = 'UTC'", "create schema if not exists lake", "create schema if not exists settings", "create schema if not exists closed", "create schema if not exists fitted"}
 	for _, m := range project.macros {
 		statements = append(statements, m.text)
 	}
 	fitted := fittedTables(tb, project, in)
-	for schema, tables := range map[string][]settingsTable{"settings": settingsTables(in), closedSchema: closedTables(in), workSchema: workTables(in), string(Fitted): fitted} {
+	for schema, tables := range map[string][]settingsTable{"settings": settingsTables(in), closedSchema: closedTables(in), string(Fitted): fitted} {
 		for _, t := range tables {
 			statements = append(statements, "create or replace table "+schema+"."+t.name+" "+columnList(t.columns))
 			for _, row := range t.rows {

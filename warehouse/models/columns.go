@@ -220,9 +220,6 @@ func (t *tracer) prepare(ctx context.Context, db *stdsql.DB, p *Project) error {
 	for _, s := range closedTables(Inputs{}) {
 		t.tables[closedSchema+"."+s.name] = columnNames(s.columns)
 	}
-	for _, s := range workTables(Inputs{}) {
-		t.tables[workSchema+"."+s.name] = columnNames(s.columns)
-	}
 	rows, err := db.QueryContext(ctx, `
 		select function_name, function_type, coalesce(macro_definition, ''), array_to_string(parameters, ' ')
 		from duckdb_functions() where function_type = 'aggregate' or (function_type = 'table_macro' and not internal)`)

@@ -86,7 +86,7 @@ func (c *randomClinic) datasets() map[string]any {
 	return map[string]any{
 		contract.Appointments: c.Appointments, contract.InvoiceLines: c.Lines, contract.Claims: c.Claims, contract.Policies: c.Policies,
 		contract.Insurers: c.Insurers, contract.Shifts: c.Shifts, contract.ShiftPeriods: c.Periods, contract.Adjustments: c.Adjustments,
-		contract.WriteOffs: c.WriteOffs, contract.AppliedPayments: c.Applied,
+		contract.WriteOffs: c.WriteOffs, contract.AppliedPayments: c.Applied, contract.LeakStates: c.Said,
 	}
 }
 

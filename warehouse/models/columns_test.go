@@ -103,7 +103,7 @@ func TestEveryColumnOfAMartComesFromSomewhere(t *testing.T) {
 		for _, name := range append(n.Values, n.Rows...) {
 			table, column := splitSource(name)
 			schema, _, _ := strings.Cut(table, ".")
-			if schema != "lake" && schema != "settings" && schema != closedSchema && schema != workSchema {
+			if schema != "lake" && schema != "settings" && schema != closedSchema {
 				t.Errorf("%s comes from %s, which is no input", n.Name, name)
 			}
 			if column != "*" {

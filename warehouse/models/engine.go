@@ -118,7 +118,7 @@ func (s *session) exec(ctx context.Context, statement string) error {
 
 // prepare makes the tables that models start from.
 func (s *session) prepare(ctx context.Context, in Inputs) error {
-	for _, schema := range []string{"lake", "settings", closedSchema, workSchema, string(Staging), string(Intermediate), string(Fitted), string(Marts)} {
+	for _, schema := range []string{"lake", "settings", closedSchema, string(Staging), string(Intermediate), string(Fitted), string(Marts)} {
 		if err := s.exec(ctx, "create schema "+schema); err != nil {
 			return fmt.Errorf("preparing the build: %w", err)
 		}
@@ -130,9 +130,6 @@ func (s *session) prepare(ctx context.Context, in Inputs) error {
 		return err
 	}
 	if err := s.loadReady(ctx, in); err != nil {
-		return err
-	}
-	if err := s.loadWork(ctx, in); err != nil {
 		return err
 	}
 	return s.loadDatasets(ctx, in.Tables, in.Keys)

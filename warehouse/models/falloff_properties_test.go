@@ -55,6 +55,7 @@ func TestHalvesOfAClinicAddUp(t *testing.T) {
 		part.Appointments = only(clinic.Appointments, func(a contract.Appointment) bool { return is(*a.Patient) })
 		part.Lines = only(clinic.Lines, func(l contract.InvoiceLine) bool { return is(l.Patient) })
 		part.Unscheduled = only(clinic.Unscheduled, func(u contract.UnscheduledPatient) bool { return is(u.Patient) })
+		part.Said = only(clinic.Said, func(s contract.LeakStep) bool { return is(*s.Patient) })
 		part.Claims, part.Policies, part.Applied, part.Adjustments, part.WriteOffs = nil, nil, nil, nil, nil
 		halves = append(halves, built(&part))
 	}

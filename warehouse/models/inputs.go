@@ -33,6 +33,7 @@ func datasetRows() map[string]reflect.Type {
 		contract.Credits:             reflect.TypeFor[contract.Credit](),
 		contract.AccountsReceivable:  reflect.TypeFor[contract.Receivable](),
 		contract.UnscheduledPatients: reflect.TypeFor[contract.UnscheduledPatient](),
+		contract.LeakStates:          reflect.TypeFor[contract.LeakStep](),
 	}
 }
 
@@ -47,9 +48,6 @@ func inputTables() []string {
 	}
 	for _, t := range closedTables(Inputs{}) {
 		names = append(names, closedSchema+"."+t.name)
-	}
-	for _, t := range workTables(Inputs{}) {
-		names = append(names, workSchema+"."+t.name)
 	}
 	slices.Sort(names)
 	return names

@@ -10,7 +10,7 @@ import (
 type Node struct {
 	// Name has its schema, such as `marts.leak_ledger` or `lake.claims`.
 	Name string `json:"name"`
-	// Layer is staging, intermediate, fitted or marts; of an input lake, settings, closed or work.
+	// Layer is staging, intermediate, fitted or marts; of an input lake, settings or closed.
 	Layer string `json:"layer"`
 	// File is the model's, below sql/; Grain and Description are from its header. Inputs have none.
 	File        string `json:"file,omitempty"`
@@ -108,7 +108,7 @@ func Picture(nodes []Node) string {
 	for _, n := range nodes {
 		drawn[n.Name] = true
 	}
-	for _, layer := range []string{"lake", "settings", closedSchema, workSchema, string(Staging), string(Intermediate), string(Fitted), string(Marts)} {
+	for _, layer := range []string{"lake", "settings", closedSchema, string(Staging), string(Intermediate), string(Fitted), string(Marts)} {
 		var lines []string
 		for _, n := range nodes {
 			if n.Layer == layer {

@@ -136,9 +136,6 @@ func (in Inputs) hashes() map[string]string {
 	for _, t := range closedTables(in) {
 		out[closedSchema+"."+t.name] = t.hash()
 	}
-	for _, t := range workTables(in) {
-		out[workSchema+"."+t.name] = t.hash()
-	}
 	return out
 }
 

@@ -53,8 +53,6 @@ type Inputs struct {
 	// Closed are the figures of closed months, Restatements how they changed since, for the marts that show them.
 	Closed       []ClosedFigure
 	Restatements []Restatement
-	// LeakStates are what people did about leaks, in any order.
-	LeakStates []LeakState
 	// Only limits the result to these marts, and the work to what they need; nil is all of them. A check is left out where a mart
 	// that it looks at is neither made nor ready.
 	Only []string

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"cloud.google.com/go/civil"
 
@@ -264,7 +263,6 @@ func TestKeysOfAllModelsHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := newRandomClinic(t, 6, 150).inputs(t, 1, nil)
-	in.LeakStates = []LeakState{{LeakID: "somebody's", At: in.AsOf.In(time.UTC), State: "assigned", Actor: "u1_kim"}}
 	in.Closed = []ClosedFigure{
 		{FigureName: FigureName{Figure: "charged"}, Month: "2025-11", Unit: "cents", AsOf: in.AsOf, ClosedOn: in.AsOf},
 		{FigureName: FigureName{Figure: "charged"}, Month: "2025-12", Unit: "cents", AsOf: in.AsOf, ClosedOn: in.AsOf},

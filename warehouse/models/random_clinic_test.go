@@ -35,6 +35,7 @@ type randomClinic struct {
 	Unscheduled  []contract.UnscheduledPatient
 	Credits      []contract.Credit
 	Receivables  []contract.Receivable
+	Said         []contract.LeakStep
 }
 
 var randomItems = []string{"Physio", "Massage", "Unlisted"}
@@ -78,6 +79,7 @@ func newRandomClinicIn(t *testing.T, zoneName string, seed uint64, patients int)
 	c.addAdjustments()
 	c.addUnscheduled()
 	c.addTotals()
+	c.addSaid()
 	return c
 }
 
@@ -114,6 +116,28 @@ func (c *randomClinic) addHours() {
 		from := c.asOf.AddDays(-60)
 		c.Periods = append(c.Periods, contract.Shift{StaffMember: staff, PeriodFrom: contract.DayOf(from), PeriodTo: contract.DayOf(from.AddDays(29)),
 			ShiftMinutes: 9600, BookedMinutes: int64(c.random.IntN(9600)), ObservedOn: contract.DayOf(c.asOf)})
+	}
+}
+
+// addSaid has somebody say something of the patient's share of some invoices, whether it is a leak or not, up to three times.
+func (c *randomClinic) addSaid() {
+	said := []string{contract.LeakOpen, contract.LeakAssigned, contract.LeakContacted, contract.LeakWrittenOff, contract.LeakExpired}
+	seen := map[string]bool{}
+	for _, l := range c.Lines {
+		leak := "patient_balance_aged/" + l.InvoiceBase + "-P"
+		if seen[leak] || !c.chance(20) {
+			continue
+		}
+		seen[leak] = true
+		on := l.PurchaseDate + int32(c.random.IntN(60))
+		for i := range 1 + c.random.IntN(3) {
+			patient := l.Patient
+			c.Said = append(c.Said, contract.LeakStep{
+				LeakID: leak, Sequence: int32(i + 1), SaidAt: int64(on)*24*time.Hour.Microseconds() + int64(c.random.IntN(24))*time.Hour.Microseconds(),
+				SaidOn: on, State: said[c.random.IntN(len(said))], Actor: "p1_somebody", Patient: &patient, ObservedOn: on,
+			})
+			on += int32(1 + c.random.IntN(20))
+		}
 	}
 }
 
@@ -335,6 +359,7 @@ func (c *randomClinic) inputs(t *testing.T, parts int, shuffle *rand.Rand) Input
 			contract.UnscheduledPatients: writeParts(t, dir, contract.UnscheduledPatients, c.Unscheduled, parts, shuffle),
 			contract.Credits:             writeParts(t, dir, contract.Credits, c.Credits, parts, shuffle),
 			contract.AccountsReceivable:  writeParts(t, dir, contract.AccountsReceivable, c.Receivables, parts, shuffle),
+			contract.LeakStates:          writeParts(t, dir, contract.LeakStates, c.Said, parts, shuffle),
 			contract.AppliedPayments:     writeParts(t, dir, contract.AppliedPayments, c.Applied, parts, shuffle),
 		},
 	}

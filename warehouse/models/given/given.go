@@ -159,8 +159,8 @@ func Files(dir string, zone *time.Location, asOf civil.Date, given map[string]st
 		path := filepath.Join(dir, dataset+".parquet")
 		files[dataset] = []string{path}
 		var g []*givenRow
-		for _, cells := range rows {
-			g = append(g, &givenRow{zone: zone, asOf: contract.DayOf(asOf), columns: columns, cells: cells})
+		for i, cells := range rows {
+			g = append(g, &givenRow{place: int64(i + 1), zone: zone, asOf: contract.DayOf(asOf), columns: columns, cells: cells})
 		}
 		switch dataset {
 		case contract.Appointments:
@@ -185,6 +185,8 @@ func Files(dir string, zone *time.Location, asOf civil.Date, given map[string]st
 			err = write(path, g, (*givenRow).credit)
 		case contract.AccountsReceivable:
 			err = write(path, g, (*givenRow).receivable)
+		case contract.LeakStates:
+			err = write(path, g, (*givenRow).leakStep)
 		default:
 			err = errors.New("a test cannot give this dataset")
 		}
@@ -254,6 +256,8 @@ func Table(table string) (columns []string, rows [][]string, err error) {
 
 // givenRow is one row of a given table. An empty cell takes the default, `-` is none.
 type givenRow struct {
+	// place counts the table's rows from 1.
+	place          int64
 	zone           *time.Location
 	asOf           int32
 	columns, cells []string
@@ -569,28 +573,16 @@ func (g *givenRow) receivable() contract.Receivable {
 	}
 }
 
-// State is what somebody said of a leak.
-type State struct {
-	LeakID, State, Actor, Note string
-	At                         time.Time
-}
-
-// States reads what people said of leaks. Times are those of the zone.
-func States(zone *time.Location, asOf civil.Date, table string) ([]State, error) {
-	columns, rows, err := Table(table)
-	if err != nil {
-		return nil, err
+// leakStep is what somebody said of a leak: a row's place in its table is its sequence, where the test says no other.
+func (g *givenRow) leakStep() contract.LeakStep {
+	said := g.instant("said_at")
+	if said == nil {
+		g.failf("a state needs said_at")
+		return contract.LeakStep{}
 	}
-	var out []State
-	for _, cells := range rows {
-		g := &givenRow{zone: zone, asOf: contract.DayOf(asOf), columns: columns, cells: cells}
-		s := State{LeakID: g.text("leak_id", ""), State: g.text("state", "assigned"), Actor: g.text("actor", "u1_kim"), Note: g.text("note", "")}
-		at := g.instant("said_at")
-		if at == nil || g.err != nil {
-			return nil, errors.Join(g.err, errors.New("a state needs said_at"))
-		}
-		s.At = time.UnixMicro(*at)
-		out = append(out, s)
+	return contract.LeakStep{
+		LeakID: g.text("leak_id", ""), Sequence: int32(g.number("sequence", g.place)), SaidAt: *said, SaidOn: g.localDay(*said),
+		State: g.text("state", contract.LeakAssigned), Actor: g.text("actor", "u1_kim"), Assignee: g.optional("assignee", "-"),
+		Note: g.optional("note", "-"), Patient: g.optional("patient", "-"), ObservedOn: g.localDay(*said),
 	}
-	return out, nil
 }

@@ -245,16 +245,6 @@ func (t test) inputs(suite *file, dir string) (models.Inputs, error) {
 		return in, fmt.Errorf("time_zone: %w", err)
 	}
 	tables := maps.Clone(t.Given)
-	if said, ok := tables["leak_states"]; ok {
-		delete(tables, "leak_states")
-		states, err := given.States(zone, in.AsOf, said)
-		if err != nil {
-			return in, fmt.Errorf("given leak_states: %w", err)
-		}
-		for _, s := range states {
-			in.LeakStates = append(in.LeakStates, models.LeakState{LeakID: s.LeakID, At: s.At, State: s.State, Actor: s.Actor, Note: s.Note})
-		}
-	}
 	for _, table := range slices.Sorted(maps.Keys(tables)) {
 		if !strings.HasPrefix(table, string(models.Fitted)+".") {
 			continue
