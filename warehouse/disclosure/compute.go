@@ -52,7 +52,8 @@ func Compute(ctx context.Context, db Database, group Group) (Exact, error) {
 		}
 		return Exact{}, &UnavailableError{Group: group.Name, Reason: err}
 	}
-	if err := errors.Join(exact.read(rows, group), rows.Err(), rows.Close()); err != nil {
+	defer func() { _ = rows.Close() }()
+	if err := errors.Join(exact.read(rows, group), rows.Err()); err != nil {
 		return Exact{}, fmt.Errorf("computing the released tables of %s: %w", group.Name, err)
 	}
 	return exact, nil

@@ -58,7 +58,6 @@ func (t ReleasedTable) load(ctx context.Context, db Database) error {
 			return err
 		}
 	}
-	//nolint:gosec // the names are those of Groups
 	statement := fmt.Sprintf("create or replace table %s as select %s from released.loading", name, strings.Join(append([]string{"*"}, shares...), ", "))
 	if _, err := db.ExecContext(ctx, statement); err != nil {
 		return err

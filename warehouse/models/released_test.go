@@ -86,6 +86,9 @@ func TestReleasedTablesAgreeWithTheMarts(t *testing.T) {
 				t.Errorf("%s (%s, %s): %d, and by the mart %d", table, a, b, got, want)
 			}
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		if seen == 0 {
 			t.Errorf("nothing to compare %s with", table)
 		}
