@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -129,9 +130,7 @@ type claims map[string]any
 
 func (c claims) with(name string, value any) claims {
 	out := claims{}
-	for k, v := range c {
-		out[k] = v
-	}
+	maps.Copy(out, c)
 	if value == nil {
 		delete(out, name)
 	} else {
