@@ -107,20 +107,25 @@ func monthsOfMemory() int {
 	return 4
 }
 
-// An upsert that changes rows of every month of an encrypted lake, and so reads and writes all of it anew, takes less than half a
-// gigabyte, what the caller brings among it.
-func TestMemoryOfUpsertsIntoEncryptedRows(t *testing.T) {
-	months, each := monthsOfMemory(), 42_000
-	clinic := dirClinicEncrypted(t)
+// landedAndChanged lands so many visits of each month, and gives a hundred of each as they are later; the others are let go.
+func landedAndChanged(t *testing.T, clinic *lake.Clinic, months, each int) (changed []contract.Appointment) {
+	t.Helper()
 	visits := schedule(months*each, months)
 	mustUpsert(t, clinic, lake.Batch[contract.Appointment]{Rows: visits})
-	var changed []contract.Appointment
 	for i := 0; i < len(visits); i += each / 100 {
 		v := visits[i]
 		v.State, v.ObservedOn = "archived", v.ObservedOn+1
 		changed = append(changed, v)
 	}
-	visits = nil
+	return changed
+}
+
+// An upsert that changes rows of every month of an encrypted lake, and so reads and writes all of it anew, takes less than half a
+// gigabyte, what the caller brings among it.
+func TestMemoryOfUpsertsIntoEncryptedRows(t *testing.T) {
+	months, each := monthsOfMemory(), 42_000
+	clinic := dirClinicEncrypted(t)
+	changed := landedAndChanged(t, clinic, months, each)
 	var merged lake.Merged
 	peak := peakOf(func() { merged = mustUpsert(t, clinic, lake.Batch[contract.Appointment]{Rows: changed}) })
 	if merged.Changed != len(changed) || len(merged.Months) != months {
