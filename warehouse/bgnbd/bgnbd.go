@@ -50,6 +50,15 @@ type History struct {
 	Count          int64
 }
 
+// Check says what is wrong with a history, which no entity can have.
+func (h History) Check() error {
+	if h.X < 0 || h.Count < 0 || !(h.RecencyT >= 0) || !(h.AgeT >= h.RecencyT) {
+		return fmt.Errorf("%d entities with %d more visit days, the last %v after the first, watched for %v: days and times are 0 or more, "+
+			"and the last visit is within the time watched", h.Count, h.X, h.RecencyT, h.AgeT)
+	}
+	return nil
+}
+
 // LogLikelihood is the natural logarithm of the probability (density) of the histories.
 func LogLikelihood(model Model, p Parameters, histories []History) float64 {
 	l, _ := newLikelihood(model, histories).at(p)

@@ -46,6 +46,11 @@ func Maximize(ctx context.Context, model Model, histories []History) (Fit, error
 	if model != MBG && model != BG {
 		return Fit{}, fmt.Errorf("model %q is not known: use %s or %s", model, MBG, BG)
 	}
+	for _, h := range histories {
+		if err := h.Check(); err != nil {
+			return Fit{}, fmt.Errorf("fitting %s: %w", model, err)
+		}
+	}
 	l := newLikelihood(model, histories)
 	if l.entities == 0 {
 		return Fit{}, fmt.Errorf("fitting %s: there is no entity", model)

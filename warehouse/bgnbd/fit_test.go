@@ -174,3 +174,23 @@ func TestFitComesBackFromWhereTheFewRun(t *testing.T) {
 		t.Error("the few run nowhere: the test proves nothing")
 	}
 }
+
+func TestHistoriesThatNobodyHasAreRefused(t *testing.T) {
+	fine := History{X: 1, RecencyT: 2, AgeT: 2, Count: 1}
+	for name, h := range map[string]History{
+		"fewer than no visits":       {X: -1, RecencyT: 0, AgeT: 1, Count: 1},
+		"a visit before the first":   {X: 1, RecencyT: -1, AgeT: 1, Count: 1},
+		"a visit after the watch":    {X: 1, RecencyT: 2, AgeT: 1, Count: 1},
+		"no time":                    {X: 1, RecencyT: math.NaN(), AgeT: 1, Count: 1},
+		"fewer than nobody has this": {X: 1, RecencyT: 1, AgeT: 1, Count: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Maximize(t.Context(), MBG, []History{fine, h}); err == nil {
+				t.Error("it was fitted to")
+			}
+		})
+	}
+	if err := fine.Check(); err != nil {
+		t.Error(err)
+	}
+}

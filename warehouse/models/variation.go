@@ -93,8 +93,19 @@ type Remade map[string]bool
 // Any says whether any table holds other rows.
 func (r Remade) Any() bool { return slices.Contains(slices.Collect(maps.Values(r)), true) }
 
+// Unmakeable says that a model's table could not be made.
+type Unmakeable struct {
+	Model string
+	err   error
+}
+
+func (u *Unmakeable) Error() string { return u.err.Error() }
+
+// Unwrap gives what DuckDB or a fit said.
+func (u *Unmakeable) Unwrap() error { return u.err }
+
 // Try makes the tables again that the variation gives other rows, shows them, and puts everything back. It is not for several at once.
-// An error of DuckDB's about the varied text comes back as it is, with the model's name around it.
+// What cannot be made is an *Unmakeable.
 func (w *Workspace) Try(ctx context.Context, v *Variation, look func(varied *Workspace, made Remade) error) (err error) {
 	// What the tables hold now is asked before anything is another thing.
 	for _, m := range w.wanted {
@@ -115,7 +126,7 @@ func (w *Workspace) Try(ctx context.Context, v *Variation, look func(varied *Wor
 	}()
 	if v.macro != nil {
 		if err := w.session.exec(ctx, v.macro.text); err != nil {
-			return describe(err, "macro "+v.macro.name, v.file)
+			return &Unmakeable{v.macro.name, describe(err, "macro "+v.macro.name, v.file)}
 		}
 	}
 	made := Remade{}
@@ -132,15 +143,23 @@ func (w *Workspace) Try(ctx context.Context, v *Variation, look func(varied *Wor
 		}
 		m, _ := v.project.Model(name)
 		if err := w.session.makeAgain(ctx, m); err != nil {
-			return describe(err, "model "+name, m.File)
+			return unmakeable(ctx, name, describe(err, "model "+name, m.File))
 		}
 		now, err := w.print(ctx, name)
 		if err != nil {
-			return describe(err, "model "+name, m.File)
+			return unmakeable(ctx, name, describe(err, "model "+name, m.File))
 		}
 		made[name] = now != w.prints[name]
 	}
 	return look(&Workspace{project: v.project, session: w.session, wanted: w.wanted, prints: w.prints}, made)
+}
+
+// unmakeable is what was wrong with a model, or the context's end.
+func unmakeable(ctx context.Context, model string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &Unmakeable{model, err}
 }
 
 // isIdle says that a model makes nothing of nothing here: that it has no row, nor has any model or dataset that it reads, the clock

@@ -151,14 +151,15 @@ func (t trial) note(ctx context.Context, c Case, found Finding, err error) error
 	if found.IsSeen {
 		o.Seen++
 	}
+	_, isUnmakeable := errors.AsType[*models.Unmakeable](err)
 	failure, isDuckDB := errors.AsType[*duckdb.Error](err)
 	switch {
 	case err == nil && found.Noticed != "":
 		o.Fate, o.Kind, o.By = Killed, found.Noticed, found.By
 	case err == nil:
-	case ctx.Err() != nil || !isDuckDB:
+	case ctx.Err() != nil || !isDuckDB && !isUnmakeable:
 		return fmt.Errorf("%s: %w", o.ID, err)
-	case isRefusal(failure.Type):
+	case isDuckDB && isRefusal(failure.Type):
 		o.Fate, o.By = Stillborn, failure.Msg
 	default: // a build would fail of it, and so does whatever builds
 		o.Fate, o.Kind, o.By = Killed, Unit, c.Title()
