@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/falloff-analytics/falloff/warehouse/sandbox"
 )
@@ -81,7 +82,7 @@ func sqlStatus(code sandbox.Code) int {
 
 // refusedStatement is what the person who asked is told, DuckDB's own words included.
 func refusedStatement(err *sandbox.Error) *refusal {
-	text := err.Error()
+	text := strings.TrimSuffix(err.Error(), " ("+err.Hint()+")") // the hint has a place of its own
 	if err.Detail != "" {
 		text = err.Detail
 	}

@@ -143,6 +143,9 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	if err := a.demoSearch(ctx, site, clinic, dir, found); err != nil {
 		return nil, err
 	}
+	if err := demoPolicy(options, clinic.StaffNames()[0]); err != nil {
+		return nil, err
+	}
 	found.Seconds = a.now().Sub(start).Seconds()
 	if err := found.verdict(); err != nil {
 		return nil, err
@@ -300,5 +303,5 @@ Done in %s. To look at next:
   bin/falloff sql    %s -c "from marts.falloff_by_visit"
   bin/falloff status %s
   bin/falloff serve  %s
-and Grafana over it: infra/README.md`, elapsed(took), where, where, where, where)
+which lets in whom %s names, and Grafana over it: infra/README.md`, elapsed(took), where, where, where, where, filepath.Join(o.ConfigDir, defaultPolicy))
 }
