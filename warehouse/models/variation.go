@@ -191,19 +191,19 @@ func (s *session) makeAgain(ctx context.Context, m *Model) error {
 
 // print is the same for the same rows, in whatever order. The rows' name must be no column's: that would be hashed alone.
 func (w *Workspace) print(ctx context.Context, table string) (string, error) {
-	var print string
-	err := w.session.conn.QueryRowContext(ctx, "select count(*) || ' ' || coalesce(sum(hash(printed_row)::hugeint), 0) from "+table+" as printed_row").Scan(&print)
-	return print, err
+	var out string
+	err := w.session.conn.QueryRowContext(ctx, "select count(*) || ' ' || coalesce(sum(hash(printed_row)::hugeint), 0) from "+table+" as printed_row").Scan(&out)
+	return out, err
 }
 
 func (w *Workspace) remember(ctx context.Context, table string) error {
 	if w.prints[table] != "" {
 		return nil
 	}
-	print, err := w.print(ctx, table)
+	held, err := w.print(ctx, table)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, err)
 	}
-	w.prints[table] = print
+	w.prints[table] = held
 	return nil
 }

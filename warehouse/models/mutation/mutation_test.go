@@ -36,17 +36,17 @@ func TestMistakesThatAreMade(t *testing.T) {
 		"parts of conditions": {
 			"select a from b inner join c on b.x = c.x and b.y between c.p and c.q where (d or e) and not f group by a",
 			[]string{
-				"condition: b.x = c.x → true", "comparison: = → <>", "and or or: and → or", "condition: b.y between c.p and c.q → true",
-				"condition: (d or e) → true", "and or or: or → and", "and or or: and → or", "condition: not f → true", "negation: not →",
+				"condition: b.x = c.x → true", "comparison: = → <>", "connective: and → or", "condition: b.y between c.p and c.q → true",
+				"condition: (d or e) → true", "connective: or → and", "connective: and → or", "condition: not f → true", "negation: not →",
 			},
 		},
 		"a condition of alternatives is one part": {
 			"select a from b where c or d",
-			[]string{"condition: c or d → true", "and or or: or → and"},
+			[]string{"condition: c or d → true", "connective: or → and"},
 		},
 		"what a case chooses between belongs to no condition": {
 			"select a from b where case when c and d then e else f end and g",
-			[]string{"condition: case when c and d then e else f end → true", "and or or: and → or", "and or or: and → or", "condition: g → true"},
+			[]string{"condition: case when c and d then e else f end → true", "connective: and → or", "connective: and → or", "condition: g → true"},
 		},
 		"columns of a join": {
 			"select a from b join c using (x, y)",
@@ -54,7 +54,7 @@ func TestMistakesThatAreMade(t *testing.T) {
 		},
 		"filters end with their parenthesis": {
 			"select count(*) filter (where a and b) over so_far from c where d",
-			[]string{"condition: a → true", "and or or: and → or", "condition: b → true", "condition: d → true"},
+			[]string{"condition: a → true", "connective: and → or", "condition: b → true", "condition: d → true"},
 		},
 		"whole numbers": {
 			"select a + 42, cast(b as decimal(18, 2)), 0.5, '7', x1 from c where exists (select 1 from d)",

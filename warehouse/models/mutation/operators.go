@@ -13,9 +13,9 @@ const (
 	Comparison Operator = "comparison" // < for <=, = for <>
 	Condition  Operator = "condition"  // a part of a join condition, a where, having, qualify or filter is missing
 	OffByOne   Operator = "off by one" // a whole number is one more or less
-	Connective Operator = "and or or"
-	Extreme    Operator = "extreme" // min for max, least for greatest, lag for lead
-	Join       Operator = "join"    // left join without the left
+	Connective Operator = "connective" // and for or
+	Extreme    Operator = "extreme"    // min for max, least for greatest, lag for lead
+	Join       Operator = "join"       // left join without the left
 	Distinct   Operator = "distinct"
 	Coalesce   Operator = "coalesce" // its first two arguments swapped
 	Negation   Operator = "negation" // a not that is missing, or one too many

@@ -1,6 +1,7 @@
 package mutation
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -27,15 +28,7 @@ type token struct {
 }
 
 func (t token) is(words ...string) bool {
-	if t.kind != word && t.kind != symbol {
-		return false
-	}
-	for _, w := range words {
-		if t.text == w {
-			return true
-		}
-	}
-	return false
+	return (t.kind == word || t.kind == symbol) && slices.Contains(words, t.text)
 }
 
 // symbols of more than one character, longest first.
