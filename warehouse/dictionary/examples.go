@@ -117,26 +117,29 @@ select staff_member, patient, discipline, days_since
 from marts.caseload
 where is_latest and status = 'at_risk'
 order by staff_member, days_since`,
-	"marts.cells_appointments": `-- Months whose released total is withheld, since so few patients had an appointment.
+	"marts.cells_appointments": `-- The months in which the fewest patients had an appointment: where there are 1 to 10, the released total is withheld.
 select value_a as month, patients
 from marts.cells_appointments
-where table_name = 'month' and patients between 1 and 10
-order by month`,
-	"marts.cells_claims": `-- Insurers whose numbers are withheld.
+where table_name = 'month'
+order by patients, month
+limit 12`,
+	"marts.cells_claims": `-- The insurers of the fewest patients: where there are 1 to 10, their numbers are withheld.
 select value_a as payer, patients, claims
 from marts.cells_claims
-where table_name = 'payer' and patients between 1 and 10
-order by payer`,
+where table_name = 'payer'
+order by patients, payer
+limit 12`,
 	"marts.cells_episodes": `-- How many episodes lapsed in each span of days.
 select value_a as course, value_b as from_day, episodes, patients
 from marts.cells_episodes
 where table_name = 'course_days'
 order by course, from_day`,
-	"marts.cells_money": `-- Which ages of open balances are of few patients.
+	"marts.cells_money": `-- Which ages of open balances are of the fewest patients.
 select value_a as payer, value_b as bucket, patients, amount_cents
 from marts.cells_money
-where base = 'receivables' and table_name = 'payer_bucket' and patients between 1 and 10
-order by payer, bucket`,
+where base = 'receivables' and table_name = 'payer_bucket'
+order by patients, payer, bucket
+limit 12`,
 	"marts.collections_by_month": `-- What of each month's services was collected, by who pays.
 select month_from, payer_kind, collected_cents / 100 as collected, gross_rate, net_rate
 from marts.collections_by_month

@@ -76,7 +76,6 @@ func (e *Engine) loadMart(ctx context.Context, mart string, files Files) error {
 		return nil
 	}
 	if files.AssignedTo == nil {
-		//nolint:gosec // the name is checked and the paths are quoted; neither can be bound
 		if _, err := e.db.ExecContext(ctx, fmt.Sprintf(`create table "%s" as select * from %s`, mart, files.scan(mart))); err != nil {
 			return fmt.Errorf("loading mart %s: %w", mart, err)
 		}
@@ -126,21 +125,8 @@ func (e *Engine) loadLists(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, "create table list_value (list varchar, value varchar)"); err != nil {
 		return fmt.Errorf("making the table of lists: %w", err)
 	}
-	rows, err := e.db.QueryContext(ctx, "select table_name, column_name from duckdb_columns() where table_name not in ('snapshot', 'list_value')")
+	statements, err := e.listed(ctx)
 	if err != nil {
-		return fmt.Errorf("looking for lists: %w", err)
-	}
-	var statements []string
-	for rows.Next() {
-		var table, column string
-		if err := rows.Scan(&table, &column); err != nil {
-			return errors.Join(fmt.Errorf("looking for lists: %w", err), rows.Close())
-		}
-		if slices.Contains(lists, column) {
-			statements = append(statements, fmt.Sprintf(`insert into list_value select distinct '%s', "%s" from "%s" where "%s" is not null`, column, column, table, column))
-		}
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return fmt.Errorf("looking for lists: %w", err)
 	}
 	for _, statement := range statements {
@@ -151,9 +137,29 @@ func (e *Engine) loadLists(ctx context.Context) error {
 	return nil
 }
 
+// listed gives the statements that note the values of lists.
+func (e *Engine) listed(ctx context.Context) ([]string, error) {
+	rows, err := e.db.QueryContext(ctx, "select table_name, column_name from duckdb_columns() where table_name not in ('snapshot', 'list_value')")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var statements []string
+	for rows.Next() {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
+			return nil, err
+		}
+		if slices.Contains(lists, column) {
+			statements = append(statements, fmt.Sprintf(`insert into list_value select distinct '%s', "%s" from "%s" where "%s" is not null`, column, column, table, column))
+		}
+	}
+	return statements, rows.Err()
+}
+
 // columnsOf names the columns of a relation.
 func (e *Engine) columnsOf(ctx context.Context, relation string) ([]string, error) {
-	rows, err := e.db.QueryContext(ctx, "select * from "+relation+" limit 0") //nolint:gosec // quoted by Scan
+	rows, err := e.db.QueryContext(ctx, "select * from "+relation+" limit 0")
 	if err != nil {
 		return nil, err
 	}

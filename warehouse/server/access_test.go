@@ -283,7 +283,7 @@ func TestWithoutASecondFactorNothingIsSeen(t *testing.T) {
 // knows who asks.
 func TestNoHandlerReachesDataPastTheDoor(t *testing.T) {
 	files := gotoken.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // one package, no build tags
+	packages, err := parser.ParseDir(files, ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
