@@ -88,9 +88,50 @@ var promises = []promise{
 		[]string{"TestLog", "TestRefusals"}, "",
 	},
 	{
-		"K7", "The portal's second factor is answered from the vault.",
-		[]string{"falloff credentials set"},
-		[]string{"TestSecondFactor", "TestACodeIsUsedOnce", "TestScripts/preflight"}, "",
+		"K1", "Who asks is found out and what they may see is decided before any row is loaded; a forged request gets 403 and opens no file.",
+		[]string{"falloff serve", "falloff access explain"},
+		[]string{"TestEveryRoleIsAnsweredWhatItsRoleIsFor", "TestNoHandlerReachesDataPastTheDoor", "TestScripts/serve"}, "",
+	},
+	{
+		"K2", "A catalogue of permissions in groups, with ten role templates.",
+		[]string{"falloff access permissions", "falloff access roles"},
+		[]string{"TestTheCatalogueIsWhole", "TestTheTemplatesHoldWhatIsPromised", "TestEveryMartIsMapped"}, "",
+	},
+	{
+		"K3", "A practitioner sees their own caseload, and no money.",
+		[]string{"falloff access explain", "falloff serve"},
+		[]string{"TestAPractitionerSeesTheirCaseloadAndNoMoney", "TestAPractitionerSeesTheirOwnCaseload"}, "",
+	},
+	{
+		"K4", "One function says what of which clinic is visible; analysts' SQL runs in a process that holds nothing else.",
+		[]string{"falloff serve"},
+		[]string{"TestWhatHoldsOfEveryPolicy", "TestNothingHostileGetsOut", "TestOnlyWhatIsVisibleIsInTheWorker"}, "on Linux the process is shut in by the kernel as well, elsewhere by DuckDB's own locks",
+	},
+	{
+		"K5", "Whoever may do something may see it, never the other way round.",
+		[]string{"falloff access roles"},
+		[]string{"TestTheCatalogueIsWhole", "TestWhatHoldsOfEveryPolicy"}, "",
+	},
+	{
+		"K7", "People come in with a signed identity and, unless the policy says otherwise, a second factor; nobody comes in without a name. The portal's second factor is answered from the vault.",
+		[]string{"falloff serve", "falloff token plugin-key", "falloff credentials set"},
+		[]string{"TestWhoIsIdentified", "TestHostileTokensAreRefused", "TestWithoutASecondFactorNothingIsSeen", "TestSecondFactor", "TestACodeIsUsedOnce", "TestScripts/preflight"},
+		"Grafana's and OIDC tokens were tested as they are documented, not with those of a running one",
+	},
+	{
+		"K8", "Every request, answered or refused, is in a log that shows what was done to it, before the answer leaves.",
+		[]string{"falloff audit search", "falloff audit export", "falloff audit verify"},
+		[]string{"TestEveryRequestIsInTheAuditLogBeforeItIsAnswered", "TestEveryRecordTampered", "TestLostTail", "TestScripts/audit_servers"}, "it is searched at the command line, not in Grafana yet",
+	},
+	{
+		"K9", "What people do about a leak is kept with name and time.",
+		[]string{"falloff leaks assign", "falloff leaks history"},
+		[]string{"TestSayLeaks", "TestScripts/leak_states"}, "",
+	},
+	{
+		"K16", "A lost service token is replaced by a code that works once; wrong codes shut the way for an hour.",
+		[]string{"falloff token reissue"},
+		[]string{"TestALostTokenIsReplacedOnce", "TestCodesCannotBeTriedAtWill", "TestScripts/token"}, "",
 	},
 	{
 		"K11", "A sign-in starts only after the current agreement was accepted; who did, and to what text, is kept unchangeable.",
