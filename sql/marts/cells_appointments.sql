@@ -1,7 +1,7 @@
 -- grain: one cell of one table that is released of appointments, before anything is suppressed
 -- key: table_name, value_a, value_b
--- description: What disclosure control reads of appointments and hours: exact counts of few patients are among them, so
---   nobody is shown this mart but who may see rows. Months that are over at D. A table is split by month and one of
+-- description: What disclosure control reads of appointments and hours: exact counts of few patients are among them,
+--   so nobody is shown this mart but who may see rows. Months that are over at D. A table is split by month and one of
 --   staff_member, discipline, location, or by lead_time, weekday or hour over all months, or by month, or not at all
 --   (all); value_a and value_b are the values, empty where there is none. Hours are in all, month and
 --   month_staff_member.

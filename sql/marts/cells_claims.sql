@@ -1,8 +1,8 @@
 -- grain: one cell of one table that is released of claims, before anything is suppressed
 -- key: table_name, value_a, value_b
--- description: What disclosure control reads of claims: exact counts of few patients are among them, so nobody is shown
---   this mart but who may see rows. Submissions of months that are over at D, as payer_performance has them: by insurer
---   (payer), by insurer and month of submission (payer_month), or together (all).
+-- description: What disclosure control reads of claims: exact counts of few patients are among them, so nobody is
+--   shown this mart but who may see rows. Submissions of months that are over at D, as payer_performance has them: by
+--   insurer (payer), by insurer and month of submission (payer_month), or together (all).
 with submissions as (
     select
         claim.claim_id,
@@ -58,7 +58,9 @@ facts as (
         submissions.answered_on,
         submissions.folder,
         payments.paid_on - submissions.sent_on as days_to_pay,
-        case when submissions.folder in ('response_received', 'approved', 'paid') then short.open_cents end as short_cents
+        case
+            when submissions.folder in ('response_received', 'approved', 'paid') then short.open_cents
+        end as short_cents
     from submissions
     cross join staging.clock as clock
     left join payments using (claim_id)

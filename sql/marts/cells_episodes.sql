@@ -1,11 +1,11 @@
 -- grain: one cell of one table that is released of episodes, before anything is suppressed
 -- key: table_name, value_a, value_b
--- description: What disclosure control reads of falloff: exact counts of few patients are among them, so nobody is shown
---   this mart but who may see rows. Episodes whose beginning is known and that began in a month that is over at D. A
---   course is a discipline and whether the episode has lapsed (lapsed) or not (watched). Tables: all; course,
+-- description: What disclosure control reads of falloff: exact counts of few patients are among them, so nobody is
+--   shown this mart but who may see rows. Episodes whose beginning is known and that began in a month that is over at
+--   D. A course is a discipline and whether the episode has lapsed (lapsed) or not (watched). Tables: all; course,
 --   cohort_month, staff_member, location, payer_kind, beginning; course_days, by the first day of the span in which it
---   lapsed or was last watched; course_visits, by the visit after which. Retention is of a cohort month and month since:
---   seen is how many episodes had a visit then.
+--   lapsed or was last watched; course_visits, by the visit after which. Retention is of a cohort month and month
+--   since: seen is how many episodes had a visit then.
 with facts as (
     select
         episode.patient,

@@ -1,9 +1,10 @@
--- grain: one cell of one table that is released of invoices, adjustments or open balances, before anything is suppressed
+-- grain: one cell of one table that is released of invoices, adjustments or open balances, before anything is
+--   suppressed
 -- key: base, table_name, value_a, value_b
--- description: What disclosure control reads of money: exact sums of few patients are among them, so nobody is shown this
---   mart but who may see rows. Base invoices is of services in months that are over at D; adjustments by the month in which
---   they were done; receivables is what is open at D, by payer and by age since the invoice date, each balance once.
---   Amounts are in the clinic's currency; others are left out.
+-- description: What disclosure control reads of money: exact sums of few patients are among them, so nobody is shown
+--   this mart but who may see rows. Base invoices is of services in months that are over at D; adjustments by the
+--   month in which they were done; receivables is what is open at D, by payer and by age since the invoice date, each
+--   balance once. Amounts are in the clinic's currency; others are left out.
 with invoices as (
     select
         invoice.patient,
