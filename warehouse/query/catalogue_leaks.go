@@ -133,6 +133,7 @@ var leakQueries = []Definition{
 			{Name: "category", Title: "Slug", Type: Text},
 		},
 		Marts: []string{"leak_ledger"},
+		Rows:  true,
 		order: "amount_cents desc, occurred_on, category, source_id",
 	},
 	{

@@ -85,6 +85,9 @@ type Definition struct {
 	Series *Series `json:"series,omitempty"`
 	// Marts are the tables it reads.
 	Marts []string `json:"marts"`
+	// Rows says that it answers with rows about single patients, invoices or appointments, under pseudonyms; else it answers
+	// with aggregates.
+	Rows bool `json:"rows"`
 
 	text string
 	// order is the order of the answer's rows, in terms of its columns before they are cast.
