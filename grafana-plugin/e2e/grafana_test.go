@@ -24,6 +24,7 @@ import (
 	"github.com/go-rod/rod/lib/proto"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
@@ -92,7 +93,10 @@ func (g grafana) call(t *testing.T, method, path string, body, into any) (status
 }
 
 // fixture is a lake of one clinic.
-type fixture struct{ marts map[string][]string }
+type fixture struct {
+	marts    map[string][]string
+	released *disclosure.Released
+}
 
 func (fixture) Clinics(context.Context) ([]string, error) { return []string{"harbour-street"}, nil }
 
@@ -104,7 +108,7 @@ func (fixture) Head(_ context.Context, clinic string) (string, error) {
 }
 
 func (f fixture) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
-	return servertest.Open(ctx, f.marts, clinic, "7", view)
+	return servertest.Open(ctx, f.marts, f.released, clinic, "7", view)
 }
 
 // installed gives the address of the dashboard: the one that is provisioned there, over the data it has, or else one of
@@ -117,7 +121,7 @@ func (g grafana) installed(t *testing.T, d dashboard) string {
 	}
 	t.Logf("the dashboard is not provisioned there: opening it over fixture marts")
 	key := servertest.NewKey(t)
-	o := servertest.SignedOptions(t, fixture{martstest.Small(t)}, key)
+	o := servertest.SignedOptions(t, fixture{martstest.Small(t), martstest.Released(t)}, key)
 	// Whoever the tests sign in to Grafana as owns the clinic here.
 	policy, err := access.Parse([]byte("version: 1\nclinics: [harbour-street]\npeople:\n  - login: "+strconv.Quote(g.user)+"\n    roles: [{role: clinic_owner, clinics: [harbour-street]}]\n"), "access.yaml")
 	if err != nil {

@@ -94,6 +94,12 @@ func fillBoth(t *testing.T, clinic *lake.Clinic) {
 		if err := tx.PutSettings(ctx, []byte(`{"name":"Harbour Street Physio"}`)); err != nil {
 			return err
 		}
+		if isNew, err := tx.PutReleased(ctx, []byte(`{"threshold":11}`)); err != nil || !isNew {
+			return fmt.Errorf("released tables: %v, %w", isNew, err)
+		}
+		if isNew, err := tx.PutReleased(ctx, []byte(`{"threshold":11}`)); err != nil || isNew {
+			return fmt.Errorf("the same once more: %v, %w", isNew, err)
+		}
 		if err := tx.PutMart(ctx, "leaks", duckDBMart(t, "select i as id, i * 100 as amount_cents, date '2026-01-01' + i::int as day, i / 3.0::double as ratio, "+
 			"i % 2 = 0 as even, case when i % 7 > 0 then 'leak of p1_' || i end as name from range(500) t(i)"), lake.Origin{Input: tx.Head().Number, AsOf: newest}); err != nil {
 			return err
@@ -134,6 +140,11 @@ func TestEncryptedAndPlainClinicsHoldTheSame(t *testing.T) {
 	}
 	if _, err := sealed.Snapshot(head(t, sealed)).Settings(t.Context()); err != nil {
 		t.Error(err)
+	}
+	for _, clinic := range []*lake.Clinic{plain, sealed} {
+		if body, err := clinic.Snapshot(head(t, clinic)).Released(t.Context()); err != nil || string(body) != `{"threshold":11}` {
+			t.Errorf("released: %s, %v", body, err)
+		}
 	}
 	for name, d := range head(t, plain).Datasets {
 		e := head(t, sealed).Datasets[name]
@@ -398,7 +409,7 @@ func TestAPlainClinicIsEncryptedInOneCommit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !commit.Encrypted() || commit.Number != number+int64(round)+1 || len(commit.Marts) != 2 || commit.Settings == nil {
+		if !commit.Encrypted() || commit.Number != number+int64(round)+1 || len(commit.Marts) != 2 || commit.Settings == nil || commit.Released == nil {
 			t.Errorf("round %d: %+v", round, commit)
 		}
 		for _, o := range commit.Datasets[contract.Appointments].Objects {
