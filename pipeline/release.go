@@ -23,13 +23,10 @@ func (r *releasing) count(ctx context.Context, marts *stdsql.Conn) error {
 	r.exact, r.failed = nil, nil
 	for _, group := range disclosure.Groups() {
 		exact, err := disclosure.Compute(ctx, marts, group)
-		if err != nil {
-			if ctx.Err() != nil {
-				return fmt.Errorf("counting what may be told in aggregates: %w", ctx.Err())
-			}
-			r.failed = errors.Join(r.failed, err)
-			continue
+		if ctx.Err() != nil {
+			return fmt.Errorf("counting what may be told in aggregates: %w", ctx.Err())
 		}
+		r.failed = errors.Join(r.failed, err)
 		r.exact = append(r.exact, exact)
 	}
 	return nil

@@ -159,7 +159,7 @@ func (e *Engine) loadReleased(ctx context.Context, files Files) error {
 			if !slices.Contains(lists, dimension) {
 				continue
 			}
-			statement := fmt.Sprintf(`insert into list_value select distinct '%s', "%s" from released."%s"`, dimension, dimension, t.Table.Name)
+			statement := fmt.Sprintf(`insert into list_value select distinct '%s', "%s" from released."%s"`, dimension, dimension, t.Table.Name) //nolint:gosec // the names are the program's own
 			if _, err := e.db.ExecContext(ctx, statement); err != nil {
 				return fmt.Errorf("listing the values of dimension %d of released table %s: %w", place+1, t.Table.Name, err)
 			}

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -129,10 +130,8 @@ func choices(parameters []query.Parameter) []map[string]any {
 		var next []map[string]any
 		for _, chosen := range all {
 			for _, value := range p.Allowed {
-				more := map[string]any{p.Name: value}
-				for name, v := range chosen {
-					more[name] = v
-				}
+				more := maps.Clone(chosen)
+				more[p.Name] = value
 				next = append(next, more)
 			}
 		}
