@@ -122,20 +122,27 @@ func TestMoneyAnswers(t *testing.T) {
 		},
 		{
 			name:    "rejections by the month of submission; what was never sent is in none",
-			request: of("payers_by_month", nil),
+			request: of("payers_by_month", map[string]any{"split": "payer"}),
 			columns: []string{"month", "series", "rejection_rate", "claims_sent"},
 			want: []string{
 				"2026-07-01 | Sun Life | 0.5000 | 3", "2026-08-01 | Green Shield | - | 2", "2026-08-01 | Sun Life | 0.0000 | 2",
 			},
 		},
 		{
-			name:    "warnings by the days that are left",
+			// Of August's four claims two were answered.
+			name:    "rejections of all insurers together are of their claims, not of their rates",
+			request: of("payers_by_month", nil),
+			columns: []string{"month", "series", "rejection_rate", "claims_sent", "claims_answered"},
+			want:    []string{"2026-07-01 | All together | 0.5000 | 3 | 2", "2026-08-01 | All together | 0.0000 | 4 | 2"},
+		},
+		{
+			name:    "warnings that can still be met come first",
 			request: of("billing_warnings", nil),
 			columns: []string{"days_left", "due_on", "title", "amount_cents", "source_id", "bookings_uncovered"},
 			want: []string{
-				"-3 | 2026-09-27 | Filing limit is past | 9000 | 1201-C01 | -",
 				"5 | 2026-10-05 | Filing limit is near | 7000 | 1210-C01 | -",
 				"12 | 2026-10-12 | Policy runs out of treatments | - | y1_zzz | 2",
+				"-3 | 2026-09-27 | Filing limit is past | 9000 | 1201-C01 | -",
 			},
 		},
 		{

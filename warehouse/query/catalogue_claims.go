@@ -26,9 +26,15 @@ var claimQueries = []Definition{
 	},
 	{
 		Name:        "payers_by_month",
-		Title:       "Rejections by insurer and month",
-		Description: "How each insurer answered the claims that were sent to it in a month. Claims of the newest months wait for their answers.",
-		Parameters:  []Parameter{chosen("payer", "Payer")},
+		Title:       "Rejections by month of submission",
+		Description: "How insurers answered the claims that were sent to them in a month. Claims of the newest months wait for their answers.",
+		Parameters: []Parameter{
+			{
+				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "all", Allowed: []string{"all", "payer"},
+				Description: "One curve, or one for each payer",
+			},
+			chosen("payer", "Payer"),
+		},
 		TimeRange:   "months of submission",
 		Columns: []Column{
 			{Name: "month", Title: "Month", Type: Day, Description: "First day of the month in which the claims were sent"},
@@ -37,7 +43,7 @@ var claimQueries = []Definition{
 			{Name: "claims_sent", Title: "Claims", Type: Integer, Unit: Count},
 			{Name: "claims_answered", Title: "Answered", Type: Integer, Unit: Count},
 			{Name: "claims_rejected", Title: "Rejected", Type: Integer, Unit: Count},
-			{Name: "median_days_to_pay", Title: "Days to pay", Type: Number, Unit: Days},
+			{Name: "mean_days_to_pay", Title: "Days to pay", Type: Number, Unit: Days, Description: "Mean of the paid ones, from submission to the first money"},
 		},
 		Series: &Series{X: "month", Name: "series", Value: "rejection_rate"},
 		Marts:  []string{"payer_performance"},
@@ -46,7 +52,7 @@ var claimQueries = []Definition{
 	{
 		Name:        "billing_warnings",
 		Title:       "What will cost money unless somebody acts",
-		Description: "Filing limits that are near or past, and policies that are ending or filling up. None of it is lost yet, or in any sum.",
+		Description: "Filing limits that are near or past, policies that are ending or filling up. None of it is in any sum. What can still be met comes first.",
 		Parameters: []Parameter{
 			limitParameter(100),
 			{
@@ -72,6 +78,6 @@ var claimQueries = []Definition{
 		},
 		Marts: []string{"billing_warnings"},
 		Rows:  true,
-		order: "days_left, amount_cents desc nulls last, kind, source_id, patient, payer",
+		order: "days_left < 0, abs(days_left), amount_cents desc nulls last, kind, source_id, patient, payer",
 	},
 }

@@ -1,4 +1,5 @@
--- grain: one thing that will cost money unless somebody acts, the fewest days left first
+-- grain: one thing that will cost money unless somebody acts: first what can still be met, the soonest
+--   first, then what is past, the latest first
 select
     warning.days_left,
     warning.due_on,
@@ -11,9 +12,10 @@ select
         else replace(warning.kind, '_', ' ') || ': ' || warning.reason
     end as title,
     warning.amount_cents,
-    case warning.kind
-        when 'filing_limit_risk' then 'Submit the claim, or correct and resubmit it'
-        else 'Ask for an extension or the new policy before the next visit'
+    case
+        when warning.kind = 'policy_running_out' then 'Ask for an extension or the new policy before the next visit'
+        when warning.days_left < 0 then 'Ask the insurer to take it late, or give it up'
+        else 'Submit the claim, or correct and resubmit it'
     end as remedy,
     warning.payer,
     warning.patient,
@@ -26,5 +28,12 @@ select
 from billing_warnings as warning
 where ($kind = 'all' or warning.kind = $kind)
     and ($payer = 'all' or warning.payer = $payer)
-order by warning.days_left, warning.amount_cents desc nulls last, warning.kind, warning.source_id, warning.patient, warning.payer
+order by
+    warning.days_left < 0,
+    abs(warning.days_left),
+    warning.amount_cents desc nulls last,
+    warning.kind,
+    warning.source_id,
+    warning.patient,
+    warning.payer
 limit $limit
