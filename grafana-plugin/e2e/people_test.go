@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -153,13 +154,8 @@ func TestAForgedQueryIsRefused(t *testing.T) {
 	practitioner, nobody := g.admit(t, access.Practitioner), g.admit(t, "nobody")
 	plain := map[string]any{"query": "leak_total", "params": map[string]any{}, "format": "table"}
 	with := func(changes map[string]any) map[string]any {
-		q := map[string]any{}
-		for k, v := range plain {
-			q[k] = v
-		}
-		for k, v := range changes {
-			q[k] = v
-		}
+		q := maps.Clone(plain)
+		maps.Copy(q, changes)
 		return q
 	}
 	for _, test := range []struct {

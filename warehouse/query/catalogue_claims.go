@@ -35,7 +35,7 @@ var claimQueries = []Definition{
 			},
 			chosen("payer", "Payer"),
 		},
-		TimeRange:   "months of submission",
+		TimeRange: "months of submission",
 		Columns: []Column{
 			{Name: "month", Title: "Month", Type: Day, Description: "First day of the month in which the claims were sent"},
 			{Name: "series", Title: "Payer", Type: Text},
