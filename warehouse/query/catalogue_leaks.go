@@ -9,6 +9,11 @@ var certaintyParameter = Parameter{
 // ofMonthsOver is what released tables of leaks leave out.
 const ofMonthsOver = "Of services in months that are over, firm and likely leaks together."
 
+var categoryParameter = Parameter{
+	Name: "category", Title: "Category", Type: ChoiceParameter, Default: "all", Allowed: categoryChoices(),
+	Description: "One category of the ledger, or all",
+}
+
 //nolint:goconst // a catalogue is read as a table: names and words stay where they are used
 var leakQueries = []Definition{
 	{
@@ -121,10 +126,7 @@ var leakQueries = []Definition{
 				Description: "How many leaks",
 			},
 			certaintyParameter,
-			{
-				Name: "category", Title: "Category", Type: ChoiceParameter, Default: "all", Allowed: categoryChoices(),
-				Description: "One category of the ledger, or all",
-			},
+			categoryParameter,
 		},
 		Columns: []Column{
 			{Name: "occurred_on", Title: "Service day", Type: Day},
@@ -152,7 +154,7 @@ var leakQueries = []Definition{
 		Description: "Open balances at the snapshot's day by age. What waits for another insurer's answer is counted once.",
 		Parameters: []Parameter{
 			{
-				Name: "basis", Title: "Age since", Type: ChoiceParameter, Default: "invoice", Allowed: []string{"invoice", "service"},
+				Name: "basis", Title: "Age since", Type: ChoiceParameter, Default: "invoice", Allowed: []string{"invoice", "service", "due"},
 				Description: "The day from which the age counts",
 			},
 			{

@@ -50,10 +50,21 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 	l.heads["second-clinic"] = "1"
 	address, _ := serve(t, options(t, l))
 	groups := map[string][]string{
-		"falloff":   {"cohort_heatmap", "retention_curve", "retention_by_visit", "patient_status_counts"},
-		"money":     {"leak_total", "leaks_by_category", "leaks_by_month", "receivables_aging", "restatements"},
-		"leaks":     {"worst_open_leaks"},
-		"schedule":  {"visits_by_week"},
+		"falloff": {
+			"cohort_heatmap", "retention_curve", "retention_by_visit", "patient_status_counts", "outcomes", "falloff_summary",
+			"outlook_models", "caseload_summary",
+		},
+		"money": {
+			"leak_total", "leaks_by_category", "leaks_by_month", "leaks_by_age", "leaks_by_state", "receivables_aging", "restatements",
+			"money_waterfall", "money_by_month", "collections_by_month", "adjustments_by_month", "receivables_summary", "control_totals",
+			"recoveries_by_month",
+		},
+		"payers":   {"payers", "payers_by_month"},
+		"leaks":    {"worst_open_leaks", "leak_worklist", "billing_warnings"},
+		"patients": {"work_list", "caseload"},
+		"schedule": {
+			"visits_by_week", "show_rates", "show_rates_by_month", "utilisation_by_month", "idle_hours", "missed_recovery",
+		},
 		"freshness": {"freshness"},
 		"lists":     {"disciplines", "choices"},
 		// What is released is told to whoever sees the rows, too. The fixture has no released tables of schedule and payers.
@@ -63,17 +74,18 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 		"released payers":   {"released_payers"},
 	}
 	everything := []string{
-		"falloff", "money", "leaks", "schedule", "freshness", "lists", "released falloff", "released money", "released schedule", "released payers",
+		"falloff", "money", "payers", "leaks", "patients", "schedule", "freshness", "lists",
+		"released falloff", "released money", "released schedule", "released payers",
 	}
 	sees := map[string][]string{
 		"everywhere":               everything,
 		access.ClinicOwner:         everything,
 		access.Manager:             everything,
-		access.Biller:              {"money", "leaks", "freshness", "lists", "released money", "released payers"},
-		access.FrontDesk:           {"schedule", "leaks", "freshness", "lists", "released schedule"},
-		access.Practitioner:        {"own falloff", "own schedule", "freshness", "lists"},
+		access.Biller:              {"money", "payers", "leaks", "patients", "freshness", "lists", "released money", "released payers"},
+		access.FrontDesk:           {"schedule", "leaks", "patients", "freshness", "lists", "released schedule"},
+		access.Practitioner:        {"own falloff", "own schedule", "patients", "freshness", "lists"},
 		access.Analyst:             everything,
-		access.RecoveryCoordinator: {"falloff", "schedule", "leaks", "freshness", "lists", "released falloff", "released schedule"},
+		access.RecoveryCoordinator: {"falloff", "schedule", "leaks", "patients", "freshness", "lists", "released falloff", "released schedule"},
 		access.PrivacyOfficer:      {"freshness", "lists"},
 		access.VendorSupport:       {}, // nobody granted support access
 		access.BatchService:        {"freshness", "lists"},
@@ -86,8 +98,8 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 	groups["from released tables"] = []string{
 		"leak_total", "leaks_by_category", "leaks_by_month", "patient_status_counts", "cohort_heatmap", "receivables_aging",
 	}
-	groups["own schedule"] = groups["schedule"]
-	groups["own falloff"] = []string{"patient_status_counts", "retention_curve", "retention_by_visit"}
+	groups["own schedule"] = []string{"visits_by_week", "show_rates", "show_rates_by_month", "utilisation_by_month", "idle_hours"}
+	groups["own falloff"] = []string{"patient_status_counts", "retention_curve", "retention_by_visit", "falloff_summary", "caseload_summary"}
 	for _, person := range servertest.People() {
 		var allowed []string
 		for _, group := range sees[person] {
