@@ -54,8 +54,9 @@ var recoveryQueries = []Definition{
 			{Name: "oldest_on", Title: "Oldest", Type: Day, Description: "Service day of the oldest leak"},
 			{Name: "state", Title: "Slug", Type: Text},
 		},
-		Marts: []string{"leak_ledger"},
-		order: "place",
+		Released: &Released{Tables: []string{"leaks_by_state"}, Says: ofMonthsOver, Only: map[string][]string{"certainty": {"owed"}}},
+		Marts:    []string{"leak_ledger"},
+		order:    "place",
 	},
 	{
 		Name:        "leaks_by_age",
@@ -89,6 +90,10 @@ var recoveryQueries = []Definition{
 			{Name: "series", Title: "Recovered", Type: Text},
 			{Name: "amount_cents", Title: "Amount", Type: Integer, Unit: Cents},
 			{Name: "leaks", Title: "Leaks", Type: Integer, Unit: Count},
+		},
+		Released: &Released{
+			Tables: []string{"recoveries_by_month", "recoveries_by_month_category"},
+			Says:   "By the month of the first money for a leak, of months that are over.",
 		},
 		Series: &Series{X: "month", Name: "series", Value: "amount_cents"},
 		Marts:  []string{"leak_recoveries"},

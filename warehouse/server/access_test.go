@@ -67,7 +67,7 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 		},
 		"freshness": {"freshness"},
 		"lists":     {"disciplines", "choices"},
-		// What is released is told to whoever sees the rows, too. The fixture has no released tables of schedule and payers.
+		// What is released is told to whoever sees the rows, too.
 		"released falloff":  {"released_falloff"},
 		"released money":    {"released_money"},
 		"released schedule": {"released_schedule"},
@@ -96,7 +96,9 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 		"nobody":    {},
 	}
 	groups["from released tables"] = []string{
-		"leak_total", "leaks_by_category", "leaks_by_month", "patient_status_counts", "cohort_heatmap", "receivables_aging",
+		"leak_total", "leaks_by_category", "leaks_by_month", "patient_status_counts", "cohort_heatmap", "receivables_aging", "leaks_by_state",
+		"recoveries_by_month", "collections_by_month", "adjustments_by_month", "payers", "payers_by_month", "show_rates", "show_rates_by_month",
+		"utilisation_by_month", "falloff_summary",
 	}
 	groups["own schedule"] = []string{"visits_by_week", "show_rates", "show_rates_by_month", "utilisation_by_month", "idle_hours"}
 	groups["own falloff"] = []string{"patient_status_counts", "retention_curve", "retention_by_visit", "falloff_summary", "caseload_summary"}
