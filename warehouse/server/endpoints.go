@@ -16,6 +16,8 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/v1/freshness", needs: access.FreshnessView, answer: (*visit).freshness},
 		{method: "POST", path: "/v1/query", kind: Question, answer: (*visit).query},
 		{method: "POST", path: "/v1/sql", kind: Statement, answer: (*visit).sql},
+		{method: "GET", path: "/v1/leaks/history", answer: (*visit).leakHistory},
+		{method: "POST", path: "/v1/leaks", answer: (*visit).sayLeaks},
 		{method: "GET", path: "/metrics", needs: access.ServerView, lakeWide: true, answer: (*visit).telemetry},
 	}
 }

@@ -222,7 +222,11 @@ func (v *visit) query() (*reply, error) {
 	}
 	defer release()
 	request.Released = how.released
-	key, err := keyOf(clinic, engine.Meta().Commit, view, how.released, d.Name, params, request.From, request.To)
+	said, err := v.showSaid(clinic, d, engine)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyOf(clinic, engine.Meta().Commit, view, how.released, said, d.Name, params, request.From, request.To)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := options(t, newLake(t))
-	o.SQL = &statements{}
+	o.SQL, o.Leaks = &statements{}, &sayings{}
 	address, _ := serve(t, o)
 	document.Servers = openapi3.Servers{{URL: "http://" + address}}
 	router, err := gorillamux.NewRouter(document)
@@ -52,6 +52,11 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		{"POST", "/v1/sql", `{"clinic":"harbour-street","sql":"select 1"}`},
 		{"POST", "/v1/sql", `{"clinic":"harbour-street","sql":"drop table marts.leak_ledger"}`},
 		{"POST", "/v1/sql", `{"clinic":"harbour-street"}`},
+		{"POST", "/v1/leaks", `{"clinic":"harbour-street","steps":[{"leak_id":"a/1","state":"assigned","assignee":"kim"}]}`},
+		{"POST", "/v1/leaks", `{"clinic":"harbour-street","steps":[{"leak_id":"a/1","state":"recovered"}]}`},
+		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=a/1", ""},
+		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=b/1", ""},
+		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=", ""},
 		{"GET", "/metrics", ""},
 	} {
 		for _, person := range []string{"everywhere", access.Practitioner, "nobody", "stranger"} {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/pipeline"
-	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/transforms/contract"
 )
 
@@ -98,11 +97,8 @@ func (a *app) sayLeaks(ctx context.Context, steps []pipeline.LeakStep) error {
 	}
 	said, err := site.SayLeaks(ctx, k.actor.Person, steps, func(ctx context.Context, said []pipeline.LeakSaid) error {
 		for _, one := range said {
-			after := audit.Fields{"leak": site.LeakWord(one.LeakID), "state": one.State, "assigned": one.Assignee != ""}
-			if one.Note != "" {
-				after["note"] = one.Note
-			}
-			if err := k.record(ctx, audit.LeakStateChanged, "leaks", audit.Fields{"state": one.From}, after); err != nil {
+			e := site.LeakRecord(one)
+			if err := k.record(ctx, e.Action, e.Entity, e.Before, e.After); err != nil {
 				return err
 			}
 		}

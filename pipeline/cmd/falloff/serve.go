@@ -63,6 +63,7 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 			defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
 			srv, err := server.New(server.Options{
 				Snapshots: snapshots, Identify: d.verifier.Identify, Policy: d.policy.current, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
+				Leaks:    pipeline.ServerLeaks{Snapshots: snapshots, Chain: d.chain},
 				CertFile: certFile, KeyFile: certKey, Log: log, Now: a.now,
 			})
 			if err != nil {
