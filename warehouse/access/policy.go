@@ -3,6 +3,7 @@ package access
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Policy says who holds which role where. Parse makes one; it does not change afterwards.
@@ -52,6 +53,17 @@ func (p *Policy) Roles() []Role {
 func (p *Policy) Role(name string) (Role, bool) {
 	r, ok := p.roles[name]
 	return r, ok
+}
+
+// SupportAt lists the grants of support access that hold at a clinic at a moment.
+func (p *Policy) SupportAt(clinic string, at time.Time) []Support {
+	var out []Support
+	for _, s := range p.support {
+		if s.active(at) && len(meet([]string{clinic}, s.Clinics)) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // WithSupport gives a policy that has further grants of support access, such as those given while the server runs. What does not

@@ -25,7 +25,8 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := options(t, newLake(t))
-	o.SQL, o.Leaks = &statements{}, &sayings{}
+	o, _ = withDesks(o)
+	o.SQL = &statements{}
 	address, _ := serve(t, o)
 	document.Servers = openapi3.Servers{{URL: "http://" + address}}
 	router, err := gorillamux.NewRouter(document)
@@ -57,6 +58,15 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=a/1", ""},
 		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=b/1", ""},
 		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=", ""},
+		{"GET", "/v1/audit?clinic=harbour-street&limit=10", ""},
+		{"GET", "/v1/audit", ""},
+		{"GET", "/v1/support?clinic=harbour-street", ""},
+		{"POST", "/v1/support", `{"clinic":"harbour-street","login":"sam","reason":"ticket/1","minutes":60}`},
+		{"POST", "/v1/support/end", `{"clinic":"harbour-street","session":"s"}`},
+		{"GET", "/v1/settings?clinic=harbour-street", ""},
+		{"POST", "/v1/settings", `{"clinic":"harbour-street","quiet_hours":"08:00-18:00"}`},
+		{"POST", "/v1/settings", `{"clinic":"harbour-street","identity_mode":"recovery"}`},
+		{"POST", "/v1/identities/reveal", `{"clinic":"harbour-street","patient":"p1_aaa"}`},
 		{"GET", "/metrics", ""},
 	} {
 		for _, person := range []string{"everywhere", access.Practitioner, "nobody", "stranger"} {

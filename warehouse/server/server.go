@@ -72,6 +72,13 @@ type Options struct {
 	SQL SQL
 	// Leaks keeps what people say of leaks; nil keeps nothing, and answers show what the marts do.
 	Leaks Leaks
+	// AuditLog finds records of who did what; nil finds none.
+	AuditLog AuditLog
+	// Support grants and ends support access; nil does neither. Policy is to know of its grants.
+	Support SupportDesk
+	// Settings shows and changes clinics' settings, Identities reveals who patients are; nil does not.
+	Settings   SettingsDesk
+	Identities Identities
 	// CertFile and KeyFile are a PEM certificate chain and its key. Both or neither; without them only loopback
 	// addresses are served.
 	CertFile, KeyFile string

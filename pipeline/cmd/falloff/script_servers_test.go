@@ -248,7 +248,11 @@ func fetched(ts *testscript.TestScript, args []string) (status int, said string)
 	if answer.Header.Get("Content-Type") == "application/vnd.apache.arrow.stream" {
 		text = rowsOf(ts, text)
 	}
-	return answer.StatusCode, fmt.Sprintf("%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+	said = fmt.Sprintf("%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+	if banner := answer.Header.Get("X-Falloff-Support"); banner != "" {
+		said += "support access: " + banner + "\n"
+	}
+	return answer.StatusCode, said
 }
 
 // rowsOf is an Arrow stream as JSON.

@@ -51,6 +51,21 @@ type doors struct {
 	chain    *chain.Chain
 	pool     *sandbox.Pool
 	sql      server.SQL
+	audit    *pipeline.ServerAuditLog
+	support  *pipeline.ServerSupport
+	// watch ends what looks after support access, watching is done when it has.
+	watch    context.CancelFunc
+	watching sync.WaitGroup
+}
+
+// now is the access policy of the moment, with the support access that is granted.
+func (d *doors) now() *access.Policy {
+	policy := d.policy.current()
+	with, err := policy.WithSupport(d.support.Active()...)
+	if err != nil { // each was checked when it was granted
+		return policy
+	}
+	return with
 }
 
 func (a *app) openDoors(ctx context.Context, site pipeline.SiteOptions, snapshots *pipeline.Snapshots, o doorOptions, log *slog.Logger) (_ *doors, err error) {
@@ -74,6 +89,11 @@ func (a *app) openDoors(ctx context.Context, site pipeline.SiteOptions, snapshot
 	if d.chain, err = pipeline.OpenAuditChain(ctx, site, v, store, firstOf(o.server, pipeline.ServerName()), log); err != nil {
 		return nil, err
 	}
+	d.audit = pipeline.NewServerAuditLog(store, d.chain)
+	d.support = pipeline.NewServerSupport(snapshots, d.audit, a.now, log)
+	watched, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.watch = stop
+	d.watching.Go(func() { d.support.Watch(watched) })
 	if o.noSQL {
 		return d, nil
 	}
@@ -96,6 +116,10 @@ func (d *doors) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, longestSend)
 	defer cancel()
 	var failed []error
+	if d.watch != nil {
+		d.watch()
+		d.watching.Wait()
+	}
 	if d.pool != nil {
 		failed = append(failed, d.pool.Close())
 	}
