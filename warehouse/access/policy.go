@@ -9,6 +9,7 @@ import (
 // Policy says who holds which role where. Parse makes one; it does not change afterwards.
 type Policy struct {
 	requireSecondFactor bool
+	mockUsers           bool
 	clinics             []string
 	roles               map[string]Role
 	rules               []rule
@@ -32,6 +33,10 @@ type grant struct {
 
 // RequiresSecondFactor says whether people must have signed in with a second factor.
 func (p *Policy) RequiresSecondFactor() bool { return p.requireSecondFactor }
+
+// MockUsers says that whoever is on the server's own machine may ask as anybody, to try the policy out. It is for machines that hold no
+// patient's data but made-up ones.
+func (p *Policy) MockUsers() bool { return p.mockUsers }
 
 // Clinics are those that the policy speaks of by name.
 func (p *Policy) Clinics() []string { return slices.Clone(p.clinics) }

@@ -105,6 +105,9 @@ of the policy with those of the lake as well.`,
 			if !p.RequiresSecondFactor() {
 				a.tellf("It lets people in without a second factor.")
 			}
+			if p.MockUsers() {
+				a.tellf("It lets anybody on the server's machine ask as anybody (mock_users), where the server listens on that machine alone.")
+			}
 			for _, clinic := range missing {
 				a.tellf("The lake holds no clinic %s yet.", clinic)
 			}

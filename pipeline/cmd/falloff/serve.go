@@ -63,7 +63,7 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 			}
 			defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
 			srv, err := server.New(server.Options{
-				Snapshots: snapshots, Identify: d.verifier.Identify, Policy: d.now, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
+				Snapshots: snapshots, Identify: d.identify(listener.Addr()), Policy: d.now, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
 				AuditLog: d.audit, Support: d.support,
 				Settings: pipeline.ServerSettings{Snapshots: snapshots, Chain: d.chain, QuietHours: func(text string) error {
 					_, _, err := jane.ParseQuietHours(text)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,6 +108,17 @@ func (a *app) openDoors(ctx context.Context, site pipeline.SiteOptions, snapshot
 	}
 	d.sql = pipeline.SnapshotSQL{Snapshots: snapshots, Pool: d.pool}
 	return d, nil
+}
+
+// identify finds out whom a request speaks for: whom a signature names, or on this machine a mock user of a policy that has some.
+func (d *doors) identify(listens net.Addr) func(context.Context, *http.Request) (access.Principal, error) {
+	return func(ctx context.Context, r *http.Request) (access.Principal, error) {
+		who, named, err := identity.Mock(r, d.policy.current().MockUsers(), listens, audit.CheckPerson)
+		if named {
+			return who, err
+		}
+		return d.verifier.Identify(ctx, r)
+	}
 }
 
 // longestSend bounds how long the audit log's last records may take into the lake when the server stops; what is left is sent at its
