@@ -161,11 +161,11 @@ func TestRecoveryAnswers(t *testing.T) {
 			request: of("leak_worklist", nil),
 			columns: []string{"leak_id", "amount_cents", "state", "payer", "remedy"},
 			want: []string{
-				"claim_rejected:1531-C01 | 12000 | Assigned | Sun Life | Correct and resubmit the claim",
-				"arrived_no_charge:9001 | 9500 | Open | - | Invoice the visit",
-				"claim_never_sent:1540-C01 | 8000 | Open | Green Shield | Submit the claim",
-				"no_show_fee:9003 | 5000 | Open | - | Charge or waive the fee",
-				"copay_missed:1531-P01 | 3000 | Contacted | person | Collect from the patient",
+				"claim_rejected/1531-C01 | 12000 | Assigned | Sun Life | Correct and resubmit the claim",
+				"arrived_no_charge/9001 | 9500 | Open | - | Invoice the visit",
+				"claim_never_sent/1540-C01 | 8000 | Open | Green Shield | Submit the claim",
+				"no_show_fee/9003 | 5000 | Open | - | Charge or waive the fee",
+				"copay_missed/1531-P01 | 3000 | Contacted | person | Collect from the patient",
 			},
 		},
 		{

@@ -5,7 +5,7 @@ var recoveryQueries = []Definition{
 	{
 		Name:        "leak_worklist",
 		Title:       "Leaks to be settled",
-		Description: "Single leaks by what people last said of them, the largest first, with the evidence for each and what to do about it.",
+		Description: "Single leaks by what people say of them by now, the largest first, with the evidence for each and what to do about it.",
 		Parameters: []Parameter{
 			limitParameter(100),
 			{
@@ -37,6 +37,10 @@ var recoveryQueries = []Definition{
 			{Name: "source_id", Title: "Invoice or appointment", Type: Text, Description: "As the clinic's own system numbers it"},
 			{Name: "category", Title: "Slug", Type: Text},
 			{Name: "leak_id", Title: "Leak's id", Type: Text, Description: "Names the leak in falloff leaks, also after its invoice is renumbered"},
+			{Name: "state_since", Title: "Since", Type: Day, Description: "The day on which it came into its state; empty where nobody said anything"},
+			{Name: "state_days", Title: "Age in state", Type: Integer, Unit: Days, Description: "At the snapshot's day; 0 where it came into its state after that"},
+			{Name: "assignee", Title: "Task of", Type: Text, Description: "A staff member, or the pseudonym of a login"},
+			{Name: "last_note", Title: "Last note", Type: Text, Description: "A code"},
 		},
 		Marts: []string{"leak_ledger"},
 		Rows:  true,
