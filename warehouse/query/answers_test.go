@@ -288,14 +288,14 @@ func TestPatientAnswers(t *testing.T) {
 			want:    []string{"1 | p1_ccc"},
 		},
 		{
-			name:    "who has been seen by whom",
+			name:    "who has been seen by whom, at risk first",
 			request: of("caseload", nil),
 			columns: []string{"patient", "staff_member", "status", "days_since", "next_booking_on", "is_latest"},
 			want: []string{
-				"p1_ccc | Sam Okafor | Fallen off | 170 | - | true",
 				"p1_bbb | Robin Mercer | At risk | 30 | - | false",
 				"p1_bbb | Sam Okafor | At risk | 30 | - | true",
 				"p1_aaa | Robin Mercer | Active | 6 | 2026-10-02 | true",
+				"p1_ccc | Sam Okafor | Fallen off | 170 | - | true",
 			},
 		},
 		{

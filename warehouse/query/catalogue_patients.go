@@ -44,7 +44,7 @@ var patientQueries = []Definition{
 	{
 		Name:        "caseload",
 		Title:       "Caseload",
-		Description: "Who has been seen by whom, and how they stand: those seen longest ago first.",
+		Description: "Who has been seen by whom, and how they stand: at risk first, then active, fallen off and finished.",
 		Parameters: []Parameter{
 			limitParameter(500),
 			chosen("staff_member", "Practitioner"),
@@ -73,7 +73,7 @@ var patientQueries = []Definition{
 		},
 		Marts: []string{"caseload"},
 		Rows:  true,
-		order: "days_since desc, patient, discipline, staff_member",
+		order: "place, days_since, patient, discipline, staff_member",
 	},
 	{
 		Name:        "caseload_summary",

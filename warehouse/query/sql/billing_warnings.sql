@@ -13,7 +13,7 @@ select
     end as title,
     warning.amount_cents,
     case
-        when warning.kind = 'policy_running_out' then 'Ask for an extension or the new policy before the next visit'
+        when warning.kind = 'policy_running_out' then 'Ask for an extension or the new policy'
         when warning.days_left < 0 then 'Ask the insurer to take it late, or give it up'
         else 'Submit the claim, or correct and resubmit it'
     end as remedy,

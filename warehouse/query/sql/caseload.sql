@@ -1,14 +1,17 @@
--- grain: one patient in one discipline, and a staff member who has seen them
+-- grain: one patient in one discipline, and a staff member who has seen them: those to be called first
+with statuses (place, status, title) as (
+    values
+    (1, 'at_risk', 'At risk'),
+    (2, 'active', 'Active'),
+    (3, 'fallen_off', 'Fallen off'),
+    (4, 'finished', 'Finished')
+)
+
 select
+    statuses.place,
     seen.patient,
     seen.discipline,
-    case seen.status
-        when 'active' then 'Active'
-        when 'at_risk' then 'At risk'
-        when 'fallen_off' then 'Fallen off'
-        when 'finished' then 'Finished'
-        else seen.status
-    end as status,
+    statuses.title as status,
     seen.last_on,
     seen.days_since,
     seen.usual_gap_days,
@@ -17,6 +20,7 @@ select
     seen.is_latest,
     seen.staff_member
 from caseload as seen
+inner join statuses using (status)
 where ($discipline = 'all' or seen.discipline = $discipline)
     and ($staff_member = 'all' or seen.staff_member = $staff_member)
     and ($status = 'all' or seen.status = $status)
@@ -25,5 +29,5 @@ where ($discipline = 'all' or seen.discipline = $discipline)
         when 'none' then seen.next_booking_on is null
         else true
     end
-order by seen.days_since desc, seen.patient, seen.discipline, seen.staff_member
+order by statuses.place, seen.days_since, seen.patient, seen.discipline, seen.staff_member
 limit $limit
