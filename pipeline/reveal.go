@@ -51,9 +51,12 @@ func (s *Site) Reveal(ctx context.Context, pseudonym string, staff []string, rec
 	if found == nil {
 		return nil, ErrUnknownPatient
 	}
-	return found, record(audit.Entry{Action: audit.IdentityRevealed, Entity: "identities", After: audit.Fields{
+	if err := record(audit.Entry{Action: audit.IdentityRevealed, Entity: "identities", After: audit.Fields{
 		"patient": s.Keys.Refusal(pseudonym), "identities": 1, "snapshot": head.Number,
-	}})
+	}}); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // haveSeen refuses a patient whom none of some staff members has seen.

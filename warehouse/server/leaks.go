@@ -91,7 +91,7 @@ func (v *visit) leakHistory() (*reply, error) {
 		return nil, err
 	}
 	if asked.Get("leak") == "" {
-		return nil, &refusal{http.StatusBadRequest, codeBadRequest, "the leak is missing", "name its leak_id, as worst_open_leaks answers it"}
+		return nil, &refusal{http.StatusBadRequest, codeBadRequest, "the leak is missing", "name its leak_id, as leak_worklist answers it"}
 	}
 	history, err := leaks.History(v.http.Context(), asked.Get("clinic"), asked.Get("leak"))
 	if err != nil {

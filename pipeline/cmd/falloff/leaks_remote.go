@@ -11,7 +11,7 @@ import (
 )
 
 // mostRemoteLeaks is how many leaks the work list of a server has at most.
-const mostRemoteLeaks = 1000
+const mostRemoteLeaks = 5000
 
 // remoteLeaks prints what a server shows of leaks to whoever asks: the sums by category as a table, else the work list.
 func (a *app) remoteLeaks(ctx context.Context, o remoteFlags, format string) error {
@@ -21,14 +21,14 @@ func (a *app) remoteLeaks(ctx context.Context, o remoteFlags, format string) err
 	}
 	asked := map[string]any{"clinic": clinic, "query": "leaks_by_category", "params": map[string]any{"certainty": "all"}}
 	if format != formatTable {
-		asked["query"], asked["params"] = "worst_open_leaks", map[string]any{"certainty": "all", "limit": mostRemoteLeaks}
+		asked["query"], asked["params"] = "leak_worklist", map[string]any{"certainty": "all", "state": "all", "limit": mostRemoteLeaks}
 	}
 	columns, rows, err := at.query(ctx, asked)
 	if err != nil {
 		return err
 	}
 	if len(rows) == mostRemoteLeaks {
-		a.tellf("These are the %d largest; ask by category with falloff query worst_open_leaks for others.", len(rows))
+		a.tellf("These are the %d largest; ask by category with falloff query leak_worklist for others.", len(rows))
 	}
 	return printRows(a.stdout, format, columns, rows)
 }

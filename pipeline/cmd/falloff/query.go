@@ -20,7 +20,7 @@ func (a *app) queryCommand() *cobra.Command {
 		Use:   "query --server URL --clinic NAME [QUERY]",
 		Short: "ask a query server, as whom a token names",
 		Example: `  falloff query --server https://falloff.example:8750 --clinic harbour-street
-  falloff query --server https://falloff.example:8750 --clinic harbour-street worst_open_leaks --param limit=5 --param state=unsettled
+  falloff query --server https://falloff.example:8750 --clinic harbour-street leak_worklist --param limit=5 --param state=unsettled
   falloff query --server http://127.0.0.1:8750 --clinic harbour-street --as robin leak_total`,
 		Args: cobra.MaximumNArgs(1),
 		Long: `Asks a named query of a falloff serve, or lists those that may be asked where none is named. Who asks is said by the token in
