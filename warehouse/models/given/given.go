@@ -345,6 +345,9 @@ func (g *givenRow) instant(column string) *int64 {
 		at, err = time.ParseInLocation("2006-01-02 15:04", *text+" 09:00", g.zone)
 	default:
 		at, err = time.ParseInLocation("2006-01-02 15:04", *text, g.zone)
+		if err != nil {
+			at, err = time.ParseInLocation("2006-01-02 15:04:05", *text, g.zone)
+		}
 	}
 	if err != nil {
 		g.failf("%s: %v", column, err)
@@ -551,7 +554,7 @@ func (g *givenRow) adjustment() contract.Adjustment {
 		PayerKind:     contract.Person,
 		AmountCents:   g.cents(g.text("amount", "0.00")),
 		Currency:      g.text("currency", "CAD"),
-		ObservedOn:    g.asOf,
+		ObservedOn:    g.day("observed_on", g.asOf),
 	}
 }
 
