@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -15,7 +16,12 @@ import (
 
 func openMacros(t *testing.T) *session {
 	t.Helper()
-	project, err := Load(t.Context(), sql.Files())
+	return openMacrosOf(t, sql.Files())
+}
+
+func openMacrosOf(t testing.TB, tree fs.FS) *session {
+	t.Helper()
+	project, err := Load(t.Context(), tree)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +37,7 @@ func openMacros(t *testing.T) *session {
 }
 
 // given makes a table of rows written as SQL values.
-func given(t *testing.T, s *session, name, columns string, rows ...string) {
+func given(t testing.TB, s *session, name, columns string, rows ...string) {
 	t.Helper()
 	statement := fmt.Sprintf("create table %s %s", name, columns)
 	if err := s.exec(t.Context(), statement); err != nil {
@@ -44,7 +50,7 @@ func given(t *testing.T, s *session, name, columns string, rows ...string) {
 	}
 }
 
-func expectRows(t *testing.T, s *session, query string, want ...string) {
+func expectRows(t testing.TB, s *session, query string, want ...string) {
 	t.Helper()
 	rows, err := s.conn.QueryContext(t.Context(), query)
 	if err != nil {
@@ -67,8 +73,10 @@ func expectRows(t *testing.T, s *session, query string, want ...string) {
 	}
 }
 
-func TestEngagementGapsAndFirstLapse(t *testing.T) {
-	s := openMacros(t)
+func TestEngagementGapsAndFirstLapse(t *testing.T) { engagementGaps(t, openMacros(t)) }
+
+func engagementGaps(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "engagements", "(entity varchar, begins_on date, ends_on date, is_visit boolean)",
 		"('a', '2026-01-01', '2026-01-01', true)",
 		"('a', '2025-12-20', '2026-01-10', false)", // began before the first visit
@@ -95,8 +103,10 @@ func TestEngagementGapsAndFirstLapse(t *testing.T) {
 	)
 }
 
-func TestFirstLapseTakesTheFirst(t *testing.T) {
-	s := openMacros(t)
+func TestFirstLapseTakesTheFirst(t *testing.T) { firstLapse(t, openMacros(t)) }
+
+func firstLapse(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "gaps", "(entity varchar, reached_on date, gap_days bigint)",
 		"('a', '2026-03-01', 90)", "('a', '2026-01-11', 43)", "('a', '2026-01-04', 42)",
 		"('b', '2026-01-04', 42)",
@@ -110,8 +120,10 @@ func TestFirstLapseTakesTheFirst(t *testing.T) {
 	)
 }
 
-func TestKaplanMeierOfSeveralSeries(t *testing.T) {
-	s := openMacros(t)
+func TestKaplanMeierOfSeveralSeries(t *testing.T) { severalCurves(t, openMacros(t)) }
+
+func severalCurves(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "durations", "(series integer, time integer, event boolean)",
 		"(1, 0, false)", "(1, 3, true)", "(1, 3, false)", "(1, 5, true)", "(1, 9, false)",
 		"(2, 4, true)")
@@ -127,8 +139,10 @@ func TestKaplanMeierOfSeveralSeries(t *testing.T) {
 	)
 }
 
-func TestRetentionOfSeveralSeries(t *testing.T) {
-	s := openMacros(t)
+func TestRetentionOfSeveralSeries(t *testing.T) { severalRetentions(t, openMacros(t)) }
+
+func severalRetentions(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "visit_days", "(series varchar, entity varchar, visit_on date)",
 		"('x', 'a', '2025-11-30')", "('x', 'a', '2026-01-01')", "('x', 'a', '2026-01-31')",
 		"('x', 'b', '2025-11-01')", "('x', 'b', '2025-11-01')",

@@ -1,0 +1,244 @@
+package models_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/falloff-analytics/falloff/sql"
+	"github.com/falloff-analytics/falloff/warehouse/models"
+	"github.com/falloff-analytics/falloff/warehouse/models/mutation"
+	"github.com/falloff-analytics/falloff/warehouse/models/unittest"
+)
+
+// randomCase is a random clinic: its declared rules and keys, and for the figures of falloff a second implementation.
+type randomCase struct {
+	t              *testing.T
+	seed           uint64
+	patients, back int
+	isHeld         bool
+}
+
+func (c randomCase) Title() string { return fmt.Sprintf("the random clinic %d", c.seed) }
+
+func (randomCase) Weight(_ mutation.Mutant, v *models.Variation) float64 {
+	if v.ReachesAny() {
+		return 1
+	}
+	return 0
+}
+
+func (c randomCase) Open(context.Context) (mutation.Opened, error) {
+	return openedRandom{c.Title(), models.OpenRandomCase(c.t, c.seed, c.patients, c.back, c.isHeld)}, nil
+}
+
+type openedRandom struct {
+	title string
+	*models.RandomCase
+}
+
+func (o openedRandom) Try(ctx context.Context, _ mutation.Mutant, v *models.Variation) (mutation.Finding, error) {
+	rule, mart, made, err := o.RandomCase.Try(ctx, v)
+	found := mutation.Finding{IsChanged: made.Any(), IsSeen: made.Any()}
+	switch {
+	case rule != "":
+		found.Noticed, found.By = mutation.Rule, o.title+": "+rule
+	case mart != "":
+		found.Noticed, found.By = mutation.Second, o.title+": "+mart
+	}
+	return found, err
+}
+
+// macroCase are the tests of macros that are written in Go.
+type macroCase struct{ t *testing.T }
+
+func (macroCase) Title() string { return "tests of macros" }
+
+func (macroCase) Weight(m mutation.Mutant, _ *models.Variation) float64 {
+	if strings.HasPrefix(m.File, "macros/") {
+		return 1
+	}
+	return 0
+}
+
+func (c macroCase) Open(context.Context) (mutation.Opened, error) {
+	if name := models.FailingMacroTest(c.t, sql.Files()); name != "" {
+		c.t.Fatalf("the test of macros %s fails without any mistake", name)
+	}
+	return c, nil
+}
+
+func (macroCase) Close() {}
+
+func (c macroCase) Try(_ context.Context, m mutation.Mutant, _ *models.Variation) (mutation.Finding, error) {
+	if name := models.FailingMacroTest(c.t, m.Tree(sql.Files())); name != "" {
+		return mutation.Finding{Noticed: mutation.Unit, By: "tests of macros: " + name, IsChanged: true, IsSeen: true}, nil
+	}
+	return mutation.Finding{}, nil
+}
+
+// sampled is how many of a thousand mutants the short suite tries. Which, their names decide, so that a change elsewhere in the models
+// leaves the others in the sample.
+const sampled = 10
+
+func isSampled(m mutation.Mutant) bool {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte("seed 1 " + m.ID))
+	return h.Sum32()%1000 < sampled
+}
+
+// Lists of mutants: those that change nothing and are not counted, and those that change something and that no test notices yet.
+const (
+	equivalentFile = "testdata/equivalent_mutants.yaml"
+	unnoticedFile  = "testdata/unnoticed_mutants.yaml"
+)
+
+var writeUnnoticed = flag.Bool("mutants", false, "write the mutants that nobody notices into "+unnoticedFile+" (with FALLOFF_LONG=1)")
+
+// TestMistakesInTheModelsAreNoticed makes small mistakes in the models, one at a time, and wants each noticed by some test, those aside
+// that are listed. The long suite makes all of them, wants 95 of 100 noticed of those that change something, and the lists to be right;
+// the short one makes a sample of those that are not listed.
+func TestMistakesInTheModelsAreNoticed(t *testing.T) {
+	isLong := os.Getenv("FALLOFF_LONG") != ""
+	project, err := models.Load(t.Context(), sql.Files())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := mutation.Mutants(sql.Files())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equivalent, unnoticed := listed(t, equivalentFile, mutants), listed(t, unnoticedFile, mutants)
+	if !isLong {
+		mutants = slices.DeleteFunc(mutants, func(m mutation.Mutant) bool {
+			return !isSampled(m) || equivalent[m.ID] != "" || unnoticed[m.ID] != ""
+		})
+	}
+	outcomes := tryMutants(t, project, mutants)
+	counted := 0
+	kinds := map[mutation.Kind]int{}
+	var survivors []mutation.Outcome
+	for _, o := range outcomes {
+		isEquivalent, isKnown := equivalent[o.ID] != "", unnoticed[o.ID] != ""
+		switch {
+		case o.Fate == mutation.Stillborn:
+		case (isEquivalent || isKnown && !*writeUnnoticed) && o.Fate == mutation.Killed:
+			t.Errorf("%s: %s notices it: take it out of the list", o.ID, o.By)
+		case isEquivalent:
+		case o.Fate == mutation.Killed:
+			counted++
+			kinds[o.Kind]++
+		default:
+			counted++
+			survivors = append(survivors, o)
+			if !isKnown && !*writeUnnoticed {
+				t.Errorf("nobody notices sql/%s (line %d, %s; %s): write what is expected into sql/tests", o.ID, o.Line, o.Operator, seen(o))
+			}
+		}
+	}
+	t.Logf("%d mutants, of which %d change something that somebody may notice: %d noticed, by %v", len(mutants), counted, counted-len(survivors), kinds)
+	if !isLong {
+		return
+	}
+	if 20*len(survivors) > counted {
+		t.Errorf("%d of %d mistakes go unnoticed, which is more than 5 of 100", len(survivors), counted)
+	}
+	if *writeUnnoticed {
+		writeSurvivors(t, survivors)
+	}
+}
+
+// tryMutants runs the mutants through all that may notice them, the cheapest and the likeliest first.
+func tryMutants(t *testing.T, project *models.Project, mutants []mutation.Mutant) []mutation.Outcome {
+	t.Helper()
+	tests, err := unittest.Tests(sql.Tests())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clinics []mutation.Case
+	for seed := range 2 {
+		clinics = append(clinics, randomCase{t, 100 + uint64(seed), 120, seed * 37, true})
+	}
+	clinics = append(clinics, randomCase{t, 6, 150, 0, false})
+	outcomes, err := mutation.Run(t.Context(), project, mutants,
+		[]mutation.Case{goldenCase{t}}, mutation.UnitTests(project, tests), []mutation.Case{macroCase{t}}, clinics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
+}
+
+// writeSurvivors writes those that nobody notices, by what kept them from being noticed.
+func writeSurvivors(t *testing.T, survivors []mutation.Outcome) {
+	t.Helper()
+	groups := map[string][]string{}
+	for _, o := range survivors {
+		groups[seen(o)] = append(groups[seen(o)], o.ID)
+	}
+	var list []mutantList
+	for _, why := range slices.Sorted(maps.Keys(groups)) {
+		list = append(list, mutantList{Why: why, Mutants: groups[why]})
+	}
+	text, err := yaml.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := "# Mistakes in the models that no test notices yet. Written by\n" +
+		"# FALLOFF_LONG=1 go test ./warehouse/models -run TestMistakesInTheModelsAreNoticed -mutants -timeout 120m\n"
+	if err := os.WriteFile(unnoticedFile, append([]byte(head), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seen says what kept a mistake from being noticed.
+func seen(o mutation.Outcome) string {
+	switch {
+	case o.Seen > 0:
+		return "a table is another one that a test looks at, and no column or row that it expects"
+	case o.Changed > 0:
+		return "a table is another one that no test looks at"
+	default:
+		return "no table is another one in any clinic"
+	}
+}
+
+// mutantList are mutants by their ID, with the reason why they are in a list.
+type mutantList struct {
+	Why     string   `yaml:"why"`
+	Mutants []string `yaml:"mutants"`
+}
+
+// listed reads a list, and gives the reasons by ID. Each mutant must be one that is still made.
+func listed(t *testing.T, file string, mutants []mutation.Mutant) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lists []mutantList
+	if err := yaml.UnmarshalWithOptions(text, &lists, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]bool{}
+	for _, m := range mutants {
+		made[m.ID] = true
+	}
+	found := map[string]string{}
+	for _, list := range lists {
+		for _, id := range list.Mutants {
+			if !made[id] || list.Why == "" || found[id] != "" {
+				t.Errorf("%s: %q is no mistake that is made, has no reason, or is there twice: take it out", file, id)
+			}
+			found[id] = list.Why
+		}
+	}
+	return found
+}
