@@ -170,7 +170,7 @@ func config(url string) jane.Config {
 		BaseURL: url, Account: jane.NewCredentials("clerk", "correct-horse-battery"), Orders: orders(),
 		// No test waits for time to pass.
 		Wait:     func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
-		Timeouts: jane.Timeouts{Element: 8 * time.Second, Report: 8 * time.Second, Export: 8 * time.Second, Download: 8 * time.Second},
+		Timeouts: jane.Timeouts{Element: 8 * time.Second, Report: 8 * time.Second, Export: 8 * time.Second, Download: 8 * time.Second, SignOut: time.Minute},
 	}
 }
 

@@ -95,7 +95,7 @@ type Timeouts struct {
 	Export time.Duration
 	// Download bounds the transfer of a file, 5 minutes if zero.
 	Download time.Duration
-	// SignOut bounds signing out at the end, also after the context has ended; 3 seconds if zero.
+	// SignOut bounds signing out at the end, also after the context has ended; 10 seconds if zero.
 	SignOut time.Duration
 }
 
@@ -105,7 +105,7 @@ func (t *Timeouts) withDefaults() {
 		value time.Duration
 	}{
 		{&t.Open, 30 * time.Second}, {&t.Element, 15 * time.Second}, {&t.Answer, 10 * time.Second}, {&t.Report, 2 * time.Minute},
-		{&t.Export, 5 * time.Minute}, {&t.Download, 5 * time.Minute}, {&t.SignOut, 3 * time.Second},
+		{&t.Export, 5 * time.Minute}, {&t.Download, 5 * time.Minute}, {&t.SignOut, 10 * time.Second},
 	} {
 		if *d.set == 0 {
 			*d.set = d.value
