@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/falloff-analytics/falloff/sql"
 )
@@ -31,7 +30,6 @@ func OpenRandomCase(t *testing.T, seed uint64, patients, daysBack int, hasRefere
 	c.clinic.asOf = c.clinic.asOf.AddDays(-daysBack)
 	in := c.clinic.inputs(t, 1, nil)
 	in.Threads = 1
-	in.LeakStates = []LeakState{{LeakID: "somebody's", At: in.AsOf.In(time.UTC), State: "assigned", Actor: "u1_kim"}}
 	var names []string
 	for _, m := range project.Models {
 		names = append(names, m.Name())

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,8 @@ const (
 	unnoticedFile  = "testdata/unnoticed_mutants.yaml"
 )
 
+var mutantsOf = flag.String("mutants-of", "", "with FALLOFF_LONG=1, make only the mistakes whose names begin so, such as marts/leak_ledger")
+
 var writeUnnoticed = flag.Bool("mutants", false, "write the mutants that nobody notices into "+unnoticedFile+" (with FALLOFF_LONG=1)")
 
 // TestMistakesInTheModelsAreNoticed makes small mistakes in the models, one at a time, and wants each noticed by some test, those aside
@@ -121,6 +124,8 @@ func TestMistakesInTheModelsAreNoticed(t *testing.T) {
 		mutants = slices.DeleteFunc(mutants, func(m mutation.Mutant) bool {
 			return !isSampled(m) || equivalent[m.ID] != "" || unnoticed[m.ID] != ""
 		})
+	} else if *mutantsOf != "" {
+		mutants = slices.DeleteFunc(mutants, func(m mutation.Mutant) bool { return !regexp.MustCompile("^(?:" + *mutantsOf + ")").MatchString(m.ID) })
 	}
 	outcomes := tryMutants(t, project, mutants)
 	counted := 0
@@ -168,7 +173,10 @@ func tryMutants(t *testing.T, project *models.Project, mutants []mutation.Mutant
 		clinics = append(clinics, randomCase{t, 100 + uint64(seed), 120, seed * 37, true})
 	}
 	clinics = append(clinics, randomCase{t, 6, 150, 0, false})
-	outcomes, err := mutation.Run(t.Context(), project, mutants,
+	watch := func(next mutation.Case, alive int) {
+		t.Logf("%d mistakes that nobody noticed yet go through %s", alive, next.Title())
+	}
+	outcomes, err := mutation.Run(t.Context(), project, mutants, watch,
 		[]mutation.Case{goldenCase{t}}, mutation.UnitTests(project, tests), []mutation.Case{macroCase{t}}, clinics)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package mutation_test
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -162,9 +163,16 @@ func TestRun(t *testing.T) {
 	}
 	// No SQL at all: what it reads is nowhere.
 	mutants = append(mutants, mutation.Mutant{File: "staging/a.sql", ID: "nonsense", Text: header + "select b.folder from lake.claims as claim"})
-	outcomes, err := mutation.Run(t.Context(), project, mutants, mutation.UnitTests(project, tests))
+	var watched []string
+	watch := func(next mutation.Case, alive int) {
+		watched = append(watched, fmt.Sprintf("%s: %d", next.Title(), alive))
+	}
+	outcomes, err := mutation.Run(t.Context(), project, mutants, watch, mutation.UnitTests(project, tests))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := []string{"t/sent before the day: 10"}; !slices.Equal(watched, want) {
+		t.Errorf("heard of %q before each test, want %q", watched, want)
 	}
 	var got []string
 	for _, o := range outcomes {

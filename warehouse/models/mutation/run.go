@@ -33,6 +33,8 @@ const (
 	Rule        Kind = "declared rule"
 	Second      Kind = "second implementation"
 	Independent Kind = "independent program"
+	// Building is none: a model could not be made, which stops every build.
+	Building Kind = "failing build"
 )
 
 // Case is a test that may notice mutants.
@@ -80,8 +82,9 @@ type trial struct {
 }
 
 // Run tries the mutants on the cases that can tell, each until one notices it, and gives their outcomes in the order of the mutants. A
-// case is opened once, and before others of its group where it can tell about more mutants; one group comes after the other.
-func Run(ctx context.Context, project *models.Project, mutants []Mutant, groups ...[]Case) ([]Outcome, error) {
+// case is opened once, and before others of its group where it can tell about more mutants; one group comes after the other. Before each
+// case, watch hears of it and of how many mutants nobody has noticed yet: to try them all takes an hour.
+func Run(ctx context.Context, project *models.Project, mutants []Mutant, watch func(next Case, alive int), groups ...[]Case) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(mutants))
 	var alive []trial
 	for i, m := range mutants {
@@ -96,6 +99,7 @@ func Run(ctx context.Context, project *models.Project, mutants []Mutant, groups 
 		rest := slices.Clone(group)
 		for len(rest) > 0 && len(alive) > 0 {
 			next := mostTelling(rest, alive)
+			watch(rest[next], len(alive))
 			if err := tryAll(ctx, rest[next], alive); err != nil {
 				return nil, fmt.Errorf("%s: %w", rest[next].Title(), err)
 			}
@@ -161,8 +165,8 @@ func (t trial) note(ctx context.Context, c Case, found Finding, err error) error
 		return fmt.Errorf("%s: %w", o.ID, err)
 	case isDuckDB && isRefusal(failure.Type):
 		o.Fate, o.By = Stillborn, failure.Msg
-	default: // a build would fail of it, and so does whatever builds
-		o.Fate, o.Kind, o.By = Killed, Unit, c.Title()
+	default:
+		o.Fate, o.Kind, o.By = Killed, Building, c.Title()
 	}
 	return nil
 }
