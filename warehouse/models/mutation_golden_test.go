@@ -120,6 +120,9 @@ func (g goldenCase) differing(ctx context.Context, m mutation.Mutant) (string, e
 			q    analysis.Request
 		}{"alive_" + fit[0] + ".csv", q})
 	}
+	if file, err := g.differingScores(ctx, m); err != nil || file != "" { // the quickest
+		return file, err
+	}
 	for _, r := range requests {
 		if !isMadeWith(r.file, m) {
 			continue
@@ -140,7 +143,7 @@ func (g goldenCase) differing(ctx context.Context, m mutation.Mutant) (string, e
 			return r.file, nil
 		}
 	}
-	return g.differingScores(ctx, m)
+	return "", nil
 }
 
 // differingScores compares scores at the edges with those in arbitrary precision.
