@@ -120,6 +120,25 @@ func firstLapse(t testing.TB, s *session) {
 	)
 }
 
+func TestLastVisitWithinTheObservation(t *testing.T) { lastVisit(t, openMacros(t)) }
+
+func lastVisit(t testing.TB, s *session) {
+	t.Helper()
+	given(t, s, "visit_days", "(entity varchar, visit_on date)",
+		"('a', '2025-12-31')", // before it
+		"('a', '2026-01-01')", "('a', '2026-01-11')",
+		"('a', '2026-04-01')", // after it
+		"('b', '2026-02-17')", "('b', '2026-03-31')",
+		"('c', '2026-02-18')",
+		"('z', '2026-01-01')") // not observed
+	given(t, s, "observations", "(entity varchar, first_on date, observed_until date, falloff_days integer)",
+		"('a', '2026-01-01', '2026-03-31', 42)", "('b', '2026-02-17', '2026-03-31', 42)", "('c', '2026-02-18', '2026-03-31', 42)")
+	expectRows(t, s, "select concat_ws(' ', entity, time, event) from last_visit('visit_days', 'observations') order by entity",
+		"a 10 true",
+		"b 0 false", // 42 days before the end; c came after that
+	)
+}
+
 func TestKaplanMeierOfSeveralSeries(t *testing.T) { severalCurves(t, openMacros(t)) }
 
 func severalCurves(t testing.TB, s *session) {

@@ -121,7 +121,7 @@ func (c *RandomCase) with(compare func(testing.TB, *Result, *falloffReference, *
 func FailingMacroTest(t *testing.T, tree fs.FS) string {
 	t.Helper()
 	for name, check := range map[string]func(t testing.TB, s *session){
-		"engagement gaps": engagementGaps, "first lapse": firstLapse, "several curves": severalCurves, "several retentions": severalRetentions,
+		"engagement gaps": engagementGaps, "first lapse": firstLapse, "last visit": lastVisit, "several curves": severalCurves, "several retentions": severalRetentions,
 	} {
 		if fails(t, func(t testing.TB) { check(t, openMacrosOf(t, tree)) }) {
 			return name
