@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -170,7 +171,7 @@ func tryMutants(t *testing.T, project *models.Project, mutants []mutation.Mutant
 	watch := func(next mutation.Case, alive int) {
 		t.Logf("%d mistakes that nobody noticed yet go through %s", alive, next.Title())
 	}
-	outcomes, err := mutation.Run(t.Context(), project, mutants, watch,
+	outcomes, err := mutation.Trials{Longest: time.Minute, Watch: watch}.Run(t.Context(), project, mutants,
 		mutation.UnitTests(project, tests), []mutation.Case{goldenCase{t}}, []mutation.Case{macroCase{t}}, clinics)
 	if err != nil {
 		t.Fatal(err)
