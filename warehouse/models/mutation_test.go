@@ -172,7 +172,7 @@ func tryMutants(t *testing.T, project *models.Project, mutants []mutation.Mutant
 		t.Logf("%d mistakes that nobody noticed yet go through %s", alive, next.Title())
 	}
 	outcomes, err := mutation.Trials{Longest: time.Minute, Watch: watch}.Run(t.Context(), project, mutants,
-		mutation.UnitTests(project, tests), []mutation.Case{goldenCase{t}}, []mutation.Case{macroCase{t}}, clinics)
+		[]mutation.Case{goldenCase{t}}, mutation.UnitTests(project, tests), []mutation.Case{macroCase{t}}, clinics)
 	if err != nil {
 		t.Fatal(err)
 	}
