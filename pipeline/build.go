@@ -15,6 +15,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
 	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 	"github.com/falloff-analytics/falloff/warehouse/models"
 )
@@ -90,6 +91,9 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	if err != nil {
 		return nil, err
 	}
+	if all {
+		b.releasing = &releasing{}
+	}
 	result, err := b.make(ctx, plan.toMake())
 	if err != nil {
 		return nil, err
@@ -112,11 +116,15 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 			return err
 		}
 		if all {
+			released, err := b.releasing.place(ctx, tx, b)
+			if err != nil {
+				return err
+			}
 			basis, err := buildBasis(tx.Snapshot().Commit(), b.input, o)
 			if err != nil {
 				return err
 			}
-			changed = changed || basis != head.Built
+			changed = changed || released || basis != head.Built
 			tx.SetBuilt(basis)
 		}
 		if !changed && !dropped && maps.Equal(origins(head.Marts), origins(tx.Marts())) {
@@ -129,6 +137,10 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 			return nil, err
 		}
 		return nil, storage("committing the marts", err)
+	}
+	if warning := b.releasing.warning(); warning != "" {
+		built.Warnings = append(built.Warnings, warning)
+		progress(Step{Name: "build", Note: warning})
 	}
 	built.Commit = commit.Number
 	for _, m := range plan.Marts {
@@ -205,6 +217,8 @@ type building struct {
 	// in has no files yet, made says what it makes each mart of once there is a plan.
 	in   models.Inputs
 	made map[string]models.Made
+	// releasing is what a build of every mart decides besides; nil for a build of some.
+	releasing *releasing
 }
 
 func (s *Site) beginBuild(ctx context.Context, head *lake.Commit, o BuildOptions) (*building, error) {
@@ -290,7 +304,7 @@ func (b *building) failed(ctx context.Context, err error) error {
 
 // make runs the models that some marts need, and no file of the lake is opened that they do not read.
 func (b *building) make(ctx context.Context, marts []string) (*models.Result, error) {
-	if len(marts) == 0 {
+	if len(marts) == 0 && b.releasing == nil {
 		return &models.Result{}, nil
 	}
 	var upToDate []string
@@ -303,12 +317,20 @@ func (b *building) make(ctx context.Context, marts []string) (*models.Result, er
 	if err != nil {
 		return nil, fmt.Errorf("finding what the models read: %w", err)
 	}
+	in := b.in
+	if b.releasing != nil {
+		in.Then = b.releasing.count
+		for _, name := range disclosure.Marts() {
+			if !slices.Contains(marts, name) && !slices.Contains(ready, name) {
+				ready = append(ready, name)
+			}
+		}
+	}
 	local, err := b.materialise(ctx, datasets, ready)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = local.Close() }()
-	in := b.in
 	in.Tables, in.Keys, in.Only, in.Ready = local.Datasets, local.Keys, marts, map[string]string{}
 	for _, name := range ready {
 		in.Ready[name] = local.Marts[name][0] // a mart is one object

@@ -10,6 +10,7 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/falloff-analytics/falloff/transforms/settings"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/server"
@@ -111,11 +112,30 @@ func (s *Snapshots) Open(ctx context.Context, clinic string, view server.View) (
 	if err != nil {
 		return nil, err
 	}
-	engine, err := query.OpenFiles(ctx, query.Files{Marts: local.Marts, Keys: local.Keys, AssignedTo: view.AssignedTo}, about, s.limits)
+	files := query.Files{Marts: local.Marts, Keys: local.Keys, AssignedTo: view.AssignedTo, ReleasedTables: view.Released}
+	if len(view.Released) > 0 {
+		if files.Released, err = released(ctx, snapshot, about.AsOf); err != nil {
+			return nil, err
+		}
+	}
+	engine, err := query.OpenFiles(ctx, files, about, s.limits)
 	if err != nil {
 		return nil, fmt.Errorf("opening commit %d of clinic %s: %w", head.Number, clinic, err)
 	}
 	return engine, nil
+}
+
+// released are the released tables of a snapshot, nil where it has none.
+func released(ctx context.Context, snapshot *lake.Snapshot, asOf civil.Date) (*disclosure.Released, error) {
+	body, err := snapshot.Released(ctx)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	pattern, err := disclosure.ParsePattern(body)
+	if err != nil {
+		return nil, err
+	}
+	return pattern.Released(asOf), nil
 }
 
 func meta(clinic string, head *lake.Commit, typed settings.Clinic) (query.Meta, error) {

@@ -3,14 +3,18 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
@@ -20,6 +24,8 @@ const pluginID = "falloff-falloff-datasource"
 type dashboard struct {
 	UID, Title string
 	Panels     []panel
+	Tags       []string
+	Links      []struct{ Tags []string }
 	Templating struct{ List []variable }
 
 	text []byte
@@ -31,12 +37,32 @@ type panel struct {
 	GridPos                  struct{ X, Y, W, H int }
 	Datasource               source
 	Targets                  []target
-	FieldConfig              struct {
+	Options                  struct {
+		Content       string
+		XField        string
+		ReduceOptions struct {
+			Fields string
+			Values bool
+		}
+	}
+	FieldConfig struct {
+		Defaults  struct{ NoValue string }
 		Overrides []struct {
 			Matcher struct {
 				ID      string
 				Options any
 			}
+		}
+	}
+	Transformations []struct {
+		ID      string
+		Options struct {
+			Include     struct{ Names []string }
+			IndexByName map[string]int
+			ExcludeByName,
+			RenameByName map[string]any
+			Conversions []struct{ TargetField string }
+			Filters     []struct{ FieldName string }
 		}
 	}
 }
@@ -56,6 +82,7 @@ type variable struct {
 	Name, Type string
 	Query      any
 	Current    struct{ Value any }
+	Options    []struct{ Value any }
 }
 
 // dashboards reads those that plugin.json ships, and fails if it names one that is not there or leaves one out.
@@ -125,16 +152,25 @@ func TestEveryPanelAsksWhatTheServerAnswers(t *testing.T) {
 	for _, d := range dashboards(t) {
 		for _, p := range d.Panels {
 			t.Run(d.UID+"/"+p.Title, func(t *testing.T) {
+				if p.Type == "text" {
+					if p.Options.Content == "" || len(p.Targets) > 0 {
+						t.Error("it says nothing, or asks something")
+					}
+					return
+				}
 				if p.Title == "" || p.Description == "" {
 					t.Error("it has no title or no description")
 				}
-				if len(p.Targets) == 0 {
-					t.Error("it asks nothing")
+				if p.FieldConfig.Defaults.NoValue == "" {
+					t.Error("where there is nothing to show, it does not say why")
+				}
+				if len(p.Targets) != 1 {
+					t.Errorf("it asks %d questions", len(p.Targets))
 				}
 				for _, asked := range p.Targets {
 					checkTarget(t, d, asked)
 				}
-				checkOverrides(t, p)
+				checkColumns(t, p)
 			})
 		}
 	}
@@ -161,23 +197,56 @@ func checkTarget(t *testing.T, d dashboard, asked target) {
 	}
 }
 
-// checkOverrides demands that what a table's overrides name is a column's title. Series are named after values, which no
-// catalogue knows.
-func checkOverrides(t *testing.T, p panel) {
+// checkColumns demands that the columns which a panel names are those that its query answers with, by their titles. Series are
+// named after values, and so are the fields of a panel that shows a row each: no catalogue knows those.
+func checkColumns(t *testing.T, p panel) {
 	t.Helper()
+	asked := p.Targets[0]
+	definition, _ := query.Lookup(asked.Query)
 	titles := map[string]bool{}
-	for _, asked := range p.Targets {
-		definition, _ := query.Lookup(asked.Query)
-		if asked.Format == "series" || strings.HasPrefix(p.Type, "stat") {
-			return
-		}
-		for _, c := range definition.Columns {
-			titles[c.Title] = true
+	for _, c := range definition.Columns {
+		titles[c.Title] = true
+	}
+	named := func(by string, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if !titles[name] {
+				t.Errorf("%s names a column %q, which %s does not answer", by, name, asked.Query)
+			}
 		}
 	}
+	for _, transformation := range p.Transformations {
+		o := transformation.Options
+		named(transformation.ID, o.Include.Names...)
+		named(transformation.ID, slices.Concat(slices.Collect(maps.Keys(o.IndexByName)), slices.Collect(maps.Keys(o.ExcludeByName)))...)
+		named(transformation.ID, slices.Collect(maps.Keys(o.RenameByName))...)
+		for _, conversion := range o.Conversions {
+			named(transformation.ID, conversion.TargetField)
+		}
+		for _, filter := range o.Filters {
+			named(transformation.ID, filter.FieldName)
+		}
+	}
+	if p.Options.XField != "" {
+		named("the axis", p.Options.XField)
+	}
+	if asked.Format == "series" {
+		return
+	}
+	if fields := p.Options.ReduceOptions.Fields; fields != "" {
+		inner, isPattern := strings.CutPrefix(fields, "/^(")
+		if isPattern {
+			named("the panel", strings.Split(strings.TrimSuffix(inner, ")$/"), "|")...)
+		} else {
+			named("the panel", fields)
+		}
+	}
+	if p.Options.ReduceOptions.Values {
+		return
+	}
 	for _, o := range p.FieldConfig.Overrides {
-		if name := fmt.Sprint(o.Matcher.Options); o.Matcher.ID == "byName" && !titles[name] {
-			t.Errorf("an override is for a column %q, which the query does not answer", name)
+		if o.Matcher.ID == "byName" {
+			named("an override", fmt.Sprint(o.Matcher.Options))
 		}
 	}
 }
@@ -196,6 +265,115 @@ func TestVariablesAskWhatTheServerAnswers(t *testing.T) {
 			definition, ok := query.Lookup(fmt.Sprint(asked["query"]))
 			if !ok || !slices.ContainsFunc(definition.Columns, func(c query.Column) bool { return c.Name == "value" }) {
 				t.Errorf("%s: variable %s asks %v, which has no column value", d.UID, v.Name, asked["query"])
+			}
+			params, _ := asked["params"].(map[string]any)
+			if _, err := definition.Bind(params); err != nil {
+				t.Errorf("%s: variable %s: %v", d.UID, v.Name, err)
+			}
+		}
+	}
+}
+
+// Every value of a variable must be one that the panels' questions take, not only the one that it begins with.
+func TestEveryValueOfAVariableCanBeAsked(t *testing.T) {
+	for _, d := range dashboards(t) {
+		for i, v := range d.Templating.List {
+			for _, option := range v.Options {
+				d.Templating.List[i].Current.Value = option.Value
+				for _, p := range d.Panels {
+					for _, asked := range p.Targets {
+						definition, _ := query.Lookup(asked.Query)
+						if _, err := definition.Bind(d.resolved(asked.Params)); err != nil {
+							t.Errorf("%s: %q with %s = %v: %v", d.UID, p.Title, v.Name, option.Value, err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// Whatever page people open, it says first how fresh it is and what is withheld, and leads to the others.
+func TestEveryDashboardSaysHowFreshItIsAndWhatIsWithheld(t *testing.T) {
+	all := dashboards(t)
+	uids := map[string]bool{}
+	for _, d := range all {
+		if uids[d.UID] || !slices.Contains(d.Tags, "falloff") {
+			t.Errorf("%s: another dashboard has its uid, or it lacks the tag that the others find it by", d.Title)
+		}
+		uids[d.UID] = true
+	}
+	link := regexp.MustCompile(`"/d/([a-z-]+)\?`)
+	for _, d := range all {
+		top, note := d.Panels[0], d.Panels[1]
+		if top.GridPos.Y != 0 || top.Targets[0].Query != "freshness" {
+			t.Errorf("%s begins with %q, not with how fresh it is", d.Title, top.Title)
+		}
+		if !strings.Contains(note.Options.Content, "1–10 patients") && !strings.Contains(note.Options.Content, "Small groups are withheld") {
+			t.Errorf("%s does not say what is withheld", d.Title)
+		}
+		if len(d.Links) == 0 || !slices.Equal(d.Links[0].Tags, []string{"falloff"}) {
+			t.Errorf("%s leads to no other dashboard", d.Title)
+		}
+		for _, found := range link.FindAllSubmatch(d.text, -1) {
+			if !uids[string(found[1])] {
+				t.Errorf("%s links to %s, which is not there", d.Title, found[1])
+			}
+		}
+	}
+}
+
+// Colours that people with any kind of colour vision tell apart: Okabe and Ito's, grey, and the theme's own.
+func TestColoursCanBeToldApart(t *testing.T) {
+	known := []string{
+		"#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#8e8e8e", "text", "transparent",
+	}
+	named := regexp.MustCompile(`"(?:fixedColor|color)": "([^"]*)"`)
+	for _, d := range dashboards(t) {
+		for _, found := range named.FindAllSubmatch(d.text, -1) {
+			if !slices.Contains(known, string(found[1])) {
+				t.Errorf("%s uses the colour %s", d.Title, found[1])
+			}
+		}
+	}
+}
+
+// A practitioner's own page must be answered to a practitioner, whole, and to a manager too.
+func TestWhoIsAnswered(t *testing.T) {
+	policy, err := access.Parse([]byte(`version: 1
+require_second_factor: false
+clinics: [harbour-street]
+people:
+  - login: robin
+    roles: [{role: practitioner, clinics: [harbour-street]}]
+    staff: [{clinic: harbour-street, names: [Robin Mercer]}]
+  - login: mia
+    roles: [{role: manager, clinics: [harbour-street]}]
+  - login: anna
+    roles: [{role: analyst, clinics: [harbour-street]}]
+`), "access.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		login string
+		whole []string
+	}{
+		{"robin", []string{"falloff-my-patients"}},
+		{"mia", nil}, // all of them
+		{"anna", nil},
+	} {
+		sees := policy.Visible(access.Principal{Person: test.login, Subject: test.login, Issuer: access.Grafana}, time.Date(2026, time.October, 1, 9, 0, 0, 0, time.UTC))
+		for _, d := range dashboards(t) {
+			if test.whole != nil && !slices.Contains(test.whole, d.UID) {
+				continue
+			}
+			for _, p := range d.Panels {
+				for _, asked := range p.Targets {
+					if sees.Query("harbour-street", asked.Query).None() {
+						t.Errorf("%s is refused %q of %s", test.login, p.Title, d.Title)
+					}
+				}
 			}
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/hashicorp/go-plugin"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
@@ -113,7 +114,10 @@ func start(t *testing.T) backend {
 }
 
 // oneClinic is a lake with one snapshot of one clinic.
-type oneClinic struct{ marts map[string][]string }
+type oneClinic struct {
+	marts    map[string][]string
+	released *disclosure.Released
+}
 
 func (oneClinic) Clinics(context.Context) ([]string, error) {
 	return []string{"harbour-street", "second-clinic"}, nil
@@ -127,13 +131,13 @@ func (oneClinic) Head(_ context.Context, clinic string) (string, error) {
 }
 
 func (o oneClinic) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
-	return servertest.Open(ctx, o.marts, clinic, "7", view)
+	return servertest.Open(ctx, o.marts, o.released, clinic, "7", view)
 }
 
 // queryServer is a real query server over fixture marts; it gives its URL.
 func queryServer(t *testing.T) string {
 	t.Helper()
-	s, err := server.New(servertest.SignedOptions(t, oneClinic{martstest.Small(t)}, pluginKey()))
+	s, err := server.New(servertest.SignedOptions(t, oneClinic{martstest.Small(t), martstest.Released(t)}, pluginKey()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,6 +392,35 @@ func TestEachPersonSeesWhatTheyMay(t *testing.T) {
 		if got := answer.GetError(); test.says == "" && got != "" || !strings.Contains(got, test.says) {
 			t.Errorf("%s asks %s: %q, and it should say %q", test.login, test.query, got, test.says)
 		}
+	}
+}
+
+// What is withheld is an empty cell, never zero, and said beside the panel.
+func TestWhatIsWithheldIsSaid(t *testing.T) {
+	b, url := start(t), queryServer(t)
+	asked := []map[string]any{{"query": "patient_status_counts"}, {"query": "leaks_by_month", "format": "series"}}
+	answers := ask(t, b, configuredFor("figures", url, "harbour-street", pluginKey().Text()), asked...)
+	statuses, months := frame(t, answers["A"]), frame(t, answers["B"])
+	for _, f := range []*data.Frame{statuses, months} {
+		if len(f.Meta.Notices) != 1 || !strings.Contains(f.Meta.Notices[0].Text, "are withheld") {
+			t.Errorf("the notices are %+v", f.Meta.Notices)
+		}
+	}
+	empty := 0
+	for i := range statuses.Rows() {
+		n, ok := statuses.Fields[1].ConcreteAt(i)
+		if !ok {
+			empty++
+		} else if n == 0.0 || n == int64(0) {
+			t.Errorf("row %d is shown as %v", i, n)
+		}
+	}
+	if empty != 2 {
+		t.Errorf("%d statuses are empty", empty)
+	}
+	exact := frame(t, ask(t, b, configured(url, "harbour-street", pluginKey().Text()), asked...)["A"])
+	if len(exact.Meta.Notices) != 0 {
+		t.Errorf("whoever sees the rows is told %+v", exact.Meta.Notices)
 	}
 }
 

@@ -107,7 +107,9 @@ type Table struct {
 type Group struct {
 	Name string
 	// Base says what is counted: patients, episodes, appointments, leaks …
-	Base     string
+	Base string
+	// Marts are those that the cells are counted in.
+	Marts    []string
 	Measures []Measure
 	Shares   []Share
 	// Part says what the cells are parts of, if they are parts of other groups' cells and add up to nothing.

@@ -26,9 +26,19 @@ func Groups() []Group {
 	return []Group{care(), leaks(), estimates(), recoveries(), warnings(), invoices(), adjustments(), receivables(), claims(), appointments(), episodes(), retention()}
 }
 
+// Marts are those that all groups together are counted in, each once.
+func Marts() []string {
+	var names []string
+	for _, g := range Groups() {
+		names = append(names, g.Marts...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func care() Group {
 	return Group{
-		Name: "care", Base: "patients",
+		Name: "care", Base: "patients", Marts: []string{"patient_status", "patient_outlook"},
 		Measures: []Measure{count("patients"), {Name: "visits_lost_thousandths", Unit: "thousandths of a visit"}},
 		Tables: []Table{
 			table("patients", "Patients"),
@@ -41,7 +51,7 @@ func care() Group {
 
 func leaks() Group {
 	return Group{
-		Name: "leaks", Base: "leaks",
+		Name: "leaks", Base: "leaks", Marts: []string{"leak_ledger"},
 		Measures: []Measure{count("leaks"), cents("amount_cents")},
 		Tables: []Table{
 			table("leaks", "Money leaked").serving("leaked_revenue", "leaks"),
@@ -62,7 +72,7 @@ func leaks() Group {
 
 func estimates() Group {
 	return Group{
-		Name: "estimates", Base: "estimates",
+		Name: "estimates", Base: "estimates", Marts: []string{"leak_ledger"},
 		Measures: []Measure{count("estimates"), cents("amount_cents")},
 		Tables: []Table{
 			table("estimates", "Not earned, by estimate"),
@@ -76,7 +86,7 @@ func estimates() Group {
 
 func recoveries() Group {
 	return Group{
-		Name: "recoveries", Base: "leaks",
+		Name: "recoveries", Base: "leaks", Marts: []string{"leak_recoveries"},
 		Measures: []Measure{count("leaks"), cents("leaked_cents"), cents("recovered_cents"), cents("recovered_by_us_cents")},
 		Shares:   []Share{{"recovered_share", "recovered_cents", "leaked_cents"}},
 		Tables: []Table{
@@ -90,7 +100,7 @@ func recoveries() Group {
 
 func warnings() Group {
 	return Group{
-		Name: "warnings", Base: "warnings",
+		Name: "warnings", Base: "warnings", Marts: []string{"billing_warnings"},
 		Measures: []Measure{count("warnings"), cents("amount_cents")},
 		Tables: []Table{
 			table("warnings", "Billing warnings"),
@@ -104,7 +114,7 @@ func warnings() Group {
 func invoices() Group {
 	rates := []string{"gross_collection_rate", "net_collection_rate", "settled_collection_rate"}
 	return Group{
-		Name: "invoices", Base: "invoices",
+		Name: "invoices", Base: "invoices", Marts: []string{"cells_money"},
 		Measures: []Measure{
 			count("invoices"), cents("charged_cents"), cents("collected_cents"), cents("adjusted_cents"), cents("obtainable_cents"), cents("settled_cents"),
 		},
@@ -122,7 +132,7 @@ func invoices() Group {
 
 func adjustments() Group {
 	return Group{
-		Name: "adjustments", Base: "adjustments",
+		Name: "adjustments", Base: "adjustments", Marts: []string{"cells_money"},
 		Measures: []Measure{count("adjustments"), cents("amount_cents")},
 		Tables: []Table{
 			table("adjustments", "Taken off without money").from("all"),
@@ -134,7 +144,7 @@ func adjustments() Group {
 
 func receivables() Group {
 	return Group{
-		Name: "receivables", Base: "invoices",
+		Name: "receivables", Base: "invoices", Marts: []string{"cells_money"},
 		Measures: []Measure{count("invoices"), cents("open_cents")},
 		Tables: []Table{
 			table("receivables", "Open balances").from("all").serving("receivables"),
@@ -148,7 +158,7 @@ func receivables() Group {
 func claims() Group {
 	metrics := []string{"rejection_rate", "short_payments"}
 	return Group{
-		Name: "claims", Base: "claims",
+		Name: "claims", Base: "claims", Marts: []string{"cells_claims"},
 		Measures: []Measure{
 			count("claims"), count("answered"), count("rejected"), count("paid"), days("paid_days"), count("short_payments"), cents("short_cents"),
 		},
@@ -167,7 +177,7 @@ func appointments() Group {
 	withHours := slices.Concat(monthly, []string{"utilisation"})
 	hours := []string{"appointments", "appointments_by_month", "appointments_by_month_staff_member"}
 	return Group{
-		Name: "appointments", Base: "appointments",
+		Name: "appointments", Base: "appointments", Marts: []string{"cells_appointments"},
 		Measures: []Measure{
 			count("appointments"), count("arrived"), count("no_shows"), count("cancelled"), count("expected"), count("decided"),
 			count("with_lead"), days("lead_days"), count("due_14"), count("recovered_14"), count("due_30"), count("recovered_30"),
@@ -195,7 +205,7 @@ func appointments() Group {
 func episodes() Group {
 	metrics := []string{"conversion", "rebooked", "reactivations"}
 	return Group{
-		Name: "episodes", Base: "episodes",
+		Name: "episodes", Base: "episodes", Marts: []string{"cells_episodes"},
 		Measures: []Measure{
 			count("episodes"), count("first_visits"), count("second_visits"), count("visits"), count("rebooked"), count("reactivations"),
 		},
@@ -217,7 +227,7 @@ func episodes() Group {
 
 func retention() Group {
 	return Group{
-		Name: "retention", Base: "episodes",
+		Name: "retention", Base: "episodes", Marts: []string{"cells_episodes"},
 		Measures: []Measure{count("cohort_size"), count("seen"), count("seen_patients")},
 		Shares:   []Share{{"active_share", "seen", "cohort_size"}},
 		Part:     &Part{Group: "episodes", Table: "episodes_by_cohort_month"},

@@ -11,7 +11,8 @@ const loadRows = 500
 
 // Load puts the released tables into a DuckDB, as released.<table>: a column a dimension, a measure and a share, and
 // suppressed. The measures and shares of a suppressed row are null; a cell that is not there is zero. The table
-// released.notes says of each table what is withheld, and of which day it is.
+// released.notes says of each table what is withheld, and of which day it is; released.cells has all tables in one, a row a
+// cell and measure or share, in the order of measures.
 func (r *Released) Load(ctx context.Context, db Database, threshold int64) error {
 	if _, err := db.ExecContext(ctx, "create schema if not exists released"); err != nil {
 		return fmt.Errorf("making the schema of released tables: %w", err)
@@ -19,9 +20,16 @@ func (r *Released) Load(ctx context.Context, db Database, threshold int64) error
 	if _, err := db.ExecContext(ctx, "create or replace table released.notes (table_name varchar, as_of date, withheld bigint, note varchar)"); err != nil {
 		return fmt.Errorf("making the table of notes: %w", err)
 	}
+	if _, err := db.ExecContext(ctx, `create or replace table released.cells (table_name varchar, place bigint, dimension_1 varchar,
+		value_1 varchar, dimension_2 varchar, value_2 varchar, measure varchar, unit varchar, value double, withheld boolean)`); err != nil {
+		return fmt.Errorf("making the table of cells: %w", err)
+	}
 	for _, t := range r.tables {
 		if err := t.load(ctx, db); err != nil {
 			return fmt.Errorf("loading released table %s: %w", t.Table.Name, err)
+		}
+		if err := t.loadCells(ctx, db); err != nil {
+			return fmt.Errorf("loading the cells of released table %s: %w", t.Table.Name, err)
 		}
 		if _, err := db.ExecContext(ctx, "insert into released.notes values ($1, cast($2 as date), $3, $4)",
 			t.Table.Name, t.AsOf.String(), t.Withheld, t.Note(threshold, r.AsOf)); err != nil {
@@ -64,6 +72,44 @@ func (t ReleasedTable) load(ctx context.Context, db Database) error {
 	}
 	_, err := db.ExecContext(ctx, "drop table released.loading")
 	return err
+}
+
+// loadCells adds the table's rows to released.cells.
+func (t ReleasedTable) loadCells(ctx context.Context, db Database) error {
+	named := []string{"null", "null", "null", "null"}
+	for i, d := range t.Table.Dimensions {
+		named[2*i], named[2*i+1] = "'"+d+"'", fmt.Sprintf("%q", d)
+	}
+	units := map[string]string{}
+	var measures []string
+	for _, m := range t.Group.Measures {
+		if m.has(t.Table) {
+			units[m.Name] = m.Unit
+			measures = append(measures, m.Name)
+		}
+	}
+	for _, s := range t.Group.Shares {
+		if units[s.Numerator] != "" && units[s.Denominator] != "" {
+			units[s.Name] = s.unit(units)
+			measures = append(measures, s.Name)
+		}
+	}
+	for place, name := range measures {
+		statement := fmt.Sprintf(`insert into released.cells select '%s', %d, %s, '%s', '%s', cast(%q as double), suppressed from released.%q`,
+			t.Table.Name, place, strings.Join(named, ", "), name, units[name], name, t.Table.Name)
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unit is that of a quotient: days or the like over a count are days, and anything over its own kind is a fraction.
+func (s Share) unit(units map[string]string) string {
+	if units[s.Numerator] == units[s.Denominator] {
+		return "fraction"
+	}
+	return units[s.Numerator]
 }
 
 func (t ReleasedTable) insert(ctx context.Context, db Database, rows []Row, width int) error {

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"cloud.google.com/go/civil"
 )
@@ -66,6 +67,18 @@ func (p *groupPlan) remember(asOf civil.Date) *Remembered {
 		}
 	}
 	return r
+}
+
+// Released are the tables that were released with the pattern; a group that is remembered in another shape than it has now is
+// left out.
+func (p *Pattern) Released(snapshot civil.Date) *Released {
+	out := &Released{AsOf: snapshot}
+	for _, g := range Groups() {
+		if r := p.group(g); r != nil && slices.Equal(r.Measures, g.measureNames()) {
+			out.tables = append(out.tables, r.tables(g)...)
+		}
+	}
+	return out
 }
 
 // ParsePattern reads what Pattern.JSON wrote.

@@ -39,6 +39,13 @@ type Released struct {
 // Tables are all of them, in the order of the groups.
 func (r *Released) Tables() []ReleasedTable { return slices.Clone(r.tables) }
 
+// Only are those of the tables that have one of the names.
+func (r *Released) Only(names []string) *Released {
+	return &Released{AsOf: r.AsOf, tables: slices.DeleteFunc(slices.Clone(r.tables), func(t ReleasedTable) bool {
+		return !slices.Contains(names, t.Table.Name)
+	})}
+}
+
 // Table finds one by its name.
 func (r *Released) Table(name string) (ReleasedTable, bool) {
 	at := slices.IndexFunc(r.tables, func(t ReleasedTable) bool { return t.Table.Name == name })

@@ -77,6 +77,8 @@ type Commit struct {
 	Sources map[string]json.RawMessage `json:"sources,omitempty"`
 	// Settings is the clinic's settings that this commit was made with, nil before any were stored.
 	Settings *Object `json:"settings,omitempty"`
+	// Released is what was decided to tell in aggregates, and has to be remembered for the next time; nil before any build.
+	Released *Object `json:"released,omitempty"`
 	// Closed are the months whose figures were published, by month (YYYY-MM).
 	Closed map[string]Closing `json:"closed,omitempty"`
 	// Built is a hash of all that the last build of every mart saw, in its maker's terms: where it is the same again, so are the marts.
@@ -233,8 +235,10 @@ func (c *Commit) objects(yield func(Object) bool) {
 			return
 		}
 	}
-	if c.Settings != nil {
-		yield(*c.Settings)
+	for _, o := range []*Object{c.Settings, c.Released} {
+		if o != nil && !yield(*o) {
+			return
+		}
 	}
 }
 
@@ -363,6 +367,11 @@ func (c *Commit) validate() error {
 	if c.Settings != nil {
 		if err := c.Settings.validate("settings/", ""); err != nil {
 			return fmt.Errorf("settings: %w", err)
+		}
+	}
+	if c.Released != nil {
+		if err := c.Released.validate("released/", ""); err != nil {
+			return fmt.Errorf("released tables: %w", err)
 		}
 	}
 	return nil

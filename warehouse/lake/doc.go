@@ -7,6 +7,7 @@
 //	clinic=<id>/data/<dataset>/removed/<hash>.parquet         what is known to be gone, so that old files cannot bring it back
 //	clinic=<id>/marts/<name>/<hash>.parquet                   what the models made of one commit
 //	clinic=<id>/settings/<hash>                               the clinic's settings as they were
+//	clinic=<id>/released/<hash>                               what is told in aggregates, and what is withheld
 //	clinic=<id>/commits/<number>.json                         what is live, and everything that must agree with it
 //	clinic=<id>/commits/hint                              a recent number, where to begin looking; nothing rests on it
 //	clinic=<id>/redirects/<path>                             where the rows are of an object that a patient was erased from

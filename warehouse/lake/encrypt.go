@@ -123,6 +123,13 @@ func (tx *Tx) encrypt(ctx context.Context) error {
 		}
 		tx.next.Settings = &o
 	}
+	if was := tx.head.Released; was != nil {
+		o, err := tx.encryptWhole(ctx, *was, "released/", "")
+		if err != nil {
+			return fmt.Errorf("released tables: %w", err)
+		}
+		tx.next.Released = &o
+	}
 	return nil
 }
 

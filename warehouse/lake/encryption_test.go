@@ -104,6 +104,22 @@ func fillBoth(t *testing.T, clinic *lake.Clinic) {
 	}
 }
 
+// release gives a clinic released tables, twice the same.
+func release(t *testing.T, clinic *lake.Clinic) {
+	t.Helper()
+	for _, want := range []bool{true, false} {
+		if _, err := clinic.Update(t.Context(), lake.Build, func(ctx context.Context, tx *lake.Tx) error {
+			isNew, err := tx.PutReleased(ctx, []byte(`{"threshold":11}`))
+			if isNew != want {
+				t.Errorf("it is new: %v, and it should be %v", isNew, want)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // duckDBMart is a Parquet file as the models write it.
 func duckDBMart(t *testing.T, query string) []byte {
 	t.Helper()
@@ -122,6 +138,7 @@ func TestEncryptedAndPlainClinicsHoldTheSame(t *testing.T) {
 	plain, sealed := openClinic(t, plainStore), openEncrypted(t, sealedStore)
 	for _, clinic := range []*lake.Clinic{plain, sealed} {
 		fillBoth(t, clinic)
+		release(t, clinic)
 		if err := clinic.Snapshot(head(t, clinic)).Verify(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +151,11 @@ func TestEncryptedAndPlainClinicsHoldTheSame(t *testing.T) {
 	}
 	if _, err := sealed.Snapshot(head(t, sealed)).Settings(t.Context()); err != nil {
 		t.Error(err)
+	}
+	for _, clinic := range []*lake.Clinic{plain, sealed} {
+		if body, err := clinic.Snapshot(head(t, clinic)).Released(t.Context()); err != nil || string(body) != `{"threshold":11}` {
+			t.Errorf("released: %s, %v", body, err)
+		}
 	}
 	for name, d := range head(t, plain).Datasets {
 		e := head(t, sealed).Datasets[name]
@@ -384,6 +406,7 @@ func TestAPlainClinicIsEncryptedInOneCommit(t *testing.T) {
 	store := openDir(t)
 	plainly := openClinic(t, store)
 	fillBoth(t, plainly)
+	release(t, plainly)
 	before, number := stored(t, plainly), head(t, plainly).Number
 	clinic := openEncrypted(t, store)
 	if _, err := clinic.Update(ctx, lake.Ingest, func(context.Context, *lake.Tx) error { return nil }); !errors.Is(err, lake.ErrPlainLake) {
@@ -398,7 +421,7 @@ func TestAPlainClinicIsEncryptedInOneCommit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !commit.Encrypted() || commit.Number != number+int64(round)+1 || len(commit.Marts) != 2 || commit.Settings == nil {
+		if !commit.Encrypted() || commit.Number != number+int64(round)+1 || len(commit.Marts) != 2 || commit.Settings == nil || commit.Released == nil {
 			t.Errorf("round %d: %+v", round, commit)
 		}
 		for _, o := range commit.Datasets[contract.Appointments].Objects {

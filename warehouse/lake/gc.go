@@ -249,7 +249,7 @@ func (g *collector) letGo(entries []*commitEntry) (numbers []int64) {
 }
 
 // collected are the folders whose objects commits name. What else lies under the clinic is not GC's.
-var collected = []string{"data/", "marts/", "settings/", "closings/"}
+var collected = []string{"data/", "marts/", "settings/", "released/", "closings/"}
 
 func (g *collector) sweepObjects(ctx context.Context) error {
 	c := g.clinic

@@ -74,6 +74,18 @@ func (s *Snapshot) Settings(ctx context.Context) ([]byte, error) {
 	return body, nil
 }
 
+// Released is what PutReleased stored, nil if there is nothing.
+func (s *Snapshot) Released(ctx context.Context) ([]byte, error) {
+	if s.commit.Released == nil {
+		return nil, nil
+	}
+	body, err := s.clinic.fetch(ctx, *s.commit.Released)
+	if err != nil {
+		return nil, fmt.Errorf("read the released tables of clinic %s: %w", s.clinic.id, err)
+	}
+	return body, nil
+}
+
 // Verify reads every object that the commit names and compares its bytes with its name, and for Parquet its rows and
 // totals with the commit. It goes on after a wrong one and names them all. It needs the clinic's naming key, and asks the store,
 // whatever was read before.

@@ -100,6 +100,17 @@ func (tx *Tx) PutSettings(ctx context.Context, body []byte) error {
 	return nil
 }
 
+// PutReleased stores what a build decided to tell in aggregates, and says whether that is something new. Equal bytes are stored once.
+func (tx *Tx) PutReleased(ctx context.Context, body []byte) (isNew bool, err error) {
+	o, err := tx.upload(ctx, "released/", "", body)
+	if err != nil {
+		return false, fmt.Errorf("store the released tables of clinic %s: %w", tx.clinic.id, err)
+	}
+	was := tx.next.Released
+	tx.next.Released = &o
+	return was == nil || was.Path != o.Path, nil
+}
+
 // PutMart stores one table that the models made, as the Parquet bytes that came out of them. It returns ErrStale if the live mart was
 // made from a newer commit.
 func (tx *Tx) PutMart(ctx context.Context, name string, body []byte, from Origin) error {

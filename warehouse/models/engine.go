@@ -11,13 +11,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// session is one in-memory DuckDB with one connection, and the private directory that marts leave through.
+// session is one in-memory DuckDB with a connection, and the private directory that marts leave through.
 type session struct {
 	db      *stdsql.DB
 	conn    *stdsql.Conn
@@ -25,6 +24,8 @@ type session struct {
 	// asOf is the day D; made says whether a run makes a table.
 	asOf civil.Date
 	made func(table string) bool
+	// wide is how many models run at once, at least one.
+	wide int
 	// isTested says that tables are held to what is declared of them, and warnings are the rules that were broken and only warn.
 	isTested bool
 	warnings []*Broken
@@ -58,7 +59,7 @@ func open(ctx context.Context, in Inputs) (_ *session, err error) {
 	paths = slices.AppendSeq(paths, maps.Values(in.Ready))
 	slices.Sort(paths)
 	statements := []string{
-		"set TimeZone = 'UTC'",
+		"set global TimeZone = 'UTC'",
 		"set temp_directory = ''",
 		"set autoinstall_known_extensions = false",
 		"set autoload_known_extensions = false",
@@ -132,7 +133,12 @@ func (s *session) prepare(ctx context.Context, in Inputs) error {
 	if err := s.loadReady(ctx, in); err != nil {
 		return err
 	}
-	return s.loadDatasets(ctx, in.Tables, in.Keys)
+	if err := s.loadDatasets(ctx, in.Tables, in.Keys); err != nil {
+		return err
+	}
+	var err error
+	s.wide, err = s.widthOf(ctx)
+	return err
 }
 
 // loadReady makes the marts that need not be made readable.
@@ -148,103 +154,6 @@ func (s *session) loadReady(ctx context.Context, in Inputs) error {
 		}
 	}
 	return nil
-}
-
-// run makes the tables of the given models, which must come in an order in which they can run. A model that is read in
-// one place only is a view, so that DuckDB plans it together with its reader; a table goes when its last reader has run,
-// unless keep says that somebody wants to look at it; then there are no views.
-func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep bool) ([]Timing, error) {
-	if err := defineMacros(ctx, p.macros, s.exec); err != nil {
-		return nil, err
-	}
-	l := newLeases(wanted)
-	s.made = madeBy(wanted)
-	var timings []Timing
-	for _, m := range wanted {
-		kind := "table"
-		if l.views[m.Name()] && !keep {
-			kind = "view"
-		}
-		started := time.Now()
-		create := func() error {
-			// On the first line with the statement, so that DuckDB's line numbers are the file's.
-			return s.exec(ctx, fmt.Sprintf("create %s %s as %s", kind, m.Name(), m.Text))
-		}
-		if m.Layer == Fitted {
-			create = func() error { return s.fit(ctx, m) }
-		}
-		if err := create(); err != nil {
-			return nil, s.withColumns(ctx, m, describe(err, "model "+m.Name(), m.File))
-		}
-		timings = append(timings, Timing{Model: m.Name(), Duration: time.Since(started), IsView: kind == "view"})
-		if err := s.testMade(ctx, m); err != nil {
-			return nil, err
-		}
-		for _, name := range l.returned(m) {
-			if keep {
-				break
-			}
-			if err := s.exec(ctx, "drop table "+name); err != nil {
-				return nil, fmt.Errorf("freeing %s: %w", name, err)
-			}
-		}
-	}
-	return timings, nil
-}
-
-// leases says which models are views, and counts who still has to read each table, through views.
-type leases struct {
-	views   map[string]bool
-	readers map[string]int
-	tables  map[string][]string
-}
-
-func newLeases(wanted []*Model) *leases {
-	l := &leases{views: map[string]bool{}, readers: map[string]int{}, tables: map[string][]string{}}
-	uses := map[string]int{}
-	for _, m := range wanted {
-		for name, times := range m.references {
-			uses[name] += times
-		}
-	}
-	for _, m := range wanted {
-		// A model of which something is declared is looked at besides.
-		l.views[m.Name()] = m.Layer != Marts && m.Layer != Fitted && m.declared == nil && uses[m.Name()] == 1
-		var tables []string
-		for _, name := range m.Reads {
-			isView, isModel := l.views[name]
-			switch {
-			case !isModel:
-			case isView:
-				tables = append(tables, l.tables[name]...)
-			default:
-				tables = append(tables, name)
-			}
-		}
-		slices.Sort(tables)
-		l.tables[m.Name()] = slices.Compact(tables)
-		if !l.views[m.Name()] {
-			for _, table := range l.tables[m.Name()] {
-				l.readers[table]++
-			}
-		}
-	}
-	return l
-}
-
-// returned lists the tables that nobody will read after m has run. Marts stay.
-func (l *leases) returned(m *Model) []string {
-	if l.views[m.Name()] {
-		return nil
-	}
-	var free []string
-	for _, table := range l.tables[m.Name()] {
-		l.readers[table]--
-		if l.readers[table] == 0 && !strings.HasPrefix(table, string(Marts)+".") {
-			free = append(free, table)
-		}
-	}
-	return free
 }
 
 var linePattern = regexp.MustCompile(`(?m)^LINE (\d+):`)

@@ -11,6 +11,7 @@ package models
 
 import (
 	"context"
+	stdsql "database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,6 +57,9 @@ type Inputs struct {
 	// Only limits the result to these marts, and the work to what they need; nil is all of them. A check is left out where a mart
 	// that it looks at is neither made nor ready.
 	Only []string
+	// Then, where there is one, is called last, when the marts keep their checks, with a connection that has each mart that is made or
+	// ready as a table or view of its name. Its error ends the build.
+	Then func(ctx context.Context, marts *stdsql.Conn) error
 	// ScratchDir is where a private directory for finished marts is made. Empty means /dev/shm where there is one, else
 	// the system's temporary directory.
 	ScratchDir string
@@ -247,5 +251,13 @@ func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
 		result.Marts = append(result.Marts, mart)
 	}
 	slices.SortFunc(result.Marts, func(a, b Mart) int { return strings.Compare(a.Name, b.Name) })
+	if in.Then != nil {
+		if err := s.exec(ctx, "use "+string(Marts)); err != nil {
+			return nil, fmt.Errorf("handing on the marts: %w", err)
+		}
+		if err := in.Then(ctx, s.conn); err != nil {
+			return nil, err
+		}
+	}
 	return result, nil
 }

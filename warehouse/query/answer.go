@@ -23,6 +23,8 @@ type Request struct {
 	Params map[string]any
 	// From and To bound the days of a query that has a time range, both inclusive; zero is open.
 	From, To civil.Date
+	// Released asks for what may be told to whoever may see no rows (see Released).
+	Released bool
 }
 
 // Keys of the schema's metadata, and of its fields'.
@@ -34,6 +36,8 @@ const (
 	MetaAsOf     = "falloff.as_of"
 	MetaTimeZone = "falloff.time_zone"
 	MetaCurrency = "falloff.currency"
+	// MetaNote says in words what is withheld, where anything is.
+	MetaNote = "falloff.note"
 
 	// MetaSeriesX and the two after it are present where the definition has a Series.
 	MetaSeriesX     = "falloff.series.x"
@@ -53,6 +57,8 @@ type Answer struct {
 	Schema  *arrow.Schema
 	Batches []arrow.RecordBatch
 	Rows    int64
+	// Withheld is how many rows have their numbers withheld.
+	Withheld int64
 }
 
 // Release frees the answer's memory.
@@ -70,12 +76,25 @@ func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 	if !ok {
 		return nil, Unknown(request.Query)
 	}
-	bound, err := d.Bind(request.Params)
+	bind, unavailable := d.Bind, e.unavailable
+	if !request.Released && d.IsReleasedOnly() {
+		return nil, &UnavailableError{Name: d.Name, Reason: "it is about released tables alone"}
+	}
+	if request.Released {
+		if d.Released == nil {
+			return nil, &UnavailableError{Name: d.Name, Reason: "nothing of it is released"}
+		}
+		bind, unavailable = d.BindReleased, e.withoutReleased
+	}
+	bound, err := bind(request.Params)
 	if err != nil {
 		return nil, err
 	}
-	if reason, ok := e.unavailable[d.Name]; ok {
+	if reason, ok := unavailable[d.Name]; ok {
 		return nil, &UnavailableError{Name: d.Name, Reason: reason}
+	}
+	if request.Released {
+		d = d.asReleased()
 	}
 	bound["from"], bound["to"] = dayText(request.From), dayText(request.To)
 
@@ -99,7 +118,24 @@ func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 		}
 		return nil, fmt.Errorf("answering %s: %w", d.Name, err)
 	}
+	if request.Released {
+		answer.say(e.note(d, bound, answer.Withheld))
+	}
 	return answer, nil
+}
+
+// say adds a note to what the answer says of itself.
+func (a *Answer) say(note string) {
+	if note == "" {
+		return
+	}
+	said := a.Schema.Metadata()
+	metadata := arrow.NewMetadata(append(said.Keys(), MetaNote), append(said.Values(), note))
+	a.Schema = arrow.NewSchema(a.Schema.Fields(), &metadata)
+	for i, batch := range a.Batches {
+		a.Batches[i] = array.NewRecordBatch(a.Schema, batch.Columns(), batch.NumRows())
+		batch.Release()
+	}
 }
 
 func (e *Engine) collect(ctx context.Context, conn driver.Conn, d Definition, bound map[string]any, answer *Answer) error {
@@ -127,6 +163,7 @@ func (e *Engine) collect(ctx context.Context, conn driver.Conn, d Definition, bo
 			return err
 		}
 		answer.Batches = append(answer.Batches, described)
+		answer.Withheld += withheldIn(described)
 	}
 	return reader.Err()
 }

@@ -14,7 +14,7 @@ var falloffQueries = []Definition{
 		Title:       "Share of patients not yet lapsed",
 		Description: "Kaplan–Meier estimate of the days from the first visit to the first lapse, with its 95 % interval, read off at regular days.",
 		Parameters: []Parameter{
-			groupParameter("all", "discipline", "cohort_month"),
+			groupParameter("all", "discipline", "cohort_month", "staff_member"),
 			disciplineParameter,
 			{
 				Name: "days", Title: "Up to day", Type: IntegerParameter, Default: int64(365), Min: 30, Max: 3650,
@@ -42,7 +42,7 @@ var falloffQueries = []Definition{
 		Title:       "Share stopping after each visit",
 		Description: "Of the n-th visits old enough to tell, those followed by a lapse.",
 		Parameters: []Parameter{
-			groupParameter("all", "discipline"),
+			groupParameter("all", "discipline", "staff_member"),
 			disciplineParameter,
 			{
 				Name: "visits", Title: "Up to visit", Type: IntegerParameter, Default: int64(12), Min: 1, Max: 100,
@@ -60,6 +60,57 @@ var falloffQueries = []Definition{
 		Series: &Series{X: "visit_number", Name: "series", Value: "stopping_share"},
 		Marts:  []string{"falloff_by_visit"},
 		order:  "visit_number, series",
+	},
+	{
+		Name:        "outcomes",
+		Title:       "What becomes of those who begin",
+		Description: "Aalen–Johansen estimate of who has finished and who has fallen off by each day since the first visit. Nobody comes to both.",
+		Parameters: []Parameter{
+			disciplineParameter,
+			{
+				Name: "days", Title: "Up to day", Type: IntegerParameter, Default: int64(365), Min: 30, Max: 3650,
+				Description: "The last day of the curves",
+			},
+			{
+				Name: "every_days", Title: "Every … days", Type: IntegerParameter, Default: int64(7), Min: 1, Max: 90,
+				Description: "Distance between the days read off",
+			},
+		},
+		Columns: []Column{
+			{Name: "day", Title: "Days since the first visit", Type: Integer, Unit: Days},
+			{Name: "series", Title: "Outcome", Type: Text},
+			{Name: "share", Title: "Share", Type: Number, Unit: Fraction},
+		},
+		Series: &Series{X: "day", Name: "series", Value: "share"},
+		Marts:  []string{"falloff_outcomes"},
+		order:  "day, place",
+	},
+	{
+		Name:        "falloff_summary",
+		Title:       "How long patients stay, side by side",
+		Description: "Median days and visits to the first lapse, second visits and rebooking, by practitioner, discipline or whatever else.",
+		Parameters: []Parameter{
+			{
+				Name: "dimension", Title: "By", Type: ChoiceParameter, Default: "staff_member",
+				Allowed:     []string{"staff_member", "discipline", "location", "payer_kind", "beginning", "cohort_month", "all"},
+				Description: "What is put side by side; practitioner and location are those of the first visit",
+			},
+			disciplineParameter,
+		},
+		Columns: []Column{
+			{Name: "value", Title: "Of", Type: Text},
+			{Name: "episodes", Title: "Episodes", Type: Integer, Unit: Count},
+			{Name: "median_days", Title: "Half lapse by day", Type: Integer, Unit: Days, Description: "Empty where more than half have not lapsed"},
+			{Name: "median_days_low", Title: "95 % from", Type: Integer, Unit: Days},
+			{Name: "median_days_high", Title: "95 % to", Type: Integer, Unit: Days},
+			{Name: "median_visits", Title: "Half lapse by visit", Type: Integer},
+			{Name: "conversion_share", Title: "Come a second time", Type: Number, Unit: Fraction},
+			{Name: "rebooked_share", Title: "Leave with a booking", Type: Number, Unit: Fraction, Description: "Of visit days, those on which a later booking stood"},
+			{Name: "lapsed", Title: "Lapsed", Type: Integer, Unit: Count},
+			{Name: "reactivations", Title: "Came back", Type: Integer, Unit: Count, Description: "Visits after a fallen-off spell"},
+		},
+		Marts: []string{"falloff_summary"},
+		order: "episodes desc, value",
 	},
 	{
 		Name:        "cohort_heatmap",
@@ -84,9 +135,10 @@ var falloffQueries = []Definition{
 			{Name: "cohort_size", Title: "Episodes", Type: Integer, Unit: Count},
 			{Name: "cohort_month", Title: "Month of the first visit", Type: Text, Description: "As YYYY-MM"},
 		},
-		Series: &Series{X: "cohort", Name: "month_index", Value: "active_share"},
-		Marts:  []string{"cohort_retention"},
-		order:  "cohort_month, month_index",
+		Series:   &Series{X: "cohort", Name: "month_index", Value: "active_share"},
+		Released: &Released{Tables: []string{"retention"}, Only: map[string][]string{"discipline": {"all"}}},
+		Marts:    []string{"cohort_retention"},
+		order:    "cohort_month, month_index",
 	},
 	{
 		Name:        "patient_status_counts",
@@ -99,8 +151,9 @@ var falloffQueries = []Definition{
 			{Name: "share", Title: "Share", Type: Number, Unit: Fraction},
 			{Name: "status", Title: "Slug", Type: Text},
 		},
-		Marts: []string{"patient_status", "episode_status"},
-		order: "place",
+		Released: &Released{Tables: []string{"patients_by_status"}, Only: map[string][]string{"discipline": {"all"}}},
+		Marts:    []string{"patient_status", "episode_status"},
+		order:    "place",
 	},
 	{
 		Name:        "disciplines",
@@ -116,9 +169,9 @@ var falloffQueries = []Definition{
 	{
 		Name:        "choices",
 		Title:       "Values to choose from",
-		Description: "The practitioners, locations or payers there are, for a dashboard's variable.",
+		Description: "The practitioners, locations, payers or categories of leaks there are, for a dashboard's variable.",
 		Parameters: []Parameter{{
-			Name: "list", Title: "Of", Type: ChoiceParameter, Default: "staff_member", Allowed: []string{"staff_member", "location", "payer"},
+			Name: "list", Title: "Of", Type: ChoiceParameter, Default: "staff_member", Allowed: []string{"staff_member", "location", "payer", "category"},
 			Description: "What to list",
 		}},
 		Columns: []Column{

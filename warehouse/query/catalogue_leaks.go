@@ -6,6 +6,14 @@ var certaintyParameter = Parameter{
 	Description: "owed is firm and likely together; estimates are never part of what is owed",
 }
 
+// ofMonthsOver is what released tables of leaks leave out.
+const ofMonthsOver = "Of services in months that are over, firm and likely leaks together."
+
+var categoryParameter = Parameter{
+	Name: "category", Title: "Category", Type: ChoiceParameter, Default: "all", Allowed: categoryChoices(),
+	Description: "One category of the ledger, or all",
+}
+
 //nolint:goconst // a catalogue is read as a table: names and words stay where they are used
 var leakQueries = []Definition{
 	{
@@ -21,8 +29,9 @@ var leakQueries = []Definition{
 			{Name: "estimate_cents", Title: "Estimated besides", Type: Integer, Unit: Cents},
 			{Name: "as_of", Title: "As of", Type: Day},
 		},
-		Marts: []string{"leak_ledger"},
-		order: "amount_cents",
+		Released: &Released{Tables: []string{"leaks", "estimates"}, Says: ofMonthsOver},
+		Marts:    []string{"leak_ledger"},
+		order:    "amount_cents",
 	},
 	{
 		Name:        "leaks_by_category",
@@ -38,8 +47,9 @@ var leakQueries = []Definition{
 			{Name: "remedy", Title: "What to do", Type: Text},
 			{Name: "category", Title: "Slug", Type: Text},
 		},
-		Marts: []string{"leak_ledger"},
-		order: "amount_cents desc, category",
+		Released: &Released{Tables: []string{"leaks_by_category"}, Says: ofMonthsOver, Only: map[string][]string{"certainty": {"owed"}}},
+		Marts:    []string{"leak_ledger"},
+		order:    "amount_cents desc, category",
 	},
 	{
 		Name:        "leaks_by_month",
@@ -63,8 +73,13 @@ var leakQueries = []Definition{
 			{Name: "is_closed", Title: "Closed", Type: Flag, Description: "Whether the month's figures are published and fixed"},
 		},
 		Series: &Series{X: "month", Name: "series", Value: "amount_cents"},
-		Marts:  []string{"leak_ledger", "published_figures"},
-		order:  "month, place, series",
+		Released: &Released{
+			Tables: []string{"leaks_by_month_category", "leaks_by_month_discipline", "leaks_by_month_location", "leaks_by_month"},
+			Says:   ofMonthsOver,
+			Only:   map[string][]string{"certainty": {"owed"}, "split": {"category", "discipline", "location", "all"}},
+		},
+		Marts: []string{"leak_ledger", "published_figures"},
+		order: "month, place, series",
 	},
 	{
 		Name:        "restatements",
@@ -111,10 +126,7 @@ var leakQueries = []Definition{
 				Description: "How many leaks",
 			},
 			certaintyParameter,
-			{
-				Name: "category", Title: "Category", Type: ChoiceParameter, Default: "all", Allowed: categoryChoices(),
-				Description: "One category of the ledger, or all",
-			},
+			categoryParameter,
 		},
 		Columns: []Column{
 			{Name: "occurred_on", Title: "Service day", Type: Day},
@@ -133,6 +145,7 @@ var leakQueries = []Definition{
 			{Name: "category", Title: "Slug", Type: Text},
 		},
 		Marts: []string{"leak_ledger"},
+		Rows:  true,
 		order: "amount_cents desc, occurred_on, category, source_id",
 	},
 	{
@@ -141,7 +154,7 @@ var leakQueries = []Definition{
 		Description: "Open balances at the snapshot's day by age. What waits for another insurer's answer is counted once.",
 		Parameters: []Parameter{
 			{
-				Name: "basis", Title: "Age since", Type: ChoiceParameter, Default: "invoice", Allowed: []string{"invoice", "service"},
+				Name: "basis", Title: "Age since", Type: ChoiceParameter, Default: "invoice", Allowed: []string{"invoice", "service", "due"},
 				Description: "The day from which the age counts",
 			},
 			{
@@ -155,8 +168,9 @@ var leakQueries = []Definition{
 			{Name: "amount_cents", Title: "Open", Type: Integer, Unit: Cents},
 			{Name: "invoices", Title: "Invoices", Type: Integer, Unit: Count},
 		},
-		Series: &Series{X: "bucket", Name: "series", Value: "amount_cents"},
-		Marts:  []string{"receivables_aging"},
-		order:  "place, series",
+		Series:   &Series{X: "bucket", Name: "series", Value: "amount_cents"},
+		Released: &Released{Tables: []string{"receivables_by_bucket", "receivables_by_payer_bucket"}, Only: map[string][]string{"basis": {"invoice"}}},
+		Marts:    []string{"receivables_aging"},
+		order:    "place, series",
 	},
 }

@@ -85,6 +85,11 @@ type Definition struct {
 	Series *Series `json:"series,omitempty"`
 	// Marts are the tables it reads.
 	Marts []string `json:"marts"`
+	// Released says how it is answered to whoever may see aggregates and no rows; nil where it is not.
+	Released *Released `json:"released,omitempty"`
+	// Rows says that it answers with rows about single patients, invoices or appointments, under pseudonyms; else it answers
+	// with aggregates.
+	Rows bool `json:"rows"`
 
 	text string
 	// order is the order of the answer's rows, in terms of its columns before they are cast.

@@ -12,6 +12,7 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/duckdb/duckdb-go/v2"
 
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/parquetkeys"
 )
 
@@ -78,6 +79,9 @@ type Engine struct {
 	meta        Meta
 	limits      Limits
 	unavailable map[string]string
+	// withoutReleased says of queries why they cannot be answered from released tables; releasedOn of which day those are.
+	withoutReleased map[string]string
+	releasedOn      map[string]string
 }
 
 // Open loads the marts of one snapshot, given as local Parquet paths, into an in-memory DuckDB and shuts the door behind
@@ -98,6 +102,9 @@ type Files struct {
 	// AssignedTo narrows the engine to the caseload of these staff members; nil is everybody's. A mart about staff keeps their
 	// rows, one about patients those of whom they have seen (the mart caseload says whom), and any other is left out.
 	AssignedTo []string
+	// Released are the released tables of the snapshot, nil where there are none, and ReleasedTables names those that are loaded.
+	Released       *disclosure.Released
+	ReleasedTables []string
 }
 
 // OpenFiles is Open of files that may be encrypted.
@@ -143,6 +150,9 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 		return err
 	}
 	if err := e.loadLists(ctx); err != nil {
+		return err
+	}
+	if err := e.loadReleased(ctx, files); err != nil {
 		return err
 	}
 	if err := e.loadFreshness(ctx); err != nil {
@@ -229,24 +239,53 @@ func (e *Engine) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.unavailable = map[string]string{}
+	e.unavailable, e.withoutReleased = map[string]string{}, map[string]string{}
 	for _, d := range catalogue {
+		if d.Released != nil {
+			if err := e.probeOne(ctx, d.asReleased(), e.lacking(d), e.withoutReleased); err != nil {
+				return err
+			}
+		}
+		if d.IsReleasedOnly() {
+			continue
+		}
 		var missing []string
 		for _, mart := range d.Marts {
 			if !present[mart] {
-				missing = append(missing, mart)
+				missing = append(missing, "mart "+mart)
 			}
 		}
-		if len(missing) > 0 {
-			e.unavailable[d.Name] = "it has no mart " + strings.Join(missing, ", ")
-			continue
+		if err := e.probeOne(ctx, d, missing, e.unavailable); err != nil {
+			return err
 		}
-		if err := e.prepare(ctx, d); err != nil {
-			if ctx.Err() != nil {
-				return fmt.Errorf("preparing query %s: %w", d.Name, ctx.Err())
-			}
-			e.unavailable[d.Name] = "its marts have another shape: " + firstLine(err.Error())
+	}
+	return nil
+}
+
+// lacking are the released tables of a query that are not loaded. Of those that it may choose from, one is enough.
+func (e *Engine) lacking(d Definition) []string {
+	var missing []string
+	for _, table := range d.Released.Tables {
+		if _, ok := e.releasedOn[table]; !ok {
+			missing = append(missing, "released table "+table)
 		}
+	}
+	if d.IsReleasedOnly() && len(missing) < len(d.Released.Tables) {
+		return nil
+	}
+	return missing
+}
+
+func (e *Engine) probeOne(ctx context.Context, d Definition, missing []string, unavailable map[string]string) error {
+	if len(missing) > 0 {
+		unavailable[d.Name] = "it has no " + strings.Join(missing, ", ")
+		return nil
+	}
+	if err := e.prepare(ctx, d); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("preparing query %s: %w", d.Name, ctx.Err())
+		}
+		unavailable[d.Name] = "its marts have another shape: " + firstLine(err.Error())
 	}
 	return nil
 }

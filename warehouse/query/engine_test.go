@@ -297,6 +297,9 @@ func TestEveryAnswerHasThePromisedColumns(t *testing.T) {
 		t.Fatalf("queries that the marts cannot answer: %v", missing)
 	}
 	for _, d := range query.Catalogue() {
+		if d.IsReleasedOnly() {
+			continue
+		}
 		answer, err := engine.Run(t.Context(), query.Request{Query: d.Name})
 		if err != nil {
 			t.Errorf("%s: %v", d.Name, err)

@@ -3,9 +3,14 @@ package query
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"cloud.google.com/go/civil"
+
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 )
 
 // No query of ours tries any of this. The engine must hold all the same, should one ever carry a hole.
@@ -63,8 +68,16 @@ func TestDefinitionsAreWhole(t *testing.T) {
 		if bound, err := d.Bind(nil); err != nil || len(bound) != len(d.Parameters) {
 			t.Errorf("%s: defaults: %v %v", d.Name, bound, err)
 		}
+		asked := d
+		if d.Released != nil {
+			released := d.asReleased()
+			checkReleased(t, d)
+			if d.IsReleasedOnly() {
+				asked = released
+			}
+		}
 		mentioned := map[string]bool{}
-		for _, name := range d.placeholders() {
+		for _, name := range asked.placeholders() {
 			mentioned[name] = true
 		}
 		for _, p := range d.Parameters {
@@ -100,7 +113,52 @@ func TestDefinitionsAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != len(catalogue) {
-		t.Errorf("%d SQL files for %d definitions", len(files), len(catalogue))
+	// Those that are about released tables alone have their SQL in a folder of its own.
+	released := 0
+	for _, d := range catalogue {
+		if d.IsReleasedOnly() {
+			released++
+		}
+	}
+	if len(files) != len(catalogue)-released {
+		t.Errorf("%d SQL files for %d definitions", len(files), len(catalogue)-released)
+	}
+}
+
+// checkReleased holds what a definition says of released tables: that they are there, that the SQL reads them and no other table
+// of figures, and that its limits are values of the parameters.
+func checkReleased(t *testing.T, d Definition) {
+	t.Helper()
+	there := map[string]bool{"cells": true}
+	for _, g := range disclosure.Groups() {
+		for _, table := range g.Tables {
+			there[table.Name] = true
+		}
+	}
+	for _, table := range d.Released.Tables {
+		if !there[table] {
+			t.Errorf("%s: there is no released table %s", d.Name, table)
+		}
+	}
+	for _, match := range regexp.MustCompile(`(?m)(?:from|join) ([a-z_.]+)`).FindAllStringSubmatch(d.asReleased().text, -1) {
+		table, isReleased := strings.CutPrefix(match[1], "released.")
+		switch {
+		case isReleased && table != "cells" && !slices.Contains(d.Released.Tables, table):
+			t.Errorf("%s reads the released table %s and does not say so", d.Name, table)
+		case !isReleased && !slices.Contains([]string{"snapshot", "leak_category", "statuses", "cells", "people", "buckets"}, table):
+			t.Errorf("%s reads %s to answer whoever may see no rows", d.Name, table)
+		}
+	}
+	for name, only := range d.Released.Only {
+		at := slices.IndexFunc(d.Parameters, func(p Parameter) bool { return p.Name == name })
+		if at < 0 || len(only) == 0 {
+			t.Errorf("%s: it limits %s, which is no parameter", d.Name, name)
+			continue
+		}
+		for _, value := range only {
+			if _, err := d.Bind(map[string]any{name: value}); err != nil {
+				t.Errorf("%s: %v", d.Name, err)
+			}
+		}
 	}
 }

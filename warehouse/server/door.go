@@ -6,9 +6,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/identity"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
@@ -147,33 +149,50 @@ func (v *visit) clinics() ([]string, error) {
 	return v.sees.Clinics(all), nil
 }
 
-// ask opens the snapshot that answers a named query, holding what the caller may see and nothing else. Whoever may not see it is
-// refused before anything is opened.
-func (v *visit) ask(clinic string, d query.Definition) (Engine, View, func(), error) {
-	v.event.Clinic, v.event.Query = clinicName(clinic), d.Name
-	reach := v.reach(clinic, d)
-	if reach.None() {
-		return nil, View{}, nil, forbidden("it needs another permission at this clinic: falloff access explain says which")
-	}
-	view := v.view(clinic, reach)
-	engine, release, err := v.server.snapshots.acquire(v.http.Context(), clinic, view)
-	return engine, view, release, err
+// sight is how a caller sees what a named query is about: whose rows, or the released tables alone.
+type sight struct {
+	reach    access.Reach
+	released bool
 }
 
-// reach says about whom a named query may be answered. Aggregates that are not suppressed stand beside the rows that they are of:
-// they are for those alone who may read the rows.
-func (v *visit) reach(clinic string, d query.Definition) access.Reach {
-	reach := v.sees.Query(clinic, d.Name)
+// ask opens the snapshot that answers a named query, holding what the caller may see and nothing else. Whoever may not see it is
+// refused before anything is opened.
+func (v *visit) ask(clinic string, d query.Definition) (engine Engine, view View, how sight, release func(), err error) {
+	v.event.Clinic, v.event.Query = clinicName(clinic), d.Name
+	how = v.sight(clinic, d)
+	if how.reach.None() {
+		return nil, View{}, how, nil, forbidden("it needs another permission at this clinic: falloff access explain says which")
+	}
+	view = v.view(clinic, how.reach)
+	engine, release, err = v.server.snapshots.acquire(v.http.Context(), clinic, view)
+	return engine, view, how, release, err
+}
+
+// sight says how a named query may be answered. Aggregates that are counted from rows stand beside those rows: they are for those alone
+// who may read them. Others who may see aggregates have them from the released tables, where what would tell of single patients is
+// withheld.
+func (v *visit) sight(clinic string, d query.Definition) sight {
+	allowed := v.sees.Query(clinic, d.Name)
+	if d.IsReleasedOnly() {
+		if !allowed.Everyones() {
+			return sight{}
+		}
+		return sight{allowed, true}
+	}
+	rows := allowed
 	for _, mart := range d.Marts {
-		rows := v.sees.Rows(clinic, mart)
+		reach := v.sees.Rows(clinic, mart)
 		switch {
-		case rows.None():
-			return rows
-		case !rows.Everyones():
-			reach = rows
+		case reach.None():
+			if d.Released != nil && allowed.Everyones() {
+				return sight{allowed, true}
+			}
+			return sight{reach, false}
+		case !reach.Everyones():
+			rows = reach
 		}
 	}
-	return reach
+	return sight{rows, false}
 }
 
 // statement gives the marts that an analyst's SQL may read at a clinic: those whose rows are all visible to them.
@@ -214,13 +233,29 @@ func (v *visit) view(clinic string, reach access.Reach) View {
 			view.Marts = append(view.Marts, m.Name)
 			continue
 		}
-		rows, figures := v.sees.Rows(clinic, m.Name), v.sees.Aggregates(clinic, m.Name)
-		everyones := rows.Everyones() || figures.Everyones()
-		if everyones || view.AssignedTo != nil && (!rows.None() || !figures.None()) {
+		rows := v.sees.Rows(clinic, m.Name)
+		if rows.Everyones() || view.AssignedTo != nil && !rows.None() {
 			view.Marts = append(view.Marts, m.Name)
 		}
 	}
+	if view.AssignedTo == nil {
+		view.Released = v.releasedTables(clinic)
+	}
 	return view
+}
+
+// releasedTables are the released tables that the caller may see: those of groups of which they may see aggregates of every mart.
+func (v *visit) releasedTables(clinic string) []string {
+	var names []string
+	for _, g := range disclosure.Groups() {
+		if slices.ContainsFunc(g.Marts, func(mart string) bool { return !v.sees.Aggregates(clinic, mart).Everyones() }) {
+			continue
+		}
+		for _, t := range g.Tables {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // addressOf is where a request comes from.

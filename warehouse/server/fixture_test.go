@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/sandbox"
@@ -32,7 +33,8 @@ const token = "everywhere"
 
 // lake is a Snapshots over fixture marts, whose head a test moves.
 type lake struct {
-	marts map[string][]string
+	marts    map[string][]string
+	released *disclosure.Released
 
 	mu      sync.Mutex
 	heads   map[string]string
@@ -71,7 +73,7 @@ func (l *lake) Open(ctx context.Context, clinic string, view server.View) (serve
 	if err != nil {
 		return nil, err
 	}
-	engine, err := servertest.Open(ctx, l.marts, clinic, head, view)
+	engine, err := servertest.Open(ctx, l.marts, l.released, clinic, head, view)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func (e *countedEngine) Close() error {
 }
 
 func newLake(t *testing.T) *lake {
-	return &lake{marts: martstest.Small(t), heads: map[string]string{"harbour-street": "1"}}
+	return &lake{marts: martstest.Small(t), released: martstest.Released(t), heads: map[string]string{"harbour-street": "1"}}
 }
 
 // serve starts a server on a free loopback port and stops it with the test.

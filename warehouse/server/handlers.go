@@ -123,7 +123,7 @@ func (v *visit) listQueries() (*reply, error) {
 	}
 	list := []query.Definition{}
 	for _, d := range query.Catalogue() {
-		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.reach(clinic, d).None() }) {
+		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.sight(clinic, d).reach.None() }) {
 			list = append(list, d)
 		}
 	}
@@ -216,12 +216,13 @@ func (v *visit) query() (*reply, error) {
 		return nil, fmt.Errorf("noting what was asked: %w", err)
 	}
 	v.event.Sent = sum(sent)
-	engine, view, release, err := v.ask(clinic, d)
+	engine, view, how, release, err := v.ask(clinic, d)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	key, err := keyOf(clinic, engine.Meta().Commit, view, d.Name, params, request.From, request.To)
+	request.Released = how.released
+	key, err := keyOf(clinic, engine.Meta().Commit, view, how.released, d.Name, params, request.From, request.To)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +260,7 @@ func (v *visit) run(engine Engine, request query.Request) (*stored, error) {
 	if err := writeStream(&body, answer); err != nil {
 		return nil, fmt.Errorf("encoding the answer of %s: %w", request.Query, err)
 	}
-	return &stored{body: body.Bytes(), rows: answer.Rows}, nil
+	return &stored{body: body.Bytes(), rows: answer.Rows, suppressed: answer.Withheld}, nil
 }
 
 func readQuery(w http.ResponseWriter, r *http.Request) (clinic string, request query.Request, err error) {

@@ -54,6 +54,8 @@ type View struct {
 	Marts []string
 	// AssignedTo narrows them to the caseload of these staff members; nil is everybody's.
 	AssignedTo []string
+	// Released are the released tables that are loaded besides.
+	Released []string
 }
 
 // Options configure a server.

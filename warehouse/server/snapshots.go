@@ -76,7 +76,7 @@ var errClosed = errors.New("the query server is shutting down")
 
 // nameOf is the key of a clinic and view. Names of marts and clinics have no control characters; those of staff are quoted.
 func nameOf(clinic string, view View) string {
-	name := clinic + "\x00" + strings.Join(view.Marts, " ")
+	name := clinic + "\x00" + strings.Join(view.Marts, " ") + "\x00" + strings.Join(view.Released, " ")
 	if view.AssignedTo != nil {
 		name += "\x00" + fmt.Sprintf("%q", view.AssignedTo)
 	}

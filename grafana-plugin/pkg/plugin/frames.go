@@ -20,6 +20,7 @@ const (
 	metaCommit      = "falloff.commit"
 	metaAsOf        = "falloff.as_of"
 	metaCurrency    = "falloff.currency"
+	metaNote        = "falloff.note"
 	metaSeriesX     = "falloff.series.x"
 	metaSeriesName  = "falloff.series.name"
 	metaSeriesValue = "falloff.series.value"
@@ -95,6 +96,9 @@ func decode(stream io.Reader) (frame *data.Frame, schema *arrow.Schema, err erro
 		frame.Fields = append(frame.Fields, f)
 	}
 	frame.Meta = &data.FrameMeta{Custom: from, PreferredVisualization: data.VisTypeTable}
+	if note := value(metaNote); note != "" {
+		frame.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: note})
+	}
 	return frame, schema, nil
 }
 

@@ -8,3 +8,9 @@ select distinct
     listed.value
 from list_value as listed
 where listed.list = $list and listed.value not in ('all', '')
+union all
+select
+    kind.title as text,
+    kind.category as value
+from leak_category as kind
+where $list = 'category'

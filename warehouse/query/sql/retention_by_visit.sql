@@ -1,15 +1,19 @@
--- grain: one discipline and visit number
+-- grain: one discipline, or practitioner of the first visit, and visit number
 select
-    case when stop.discipline = 'all' then 'All disciplines' else stop.discipline end as series,
+    case
+        when $group = 'staff_member' then stop.value
+        when stop.discipline = 'all' then 'All disciplines'
+        else stop.discipline
+    end as series,
     stop.visit_number,
     stop.visits,
     stop.stopped,
     stop.stopping_share,
     stop.falloff_days
 from falloff_by_visit as stop
-where stop.dimension = 'all'
-    and stop.visit_number <= $visits
+where stop.visit_number <= $visits
     and case $group
-        when 'discipline' then stop.discipline <> 'all'
-        else stop.discipline = $discipline
+        when 'discipline' then stop.discipline <> 'all' and stop.dimension = 'all'
+        when 'staff_member' then stop.discipline = $discipline and stop.dimension = 'staff_member'
+        else stop.discipline = $discipline and stop.dimension = 'all'
     end

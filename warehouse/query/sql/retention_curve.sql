@@ -4,7 +4,7 @@
 with curves as (
     select
         case
-            when $group = 'cohort_month' then curve.value
+            when $group in ('cohort_month', 'staff_member') then curve.value
             when curve.discipline = 'all' then 'All disciplines'
             else curve.discipline
         end as series,
@@ -19,6 +19,7 @@ with curves as (
             when 'discipline' then curve.discipline <> 'all' and curve.dimension = 'all'
             when 'cohort_month'
                 then curve.discipline = $discipline and curve.dimension = 'cohort_month' and curve.is_complete
+            when 'staff_member' then curve.discipline = $discipline and curve.dimension = 'staff_member'
             else curve.discipline = $discipline and curve.dimension = 'all'
         end
 ),

@@ -14,6 +14,8 @@ with weeks as (
     from visits_by_week as week
     where ($state = 'all' or week.state = $state)
         and ($discipline = 'all' or week.discipline = $discipline)
+        and ($staff_member = 'all' or week.staff_member = $staff_member)
+        and ($location = 'all' or week.location = $location)
         and week.week_from between
             coalesce(cast($from::varchar as date) - 6, '-infinity'::date)
             and coalesce(cast($to::varchar as date), 'infinity'::date)

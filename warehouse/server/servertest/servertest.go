@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/identity"
 	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 	"github.com/falloff-analytics/falloff/warehouse/query"
@@ -28,10 +29,13 @@ const Clinic = "harbour-street"
 // Practitioner is the staff member whose caseload the practitioner sees.
 const Practitioner = "Robin Mercer"
 
+// Figures is the login of somebody who sees aggregates of everything, and no rows.
+const Figures = "figures"
+
 // People are the logins of Policy: each holds the role of the name, `everywhere` owns every clinic, `elsewhere` another one, and
-// `nobody` has no role.
+// `nobody` has no role. Figures holds a role of the clinic's own.
 func People() []string {
-	people := []string{"everywhere", "elsewhere", "nobody"}
+	people := []string{"everywhere", "elsewhere", "nobody", Figures}
 	for _, role := range access.Templates() {
 		people = append(people, role.Name)
 	}
@@ -54,6 +58,9 @@ func Policy(tb testing.TB) *access.Policy {
 	}
 	text.WriteString("  - login: everywhere\n    roles: [{role: clinic_owner, clinics: ['*']}]\n")
 	text.WriteString("  - login: elsewhere\n    roles: [{role: clinic_owner, clinics: [second-clinic]}]\n")
+	text.WriteString("  - login: figures\n    roles: [{role: onlooker, clinics: [" + Clinic + "]}]\n")
+	text.WriteString("roles:\n  - name: onlooker\n    says: Looks at figures.\n" +
+		"    with: [falloff.view, money.view, payers.view, schedule.view, metrics.view, freshness.view]\n")
 	policy, err := access.Parse([]byte(text.String()), "access.yaml")
 	if err != nil {
 		tb.Fatal(err)
@@ -144,9 +151,11 @@ func Options(tb testing.TB, snapshots server.Snapshots) server.Options {
 	return server.Options{Snapshots: snapshots, Identify: Identify, Policy: func() *access.Policy { return policy }, Audit: &Log{}}
 }
 
-// Open opens fixture marts as a view shows them.
-func Open(ctx context.Context, marts map[string][]string, clinic, commit string, view server.View) (*query.Engine, error) {
+// Open opens fixture marts, and released tables, as a view shows them.
+func Open(
+	ctx context.Context, marts map[string][]string, released *disclosure.Released, clinic, commit string, view server.View,
+) (*query.Engine, error) {
 	marts = maps.Clone(marts)
 	maps.DeleteFunc(marts, func(name string, _ []string) bool { return !slices.Contains(view.Marts, name) })
-	return query.OpenFiles(ctx, query.Files{Marts: marts, AssignedTo: view.AssignedTo}, martstest.Meta(clinic, commit), query.Limits{})
+	return query.OpenFiles(ctx, query.Files{Marts: marts, AssignedTo: view.AssignedTo, Released: released, ReleasedTables: view.Released}, martstest.Meta(clinic, commit), query.Limits{})
 }

@@ -4,7 +4,7 @@
 select
     'first_lapse' as definition,
     discipline,
-    case value when 'all' then 'all' when 'Main' then 'location' else 'cohort_month' end as dimension,
+    case value when 'all' then 'all' when 'Main' then 'location' when 'Robin Mercer' then 'staff_member' else 'cohort_month' end as dimension,
     value,
     time::bigint as time,
     n_risk::bigint as n_risk,
@@ -35,6 +35,8 @@ from (
     ('all', '2026-03', 0, 4, 0, 0, 1.0, null, null, true),
     ('all', '2026-03', 42, 4, 2, 2, 0.5, 0.06, 0.84, true),
     ('all', '2026-09', 0, 3, 0, 3, 1.0, null, null, false),
+    ('all', 'Robin Mercer', 0, 4, 0, 0, 1.0, null, null, true),
+    ('all', 'Robin Mercer', 42, 4, 1, 3, 0.75, 0.13, 0.96, true),
     ('all', 'Main', 0, 7, 0, 0, 1.0, null, null, true),
     ('all', 'Main', 7, 7, 7, 0, 0.0, null, null, true),
     ('Massage', 'Main', 7, 2, 2, 0, 0.0, null, null, true)

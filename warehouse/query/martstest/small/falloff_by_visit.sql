@@ -1,6 +1,6 @@
 select
     discipline,
-    case value when 'all' then 'all' else 'location' end as dimension,
+    case value when 'all' then 'all' when 'Main' then 'location' else 'staff_member' end as dimension,
     value,
     visit_number::bigint as visit_number,
     visits::bigint as visits,
@@ -14,5 +14,5 @@ from (
     ('all', 'all', 1, 10, 3), ('all', 'all', 2, 7, 1), ('all', 'all', 3, 6, 3),
     ('Massage', 'all', 1, 4, 2), ('Massage', 'all', 2, 2, 0),
     ('Physiotherapy', 'all', 1, 6, 1), ('Physiotherapy', 'all', 2, 5, 1), ('Physiotherapy', 'all', 3, 6, 3),
-    ('all', 'Main', 1, 9, 9), ('Physiotherapy', 'Main', 1, 9, 9)
+    ('all', 'Robin Mercer', 1, 5, 1), ('all', 'Main', 1, 9, 9), ('Physiotherapy', 'Main', 1, 9, 9)
 ) as stop (discipline, value, visit_number, visits, stopped)

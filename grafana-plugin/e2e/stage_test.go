@@ -1,0 +1,101 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/disclosure"
+	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
+	"github.com/falloff-analytics/falloff/warehouse/server"
+	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
+)
+
+// fixture is a lake of one clinic.
+type fixture struct {
+	marts    map[string][]string
+	released *disclosure.Released
+}
+
+func (fixture) Clinics(context.Context) ([]string, error) { return []string{servertest.Clinic}, nil }
+
+func (fixture) Head(_ context.Context, clinic string) (string, error) {
+	if clinic != servertest.Clinic {
+		return "", server.ErrUnknownClinic
+	}
+	return "7", nil
+}
+
+func (f fixture) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
+	return servertest.Open(ctx, f.marts, f.released, clinic, "7", view)
+}
+
+// stage is a query server over fixture marts, and a data source of Grafana's that asks it. Both go with the test.
+type stage struct {
+	grafana grafana
+	// source is the data source's uid.
+	source string
+}
+
+func (g grafana) stage(t *testing.T, policy *access.Policy) stage {
+	t.Helper()
+	key := servertest.NewKey(t)
+	o := servertest.SignedOptions(t, fixture{martstest.Small(t), martstest.Released(t)}, key)
+	o.Policy = func() *access.Policy { return policy }
+	s, err := server.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() { cancel(); <-ended })
+
+	var source struct {
+		Datasource struct{ UID string }
+	}
+	g.call(t, http.MethodPost, "/api/datasources", map[string]any{
+		"name": fmt.Sprintf("Falloff test %d", time.Now().UnixNano()), "type": pluginID, "access": "proxy",
+		"url": "http://" + listener.Addr().String(), "jsonData": map[string]any{"clinic": servertest.Clinic, "secondFactor": true},
+		"secureJsonData": map[string]any{"pluginKey": key.Text()},
+	}, &source)
+	t.Cleanup(func() { g.call(t, http.MethodDelete, "/api/datasources/uid/"+source.Datasource.UID, nil, nil) })
+	return stage{g, source.Datasource.UID}
+}
+
+// show imports a dashboard and gives its address, with the data source and the fixture's days chosen.
+func (s stage) show(t *testing.T, d dashboard) string {
+	t.Helper()
+	var model map[string]any
+	if err := json.Unmarshal(d.text, &model); err != nil {
+		t.Fatal(err)
+	}
+	uid := fmt.Sprintf("falloff-test-%d", time.Now().UnixNano())
+	model["uid"], model["title"] = uid, model["title"].(string)+" "+uid
+	s.grafana.call(t, http.MethodPost, "/api/dashboards/db", map[string]any{"dashboard": model}, nil)
+	t.Cleanup(func() { s.grafana.call(t, http.MethodDelete, "/api/dashboards/uid/"+uid, nil, nil) })
+	// The fixture's days stay where they are while the calendar goes on: January to October 2026.
+	return s.grafana.url + "/d/" + uid + "?from=1767225600000&to=1793404800000&var-datasource=" + s.source
+}
+
+// admit makes a viewer of Grafana's with the login, who goes with the test, and gives Grafana as they see it.
+func (g grafana) admit(t *testing.T, login string) grafana {
+	t.Helper()
+	as := grafana{url: g.url, user: login, password: "only-in-this-test"}
+	var user struct{ ID int }
+	if status := g.call(t, http.MethodGet, "/api/users/lookup?loginOrEmail="+login, nil, &user); status == http.StatusOK {
+		t.Fatalf("Grafana has a user %s already: this test makes one, and takes it away again. Remove that user, or use another Grafana", login)
+	}
+	g.call(t, http.MethodPost, "/api/admin/users", map[string]any{"name": login, "login": login, "password": as.password, "OrgId": 1}, &user)
+	t.Cleanup(func() { g.call(t, http.MethodDelete, fmt.Sprintf("/api/admin/users/%d", user.ID), nil, nil) })
+	return as
+}

@@ -1,0 +1,83 @@
+package query
+
+//nolint:goconst // a catalogue is read as a table: names and words stay where they are used
+var claimQueries = []Definition{
+	{
+		Name:        "payers",
+		Title:       "How insurers answer and pay",
+		Description: "Each insurer's claims, rejections, days to pay, short payments and open balances, all months together. What leaves the most open comes first.",
+		Parameters:  []Parameter{chosen("payer", "Payer")},
+		Columns: []Column{
+			{Name: "payer", Title: "Payer", Type: Text},
+			{Name: "open_cents", Title: "Open", Type: Integer, Unit: Cents},
+			{Name: "open_invoices", Title: "Open invoices", Type: Integer, Unit: Count},
+			{Name: "oldest_open_on", Title: "Oldest", Type: Day, Description: "Service day of the oldest open invoice"},
+			{Name: "claims_sent", Title: "Claims", Type: Integer, Unit: Count, Description: "Submissions; a resubmission is another"},
+			{Name: "claims_answered", Title: "Answered", Type: Integer, Unit: Count},
+			{Name: "claims_rejected", Title: "Rejected", Type: Integer, Unit: Count},
+			{Name: "rejection_rate", Title: "Rejection rate", Type: Number, Unit: Fraction, Description: "Rejected of those answered"},
+			{Name: "median_days_to_pay", Title: "Days to pay", Type: Number, Unit: Days, Description: "Within which half of the paid ones were paid"},
+			{Name: "p90_days_to_pay", Title: "Nine in ten within", Type: Integer, Unit: Days},
+			{Name: "short_payments", Title: "Paid short", Type: Integer, Unit: Count, Description: "Answered, not rejected, and a balance left"},
+			{Name: "short_cents", Title: "Short by", Type: Integer, Unit: Cents},
+		},
+		Marts: []string{"payer_performance"},
+		order: "open_cents desc, payer",
+	},
+	{
+		Name:        "payers_by_month",
+		Title:       "Rejections by month of submission",
+		Description: "How insurers answered the claims that were sent to them in a month. Claims of the newest months wait for their answers.",
+		Parameters: []Parameter{
+			{
+				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "all", Allowed: []string{"all", "payer"},
+				Description: "One curve, or one for each payer",
+			},
+			chosen("payer", "Payer"),
+		},
+		TimeRange: "months of submission",
+		Columns: []Column{
+			{Name: "month", Title: "Month", Type: Day, Description: "First day of the month in which the claims were sent"},
+			{Name: "series", Title: "Payer", Type: Text},
+			{Name: "rejection_rate", Title: "Rejection rate", Type: Number, Unit: Fraction, Description: "Rejected of those answered"},
+			{Name: "claims_sent", Title: "Claims", Type: Integer, Unit: Count},
+			{Name: "claims_answered", Title: "Answered", Type: Integer, Unit: Count},
+			{Name: "claims_rejected", Title: "Rejected", Type: Integer, Unit: Count},
+			{Name: "mean_days_to_pay", Title: "Days to pay", Type: Number, Unit: Days, Description: "Mean of the paid ones, from submission to the first money"},
+		},
+		Series: &Series{X: "month", Name: "series", Value: "rejection_rate"},
+		Marts:  []string{"payer_performance"},
+		order:  "month, series",
+	},
+	{
+		Name:        "billing_warnings",
+		Title:       "What will cost money unless somebody acts",
+		Description: "Filing limits that are near or past, policies that are ending or filling up. None of it is in any sum. What can still be met comes first.",
+		Parameters: []Parameter{
+			limitParameter(100),
+			{
+				Name: "kind", Title: "Warning", Type: ChoiceParameter, Default: "all", Allowed: []string{"all", "filing_limit_risk", "policy_running_out"},
+				Description: "Filing limits, policies, or all",
+			},
+			chosen("payer", "Payer"),
+		},
+		Columns: []Column{
+			{Name: "days_left", Title: "Left", Type: Integer, Unit: Days, Description: "Negative where it is past"},
+			{Name: "due_on", Title: "By", Type: Day},
+			{Name: "title", Title: "Warning", Type: Text},
+			{Name: "amount_cents", Title: "At risk", Type: Integer, Unit: Cents},
+			{Name: "remedy", Title: "What to do", Type: Text},
+			{Name: "payer", Title: "Payer", Type: Text},
+			{Name: "patient", Title: "Patient", Type: Text, Description: "A pseudonym"},
+			{Name: "source_id", Title: "Invoice or policy", Type: Text, Description: "The invoice's number, or the policy's pseudonym"},
+			{Name: "service_date", Title: "Service day", Type: Day},
+			{Name: "staff_member", Title: "Practitioner", Type: Text},
+			{Name: "location", Title: "Location", Type: Text},
+			{Name: "bookings_uncovered", Title: "Bookings not covered", Type: Integer, Unit: Count},
+			{Name: "kind", Title: "Slug", Type: Text},
+		},
+		Marts: []string{"billing_warnings"},
+		Rows:  true,
+		order: "days_left < 0, abs(days_left), amount_cents desc nulls last, kind, source_id, patient, payer",
+	},
+}
