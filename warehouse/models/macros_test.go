@@ -165,13 +165,31 @@ func severalRetentions(t testing.TB, s *session) {
 	given(t, s, "visit_days", "(series varchar, entity varchar, visit_on date)",
 		"('x', 'a', '2025-11-30')", "('x', 'a', '2026-01-01')", "('x', 'a', '2026-01-31')",
 		"('x', 'b', '2025-11-01')", "('x', 'b', '2025-11-01')",
-		"('y', 'a', '2026-01-31')")
+		"('y', 'a', '2025-12-15')", "('y', 'a', '2026-01-31')") // in December the other series has nobody
 	expectRows(t, s, `
 		select concat_ws(' ', series, cohort_month, month_index, cohort_size, active)
 		from retention('visit_days', date '2026-01-31') order by all`,
 		"x 2025-11-01 0 2 2",
 		"x 2025-11-01 1 2 0",
 		"x 2025-11-01 2 2 1",
-		"y 2026-01-01 0 1 1",
+		"y 2025-12-01 0 1 1",
+		"y 2025-12-01 1 1 1",
+	)
+}
+
+func TestAgingOfInvoicesWithSeveralRows(t *testing.T) { agedInvoices(t, openMacros(t)) }
+
+func agedInvoices(t testing.TB, s *session) {
+	t.Helper()
+	given(t, s, "balances", "(series varchar, invoice varchar, invoiced_on date, settled_on date, aged_from date, amount bigint)",
+		"('x', '1', '2026-03-01', null, '2026-03-01', 10)", "('x', '1', '2026-03-01', null, '2026-03-01', 5)", // one invoice of 15
+		"('x', '2', '2026-03-01', '2026-04-01', '2026-02-28', 7)", // settled after the day
+		"('x', '3', '2026-03-01', '2026-03-31', '2026-03-01', 9)", // settled on it
+		"('x', '4', '2026-04-01', null, '2026-03-01', 9)")         // invoiced after it
+	expectRows(t, s, `
+		select concat_ws(' ', series, bucket, invoices, amount) from aging('balances', date '2026-03-31')
+		where invoices > 0 order by place`,
+		"x 0-30 1 15",
+		"x 31-60 1 7",
 	)
 }

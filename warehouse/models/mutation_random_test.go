@@ -117,17 +117,21 @@ func (c *RandomCase) with(compare func(testing.TB, *Result, *falloffReference, *
 	return func(t testing.TB, result *Result, want *falloffReference) { compare(t, result, want, c.clinic) }
 }
 
-// FailingMacroTest names the test of a tree's macros that fails, none where all hold.
-func FailingMacroTest(t *testing.T, tree fs.FS) string {
-	t.Helper()
-	for name, check := range map[string]func(t testing.TB, s *session){
-		"engagement gaps": engagementGaps, "first lapse": firstLapse, "last visit": lastVisit, "several curves": severalCurves, "several retentions": severalRetentions,
-	} {
-		if fails(t, func(t testing.TB) { check(t, openMacrosOf(t, tree)) }) {
-			return name
-		}
+// macroTests are the tests of single macros, by the macro's name.
+func macroTests() map[string]func(t testing.TB, s *session) {
+	return map[string]func(t testing.TB, s *session){
+		"engagement_gaps": engagementGaps, "first_lapse": firstLapse, "last_visit": lastVisit,
+		"kaplan_meier": severalCurves, "retention": severalRetentions, "aging": agedInvoices,
 	}
-	return ""
+}
+
+// HasMacroTest says that a macro has a test of its own.
+func HasMacroTest(name string) bool { return macroTests()[name] != nil }
+
+// FailsMacroTest says that a macro's own test fails over a tree.
+func FailsMacroTest(t *testing.T, tree fs.FS, name string) bool {
+	t.Helper()
+	return fails(t, func(t testing.TB) { macroTests()[name](t, openMacrosOf(t, tree)) })
 }
 
 // fails runs part of a test, and says whether it would have failed.
