@@ -67,12 +67,15 @@ type LeakError struct {
 	What, Hint string
 }
 
-func (e *LeakError) Error() string {
+func (e *LeakError) Error() string { return e.said() + ": " + e.Hint }
+
+// said is what is wrong, without the hint.
+func (e *LeakError) said() string {
 	name := fmt.Sprintf("leak number %d of those named", e.Place)
 	if e.LeakID != "" {
 		name = "leak " + e.LeakID
 	}
-	return fmt.Sprintf("%s %s: %s", name, e.What, e.Hint)
+	return name + " " + e.What
 }
 
 // followers are the states that people may bring a leak into, by the one that it has.

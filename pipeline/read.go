@@ -16,7 +16,7 @@ import (
 )
 
 // View is a snapshot of a clinic opened in an in-memory DuckDB, for its owner: each dataset is a view in the schema lake, each mart
-// one in the schema marts.
+// one in the schema marts. One of several clinics (OpenTogether) has marts alone, and no commit.
 type View struct {
 	DB       *sql.DB
 	Commit   *lake.Commit
@@ -113,7 +113,10 @@ func (v *View) Close() error {
 	if v.DB != nil {
 		err = v.DB.Close()
 	}
-	return errors.Join(err, v.local.Close())
+	if v.local != nil {
+		err = errors.Join(err, v.local.Close())
+	}
+	return err
 }
 
 // ErrNotBuilt says that the marts are missing.
@@ -124,8 +127,10 @@ var ErrNotBuilt = errors.New("the models were not built yet: run falloff build")
 func (v *View) Query(ctx context.Context, text string, args ...any) (columns []string, rows [][]any, err error) {
 	columns, rows, err = v.query(ctx, text, args...)
 	if err != nil {
-		if damaged := damage(ctx, v.snapshot, err); damaged != nil {
-			err = damaged
+		if v.snapshot != nil {
+			if damaged := damage(ctx, v.snapshot, err); damaged != nil {
+				err = damaged
+			}
 		}
 		return nil, nil, err
 	}

@@ -40,7 +40,7 @@ func entryOf(e server.Event) audit.Entry {
 	said := map[string]any{
 		"session": e.Session, "status": e.Status, "rows": e.Rows, "milliseconds": e.Took.Milliseconds(),
 		"reason": e.Refused, "query": e.Query, "bytes": e.Bytes, "suppressed": e.Suppressed, "cached": e.Cached,
-		"method": e.Method, "route": strings.TrimPrefix(e.Route, "/"), // a word begins with a letter
+		"support": e.Support, "caseload": e.Caseload, "method": e.Method, "route": strings.TrimPrefix(e.Route, "/"), // a word begins with a letter
 	}
 	if commit, err := strconv.ParseInt(e.Snapshot, 10, 64); err == nil {
 		said["snapshot"] = commit
@@ -105,7 +105,10 @@ func (s SnapshotSQL) Run(ctx context.Context, clinic string, marts []string, sta
 			tables = append(tables, sandbox.Table{TableName: sandbox.TableName{Schema: martSchema, Name: name}})
 		}
 	}
-	commit := strconv.FormatInt(head.Number, 10)
+	commit, err := s.Snapshots.name(ctx, site, head)
+	if err != nil {
+		return server.SQLAnswer{}, err
+	}
 	answer, err := s.Pool.Query(ctx, sandbox.Request{
 		Clinic: clinic, Snapshot: commit, Visible: audit.Sum(fmt.Sprint(tables)), Tables: tables, SQL: statement,
 		Load: func(ctx context.Context, read []sandbox.TableName) (sandbox.Files, error) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
+	"time"
 
 	"cloud.google.com/go/civil"
 
@@ -22,6 +24,17 @@ type Snapshots struct {
 	only   string
 	open   func(ctx context.Context, clinic string) (*Site, error)
 	limits query.Limits
+
+	mu sync.Mutex
+	// names are those of the newest commits, by clinic.
+	names map[string]servedAs
+}
+
+// servedAs is the name that a commit is served under.
+type servedAs struct {
+	number  int64
+	created time.Time
+	name    string
 }
 
 // NewSnapshots serves the lake that o names; o.Clinic limits it to one clinic where it is set.
@@ -33,7 +46,7 @@ func NewSnapshots(ctx context.Context, o SiteOptions, limits query.Limits) (*Sna
 	if o.Vault, err = OpenVault(ctx, o); err != nil { // once: a passphrase may be readable only once
 		return nil, err
 	}
-	s := &Snapshots{store: store, only: o.Clinic, limits: limits}
+	s := &Snapshots{store: store, only: o.Clinic, limits: limits, names: map[string]servedAs{}}
 	s.open = func(ctx context.Context, clinic string) (*Site, error) {
 		served, err := s.Clinics(ctx)
 		if err != nil {
@@ -66,11 +79,45 @@ func (s *Snapshots) Clinics(ctx context.Context) ([]string, error) {
 
 // Head names the newest commit of a clinic.
 func (s *Snapshots) Head(ctx context.Context, clinic string) (string, error) {
-	head, _, err := s.head(ctx, clinic)
+	head, site, err := s.head(ctx, clinic)
 	if err != nil {
 		return "", err
 	}
-	return strconv.FormatInt(head.Number, 10), nil
+	return s.name(ctx, site, head)
+}
+
+// name is what a commit is served under: the newest one, itself or before it, that is more than people saying something of leaks.
+// Its marts are the same, and what was said shows in them without their being loaded again (see ServerLeaks).
+func (s *Snapshots) name(ctx context.Context, site *Site, head *lake.Commit) (string, error) {
+	clinic := string(site.Clinic.ID())
+	s.mu.Lock()
+	known := s.names[clinic]
+	s.mu.Unlock()
+	at := head
+	for at.Kind == LeakSteps && at.Number > 1 {
+		if at.Number == known.number && at.CreatedAt.Equal(known.created) {
+			break
+		}
+		before, err := site.Clinic.At(ctx, at.Number-1)
+		if err != nil {
+			return "", storage("reading the lake", err)
+		}
+		at = before
+	}
+	name := strconv.FormatInt(at.Number, 10)
+	if at.Kind == LeakSteps && at.Number == known.number {
+		name = known.name
+	}
+	s.mu.Lock()
+	s.names[clinic] = servedAs{head.Number, head.CreatedAt, name}
+	s.mu.Unlock()
+	return name, nil
+}
+
+// site opens a clinic that is served and holds something.
+func (s *Snapshots) site(ctx context.Context, clinic string) (*Site, error) {
+	_, site, err := s.head(ctx, clinic)
+	return site, err
 }
 
 func (s *Snapshots) head(ctx context.Context, clinic string) (*lake.Commit, *Site, error) {
@@ -110,6 +157,9 @@ func (s *Snapshots) Open(ctx context.Context, clinic string, view server.View) (
 	defer func() { _ = local.Close() }() // the engine has loaded what it needs by then
 	about, err := meta(clinic, head, typed)
 	if err != nil {
+		return nil, err
+	}
+	if about.Commit, err = s.name(ctx, site, head); err != nil {
 		return nil, err
 	}
 	files := query.Files{Marts: local.Marts, Keys: local.Keys, AssignedTo: view.AssignedTo, ReleasedTables: view.Released}

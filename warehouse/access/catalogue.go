@@ -22,7 +22,7 @@ var catalogue = []Group{
 		{Permission: LeaksAssign, Says: "Assign a leak to somebody."},
 		{Permission: LeaksContact, Says: "Say of a leak that patient or insurer was contacted."},
 		{Permission: LeaksNote, Says: "Put a note from the fixed list on a leak."},
-		{Permission: LeaksWriteOff, Says: "Say of a leak that it is written off."},
+		{Permission: LeaksWriteOff, Says: "Say of a leak that it is written off, or that it is too late for it."},
 		{Permission: LeaksReopen, Says: "Open a leak again that somebody had taken for settled."},
 	}},
 	{"tasks", "Recovery tasks", []Entry{

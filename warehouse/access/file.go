@@ -50,6 +50,7 @@ const (
 type filed struct {
 	Version             int         `yaml:"version"`
 	RequireSecondFactor *bool       `yaml:"require_second_factor"`
+	MockUsers           bool        `yaml:"mock_users"`
 	Clinics             []string    `yaml:"clinics"`
 	Roles               []filedRole `yaml:"roles"`
 	People              []filedRule `yaml:"people"`
@@ -132,7 +133,7 @@ func Parse(body []byte, file string) (*Policy, error) {
 	if in.Version != policyVersion {
 		return nil, r.wrong("$.version", fmt.Sprintf("Write version: %d as the first line", policyVersion), "the version is %d", in.Version)
 	}
-	p := &Policy{requireSecondFactor: in.RequireSecondFactor == nil || *in.RequireSecondFactor, roles: map[string]Role{}}
+	p := &Policy{requireSecondFactor: in.RequireSecondFactor == nil || *in.RequireSecondFactor, mockUsers: in.MockUsers, roles: map[string]Role{}}
 	for _, t := range Templates() {
 		p.roles[t.Name] = t
 	}
@@ -254,7 +255,7 @@ var (
 	clinicID     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	roleName     = regexp.MustCompile(`^[a-z][a-z0-9_]{1,39}$`)
 	keys         = []string{
-		"version", "require_second_factor", "clinics", "roles", "people", "teams", "grafana_roles", "claims", "support", "name", "says", "of", "with",
+		"version", "require_second_factor", "mock_users", "clinics", "roles", "people", "teams", "grafana_roles", "claims", "support", "name", "says", "of", "with",
 		"without", "view_assigned_only", "login", "issuer", "subject", "team", "grafana_role", "claim", "value", "role", "staff", "clinic", "names",
 		"from", "until", "reason",
 	}

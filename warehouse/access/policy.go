@@ -3,11 +3,13 @@ package access
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Policy says who holds which role where. Parse makes one; it does not change afterwards.
 type Policy struct {
 	requireSecondFactor bool
+	mockUsers           bool
 	clinics             []string
 	roles               map[string]Role
 	rules               []rule
@@ -32,6 +34,10 @@ type grant struct {
 // RequiresSecondFactor says whether people must have signed in with a second factor.
 func (p *Policy) RequiresSecondFactor() bool { return p.requireSecondFactor }
 
+// MockUsers says that whoever is on the server's own machine may ask as anybody, to try the policy out. It is for machines that hold no
+// patient's data but made-up ones.
+func (p *Policy) MockUsers() bool { return p.mockUsers }
+
 // Clinics are those that the policy speaks of by name.
 func (p *Policy) Clinics() []string { return slices.Clone(p.clinics) }
 
@@ -52,6 +58,17 @@ func (p *Policy) Roles() []Role {
 func (p *Policy) Role(name string) (Role, bool) {
 	r, ok := p.roles[name]
 	return r, ok
+}
+
+// SupportAt lists the grants of support access that hold at a clinic at a moment.
+func (p *Policy) SupportAt(clinic string, at time.Time) []Support {
+	var out []Support
+	for _, s := range p.support {
+		if s.active(at) && len(meet([]string{clinic}, s.Clinics)) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // WithSupport gives a policy that has further grants of support access, such as those given while the server runs. What does not

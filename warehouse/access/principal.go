@@ -60,5 +60,8 @@ type Support struct {
 // LongestSupport bounds a grant of support access.
 const LongestSupport = 72 * time.Hour
 
+// Check says why a grant does not hold, and after a colon what to do.
+func (s Support) Check() error { return s.check() }
+
 // active says whether the grant holds at a moment.
 func (s Support) active(at time.Time) bool { return !at.Before(s.From) && at.Before(s.Until) }

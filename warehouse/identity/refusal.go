@@ -19,6 +19,7 @@ const (
 	NoSecondFactor Code = "second_factor_missing"
 	UnknownToken   Code = "unknown_service_token"
 	Revoked        Code = "revoked"
+	MockRefused    Code = "mock_refused"
 )
 
 // Refusal is why a request's identity does not count. It holds nothing of the token.
@@ -58,6 +59,7 @@ var refusals = map[Code][2]string{
 	NoSecondFactor: {"the sign-in used no second factor, and this server demands one", "sign in again with a second factor, or have the operator say that the sign-in enforces one"},
 	UnknownToken:   {"there is no such service token", "falloff token list shows which there are; falloff token reissue replaces a lost one"},
 	Revoked:        {"the service token was revoked, or replaced", "use the newer one, or have another issued: falloff token issue"},
+	MockRefused:    {"mock users are not let in here", "they are for trying a policy out: mock_users: true in it, and a server on 127.0.0.1 that is asked from there, by no proxy"},
 }
 
 func refuse(code Code, cause error) *Refusal {

@@ -122,7 +122,7 @@ func TestMoneyAnswers(t *testing.T) {
 		},
 		{
 			name:    "rejections by the month of submission; what was never sent is in none",
-			request: of("payers_by_month", map[string]any{"split": "payer"}),
+			request: of("payers_by_month", nil),
 			columns: []string{"month", "series", "rejection_rate", "claims_sent"},
 			want: []string{
 				"2026-07-01 | Sun Life | 0.5000 | 3", "2026-08-01 | Green Shield | - | 2", "2026-08-01 | Sun Life | 0.0000 | 2",
@@ -131,7 +131,7 @@ func TestMoneyAnswers(t *testing.T) {
 		{
 			// Of August's four claims two were answered.
 			name:    "rejections of all insurers together are of their claims, not of their rates",
-			request: of("payers_by_month", nil),
+			request: of("payers_by_month", map[string]any{"split": "all"}),
 			columns: []string{"month", "series", "rejection_rate", "claims_sent", "claims_answered"},
 			want:    []string{"2026-07-01 | All together | 0.5000 | 3 | 2", "2026-08-01 | All together | 0.0000 | 4 | 2"},
 		},
@@ -161,11 +161,11 @@ func TestRecoveryAnswers(t *testing.T) {
 			request: of("leak_worklist", nil),
 			columns: []string{"leak_id", "amount_cents", "state", "payer", "remedy"},
 			want: []string{
-				"claim_rejected:1531-C01 | 12000 | Assigned | Sun Life | Correct and resubmit the claim",
-				"arrived_no_charge:9001 | 9500 | Open | - | Invoice the visit",
-				"claim_never_sent:1540-C01 | 8000 | Open | Green Shield | Submit the claim",
-				"no_show_fee:9003 | 5000 | Open | - | Charge or waive the fee",
-				"copay_missed:1531-P01 | 3000 | Contacted | person | Collect from the patient",
+				"claim_rejected/1531-C01 | 12000 | Assigned | Sun Life | Correct and resubmit the claim",
+				"arrived_no_charge/9001 | 9500 | Open | - | Invoice the visit",
+				"claim_never_sent/1540-C01 | 8000 | Open | Green Shield | Submit the claim",
+				"no_show_fee/9003 | 5000 | Open | - | Charge or waive the fee",
+				"copay_missed/1531-P01 | 3000 | Contacted | person | Collect from the patient",
 			},
 		},
 		{

@@ -21,8 +21,9 @@ var claimQueries = []Definition{
 			{Name: "short_payments", Title: "Paid short", Type: Integer, Unit: Count, Description: "Answered, not rejected, and a balance left"},
 			{Name: "short_cents", Title: "Short by", Type: Integer, Unit: Cents},
 		},
-		Marts: []string{"payer_performance"},
-		order: "open_cents desc, payer",
+		Released: &Released{Tables: []string{"claims_by_payer"}, Says: "Claims of months that are over, without open balances."},
+		Marts:    []string{"payer_performance"},
+		order:    "open_cents desc, payer",
 	},
 	{
 		Name:        "payers_by_month",
@@ -30,7 +31,7 @@ var claimQueries = []Definition{
 		Description: "How insurers answered the claims that were sent to them in a month. Claims of the newest months wait for their answers.",
 		Parameters: []Parameter{
 			{
-				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "all", Allowed: []string{"all", "payer"},
+				Name: "split", Title: "Split by", Type: ChoiceParameter, Default: "payer", Allowed: []string{"all", "payer"},
 				Description: "One curve, or one for each payer",
 			},
 			chosen("payer", "Payer"),
@@ -45,9 +46,10 @@ var claimQueries = []Definition{
 			{Name: "claims_rejected", Title: "Rejected", Type: Integer, Unit: Count},
 			{Name: "mean_days_to_pay", Title: "Days to pay", Type: Number, Unit: Days, Description: "Mean of the paid ones, from submission to the first money"},
 		},
-		Series: &Series{X: "month", Name: "series", Value: "rejection_rate"},
-		Marts:  []string{"payer_performance"},
-		order:  "month, series",
+		Released: &Released{Tables: []string{"claims_by_payer_month"}, Says: ofMonths, Only: map[string][]string{"split": {"payer"}}},
+		Series:   &Series{X: "month", Name: "series", Value: "rejection_rate"},
+		Marts:    []string{"payer_performance"},
+		order:    "month, series",
 	},
 	{
 		Name:        "billing_warnings",

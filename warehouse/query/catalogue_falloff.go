@@ -109,6 +109,17 @@ var falloffQueries = []Definition{
 			{Name: "lapsed", Title: "Lapsed", Type: Integer, Unit: Count},
 			{Name: "reactivations", Title: "Came back", Type: Integer, Unit: Count, Description: "Visits after a fallen-off spell"},
 		},
+		Released: &Released{
+			Tables: []string{
+				"episodes", "episodes_by_staff_member", "episodes_by_location", "episodes_by_payer_kind", "episodes_by_beginning",
+				"episodes_by_cohort_month",
+			},
+			Says: "Of episodes that began in months that are over; medians are not released.",
+			Only: map[string][]string{
+				"dimension":  {"staff_member", "location", "payer_kind", "beginning", "cohort_month", "all"},
+				"discipline": {"all"},
+			},
+		},
 		Marts: []string{"falloff_summary"},
 		order: "episodes desc, value",
 	},

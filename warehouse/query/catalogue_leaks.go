@@ -6,8 +6,11 @@ var certaintyParameter = Parameter{
 	Description: "owed is firm and likely together; estimates are never part of what is owed",
 }
 
-// ofMonthsOver is what released tables of leaks leave out.
-const ofMonthsOver = "Of services in months that are over, firm and likely leaks together."
+// What released tables leave out: of leaks, and in general.
+const (
+	ofMonthsOver = "Of services in months that are over, firm and likely leaks together."
+	ofMonths     = "Of months that are over."
+)
 
 var categoryParameter = Parameter{
 	Name: "category", Title: "Category", Type: ChoiceParameter, Default: "all", Allowed: categoryChoices(),

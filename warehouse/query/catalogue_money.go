@@ -60,6 +60,10 @@ var moneyQueries = []Definition{
 			{Name: "written_off_cents", Title: "Written off", Type: Integer, Unit: Cents},
 			{Name: "open_cents", Title: "Open", Type: Integer, Unit: Cents},
 		},
+		Released: &Released{
+			Tables: []string{"money_by_month", "money_by_month_payer_kind"},
+			Says:   "Of what was invoiced, in months that are over.",
+		},
 		Series: &Series{X: "month", Name: "series", Value: "net_rate"},
 		Marts:  []string{"collections_by_month"},
 		order:  "month, place",
@@ -78,6 +82,9 @@ var moneyQueries = []Definition{
 			{Name: "series", Title: "Kind", Type: Text},
 			{Name: "amount_cents", Title: "Taken off", Type: Integer, Unit: Cents},
 			{Name: "invoices", Title: "Invoices", Type: Integer, Unit: Count},
+		},
+		Released: &Released{
+			Tables: []string{"adjustments_by_month_kind"}, Says: ofMonths, Only: map[string][]string{"side": {"all"}},
 		},
 		Series: &Series{X: "month", Name: "series", Value: "amount_cents"},
 		Marts:  []string{"adjustments_by_month"},

@@ -5,7 +5,7 @@ var recoveryQueries = []Definition{
 	{
 		Name:        "leak_worklist",
 		Title:       "Leaks to be settled",
-		Description: "Single leaks by what people last said of them, the largest first, with the evidence for each and what to do about it.",
+		Description: "Single leaks by what people say of them by now, the largest first, with the evidence for each and what to do about it.",
 		Parameters: []Parameter{
 			limitParameter(100),
 			{
@@ -37,6 +37,10 @@ var recoveryQueries = []Definition{
 			{Name: "source_id", Title: "Invoice or appointment", Type: Text, Description: "As the clinic's own system numbers it"},
 			{Name: "category", Title: "Slug", Type: Text},
 			{Name: "leak_id", Title: "Leak's id", Type: Text, Description: "Names the leak in falloff leaks, also after its invoice is renumbered"},
+			{Name: "state_since", Title: "Since", Type: Day, Description: "The day on which it came into its state; empty where nobody said anything"},
+			{Name: "state_days", Title: "Age in state", Type: Integer, Unit: Days, Description: "At the snapshot's day; 0 where it came into its state after that"},
+			{Name: "assignee", Title: "Task of", Type: Text, Description: "A staff member, or the pseudonym of a login"},
+			{Name: "last_note", Title: "Last note", Type: Text, Description: "A code"},
 		},
 		Marts: []string{"leak_ledger"},
 		Rows:  true,
@@ -54,8 +58,9 @@ var recoveryQueries = []Definition{
 			{Name: "oldest_on", Title: "Oldest", Type: Day, Description: "Service day of the oldest leak"},
 			{Name: "state", Title: "Slug", Type: Text},
 		},
-		Marts: []string{"leak_ledger"},
-		order: "place",
+		Released: &Released{Tables: []string{"leaks_by_state"}, Says: ofMonthsOver, Only: map[string][]string{"certainty": {"owed"}}},
+		Marts:    []string{"leak_ledger"},
+		order:    "place",
 	},
 	{
 		Name:        "leaks_by_age",
@@ -89,6 +94,10 @@ var recoveryQueries = []Definition{
 			{Name: "series", Title: "Recovered", Type: Text},
 			{Name: "amount_cents", Title: "Amount", Type: Integer, Unit: Cents},
 			{Name: "leaks", Title: "Leaks", Type: Integer, Unit: Count},
+		},
+		Released: &Released{
+			Tables: []string{"recoveries_by_month", "recoveries_by_month_category"},
+			Says:   "By the month of the first money for a leak, of months that are over.",
 		},
 		Series: &Series{X: "month", Name: "series", Value: "amount_cents"},
 		Marts:  []string{"leak_recoveries"},

@@ -53,6 +53,11 @@ var scheduleQueries = []Definition{
 			{Name: "unclosed", Title: "Never closed", Type: Integer, Unit: Count, Description: "Past, and still booked: in no share"},
 			{Name: "median_lead_days", Title: "Booked ahead", Type: Number, Unit: Days, Description: "Median of days from the booking to the day"},
 		},
+		Released: &Released{
+			Tables: []string{"appointments", "appointments_by_lead_time", "appointments_by_weekday", "appointments_by_hour"},
+			Says:   ofMonths,
+			Only:   map[string][]string{"dimension": {"all", "lead_time", "weekday", "hour"}},
+		},
 		Marts: []string{"show_rates"},
 		order: "place, value",
 	},
@@ -73,6 +78,9 @@ var scheduleQueries = []Definition{
 			{Name: "kept_share", Title: "Kept", Type: Number, Unit: Fraction},
 			{Name: "expected", Title: "Expected", Type: Integer, Unit: Count},
 			{Name: "no_shows", Title: "Did not come", Type: Integer, Unit: Count},
+		},
+		Released: &Released{
+			Tables: []string{"appointments_by_month", "appointments_by_month_staff_member", "appointments_by_month_discipline"},
 		},
 		Series: &Series{X: "month", Name: "series", Value: "no_show_share"},
 		Marts:  []string{"show_rates"},
@@ -97,6 +105,9 @@ var scheduleQueries = []Definition{
 			{Name: "open_hours", Title: "Open hours", Type: Number, Description: "Shifts less breaks"},
 			{Name: "booked_hours", Title: "Booked hours", Type: Number},
 			{Name: "idle_hours", Title: "Idle hours", Type: Number, Description: "Open and not booked"},
+		},
+		Released: &Released{
+			Tables: []string{"appointments_by_month", "appointments_by_month_staff_member"}, Says: ofMonths,
 		},
 		Series: &Series{X: "month", Name: "series", Value: "utilisation"},
 		Marts:  []string{"staff_hours"},

@@ -82,6 +82,7 @@ type Engine struct {
 	// withoutReleased says of queries why they cannot be answered from released tables; releasedOn of which day those are.
 	withoutReleased map[string]string
 	releasedOn      map[string]string
+	saying          saying
 }
 
 // Open loads the marts of one snapshot, given as local Parquet paths, into an in-memory DuckDB and shuts the door behind
@@ -149,6 +150,9 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 	if err := e.loadMarts(ctx, files); err != nil {
 		return err
 	}
+	if err := e.loadSaid(ctx); err != nil {
+		return err
+	}
 	if err := e.loadLists(ctx); err != nil {
 		return err
 	}
@@ -183,7 +187,7 @@ var lockdown = []string{
 }
 
 // ownTables are those that the engine makes itself, beside the marts.
-var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed"}
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed", "leak_said"}
 
 func (e *Engine) loadFreshness(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, `create table snapshot_freshness (

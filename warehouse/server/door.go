@@ -62,6 +62,8 @@ func (s *Server) door(e endpoint) http.HandlerFunc {
 				s.log.Error("a request failed", "path", e.path, "code", told.Code, "error", err)
 			}
 			out = told.reply()
+		} else {
+			v.raise(out)
 		}
 		v.event.Status, v.event.Bytes, v.event.Took = out.status, int64(len(out.body)), s.options.Now().Sub(began)
 		// The caller may have gone; the record is kept all the same.

@@ -16,6 +16,15 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/v1/freshness", needs: access.FreshnessView, answer: (*visit).freshness},
 		{method: "POST", path: "/v1/query", kind: Question, answer: (*visit).query},
 		{method: "POST", path: "/v1/sql", kind: Statement, answer: (*visit).sql},
+		{method: "GET", path: "/v1/leaks/history", answer: (*visit).leakHistory},
+		{method: "POST", path: "/v1/leaks", answer: (*visit).sayLeaks},
+		{method: "GET", path: "/v1/audit", answer: (*visit).searchAudit},
+		{method: "GET", path: "/v1/support", answer: (*visit).listSupport},
+		{method: "POST", path: "/v1/support", answer: (*visit).grantSupport},
+		{method: "POST", path: "/v1/support/end", answer: (*visit).endSupport},
+		{method: "GET", path: "/v1/settings", answer: (*visit).showSettings},
+		{method: "POST", path: "/v1/settings", answer: (*visit).changeSettings},
+		{method: "POST", path: "/v1/identities/reveal", answer: (*visit).reveal},
 		{method: "GET", path: "/metrics", needs: access.ServerView, lakeWide: true, answer: (*visit).telemetry},
 	}
 }

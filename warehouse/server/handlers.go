@@ -165,6 +165,15 @@ func (v *visit) freshness() (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	return asJSON(map[string]any{
+		"clinic": clinic, "name": meta.Name, "commit": meta.Commit, "as_of": dayText(meta.AsOf),
+		"committed_at": meta.CommittedAt.UTC().Format(time.RFC3339), "datasets": freshnessOf(meta),
+		"support": v.banners(clinic),
+	})
+}
+
+// freshnessOf says of each dataset what has landed, and how far behind it is.
+func freshnessOf(meta query.Meta) []freshnessEntry {
 	entries := []freshnessEntry{}
 	for _, f := range meta.Freshness {
 		entry := freshnessEntry{
@@ -176,10 +185,7 @@ func (v *visit) freshness() (*reply, error) {
 		}
 		entries = append(entries, entry)
 	}
-	return asJSON(map[string]any{
-		"clinic": clinic, "name": meta.Name, "commit": meta.Commit, "as_of": dayText(meta.AsOf),
-		"committed_at": meta.CommittedAt.UTC().Format(time.RFC3339), "datasets": entries,
-	})
+	return entries
 }
 
 func dayText(d civil.Date) string {
@@ -222,7 +228,11 @@ func (v *visit) query() (*reply, error) {
 	}
 	defer release()
 	request.Released = how.released
-	key, err := keyOf(clinic, engine.Meta().Commit, view, how.released, d.Name, params, request.From, request.To)
+	said, err := v.showSaid(clinic, d, engine)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyOf(clinic, engine.Meta().Commit, view, how.released, said, d.Name, params, request.From, request.To)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := options(t, newLake(t))
+	o, _ = withDesks(o)
 	o.SQL = &statements{}
 	address, _ := serve(t, o)
 	document.Servers = openapi3.Servers{{URL: "http://" + address}}
@@ -52,6 +53,20 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		{"POST", "/v1/sql", `{"clinic":"harbour-street","sql":"select 1"}`},
 		{"POST", "/v1/sql", `{"clinic":"harbour-street","sql":"drop table marts.leak_ledger"}`},
 		{"POST", "/v1/sql", `{"clinic":"harbour-street"}`},
+		{"POST", "/v1/leaks", `{"clinic":"harbour-street","steps":[{"leak_id":"a/1","state":"assigned","assignee":"kim"}]}`},
+		{"POST", "/v1/leaks", `{"clinic":"harbour-street","steps":[{"leak_id":"a/1","state":"recovered"}]}`},
+		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=a/1", ""},
+		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=b/1", ""},
+		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=", ""},
+		{"GET", "/v1/audit?clinic=harbour-street&limit=10", ""},
+		{"GET", "/v1/audit", ""},
+		{"GET", "/v1/support?clinic=harbour-street", ""},
+		{"POST", "/v1/support", `{"clinic":"harbour-street","login":"sam","reason":"ticket/1","minutes":60}`},
+		{"POST", "/v1/support/end", `{"clinic":"harbour-street","session":"s"}`},
+		{"GET", "/v1/settings?clinic=harbour-street", ""},
+		{"POST", "/v1/settings", `{"clinic":"harbour-street","quiet_hours":"08:00-18:00"}`},
+		{"POST", "/v1/settings", `{"clinic":"harbour-street","identity_mode":"recovery"}`},
+		{"POST", "/v1/identities/reveal", `{"clinic":"harbour-street","patient":"p1_aaa"}`},
 		{"GET", "/metrics", ""},
 	} {
 		for _, person := range []string{"everywhere", access.Practitioner, "nobody", "stranger"} {

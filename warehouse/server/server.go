@@ -70,6 +70,15 @@ type Options struct {
 	Audit Recorder
 	// SQL answers analysts' statements; nil answers none.
 	SQL SQL
+	// Leaks keeps what people say of leaks; nil keeps nothing, and answers show what the marts do.
+	Leaks Leaks
+	// AuditLog finds records of who did what; nil finds none.
+	AuditLog AuditLog
+	// Support grants and ends support access; nil does neither. Policy is to know of its grants.
+	Support SupportDesk
+	// Settings shows and changes clinics' settings, Identities reveals who patients are; nil does not.
+	Settings   SettingsDesk
+	Identities Identities
 	// CertFile and KeyFile are a PEM certificate chain and its key. Both or neither; without them only loopback
 	// addresses are served.
 	CertFile, KeyFile string
@@ -96,6 +105,7 @@ type Server struct {
 	options   Options
 	snapshots *openSnapshots
 	answers   *answers
+	said      *saidKeeper
 	slots     chan struct{}
 	metrics   *metrics
 	log       *slog.Logger
@@ -142,6 +152,12 @@ func New(options Options) (*Server, error) {
 		answers:   newAnswers(max(options.CacheBytes, 0)),
 		slots:     make(chan struct{}, options.Parallel),
 		log:       options.Log,
+	}
+	s.said = &saidKeeper{
+		source: options.Leaks, now: options.Now, headEvery: options.HeadEvery, clinics: map[string]*saidOf{},
+		failed: func(clinic string, err error) {
+			s.log.Warn("answering with what was said of leaks before", "clinic", clinic, "error", err)
+		},
 	}
 	s.metrics = newMetrics(s)
 	return s, nil

@@ -26,7 +26,7 @@ func (a *app) accessCommand() *cobra.Command {
 file, access.yaml, in roles by clinic. docs/permissions.md has the permissions, the role templates, and a sample.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.accessCheckCommand(), a.accessExplainCommand(), a.accessPermissionsCommand(), a.accessRolesCommand())
+	cmd.AddCommand(a.accessCheckCommand(), a.accessExplainCommand(), a.accessPermissionsCommand(), a.accessRolesCommand(), a.supportCommand())
 	return cmd
 }
 
@@ -104,6 +104,9 @@ of the policy with those of the lake as well.`,
 			}
 			if !p.RequiresSecondFactor() {
 				a.tellf("It lets people in without a second factor.")
+			}
+			if p.MockUsers() {
+				a.tellf("It lets anybody on the server's machine ask as anybody (mock_users), where the server listens on that machine alone.")
 			}
 			for _, clinic := range missing {
 				a.tellf("The lake holds no clinic %s yet.", clinic)

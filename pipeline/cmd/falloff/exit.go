@@ -46,6 +46,8 @@ func exitCode(err error) int {
 	var input *analysis.InputError
 	var broken *models.Broken
 	var tests failedTests
+	var remote *remoteRefusal
+	var unreachable *unreachableError
 	switch {
 	case err == nil:
 		return exitOK
@@ -64,6 +66,10 @@ func exitCode(err error) int {
 		default:
 			return exitPerson
 		}
+	case errors.As(err, &remote):
+		return remote.exit()
+	case errors.As(err, &unreachable):
+		return exitLater
 	case errors.As(err, &busy), errors.Is(err, servicetoken.ErrTooMany):
 		return exitLater
 	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):

@@ -127,7 +127,11 @@ func (a *app) extract(ctx context.Context, j journey, progress pipeline.Progress
 
 // behave has the portal treated as the settings say, and refuses to begin in the clinic's quiet hours.
 func (a *app) behave(ctx context.Context, j journey, config *jane.Config) error {
-	config.Politeness, config.Browser.UserAgent = j.manners.Politeness, j.manners.userAgent
+	manners, err := j.manners.chosen(ctx, j.site)
+	if err != nil {
+		return err
+	}
+	config.Politeness, config.Browser.UserAgent = manners.Politeness, manners.userAgent
 	if config.Politeness.QuietFrom == config.Politeness.QuietTo {
 		return nil
 	}

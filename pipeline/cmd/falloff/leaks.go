@@ -13,6 +13,7 @@ import (
 
 func (a *app) leaksCommand() *cobra.Command {
 	var format string
+	var server remoteFlags
 	cmd := &cobra.Command{
 		Use:   "leaks --lake DIR --clinic NAME [--format table|csv|json]",
 		Short: "print the ledger of leaked revenue",
@@ -26,8 +27,15 @@ brought in 90 days, are listed and in no sum. The summary also shows what closed
 restated since.
 
 state is how a leak stood at that day; the CSV's and JSON's last columns are how it stands by now, whose task it is, and the last note.
-The commands below change it, by leak_id.`,
+The commands below change it, by leak_id. With --server all of it is asked of a falloff serve, as whom the token in FALLOFF_TOKEN or
+--token-file names: the table is then its sums by category, the rest its work list.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if server.server != "" {
+				if a.json {
+					format = formatJSON
+				}
+				return a.remoteLeaks(cmd.Context(), server, format)
+			}
 			site, err := a.existingSite(cmd.Context())
 			if err != nil {
 				return err
@@ -68,6 +76,7 @@ The commands below change it, by leak_id.`,
 	}
 	cmd.AddCommand(a.leakHistoryCommand())
 	a.lakeFlags(cmd)
+	server.register(cmd)
 	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table (a summary by category), csv, json")
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/pipeline"
-	"github.com/falloff-analytics/falloff/pipeline/audit"
 	"github.com/falloff-analytics/falloff/transforms/contract"
 )
 
@@ -30,6 +29,7 @@ var leakVerbs = []leakVerb{
 
 func (a *app) leakVerbCommand(v leakVerb) *cobra.Command {
 	var to, note, from string
+	var server remoteFlags
 	use := v.name + " --lake DIR --clinic NAME"
 	if v.assigns {
 		use += " --to NAME"
@@ -62,10 +62,14 @@ Notes are codes: ` + strings.Join(contract.LeakNotes(), ", ") + `.`,
 			for i, id := range ids {
 				steps[i] = pipeline.LeakStep{LeakID: id, State: v.state, Expected: from, Assignee: to, Note: note}
 			}
+			if server.server != "" {
+				return a.sayRemotely(cmd.Context(), server, steps)
+			}
 			return a.sayLeaks(cmd.Context(), steps)
 		},
 	}
 	a.lakeFlags(cmd)
+	server.register(cmd)
 	if v.assigns {
 		cmd.Flags().StringVar(&to, "to", "", "whose task it is: a staff member's `name`, or a person's login, which is kept as a pseudonym")
 	}
@@ -98,11 +102,8 @@ func (a *app) sayLeaks(ctx context.Context, steps []pipeline.LeakStep) error {
 	}
 	said, err := site.SayLeaks(ctx, k.actor.Person, steps, func(ctx context.Context, said []pipeline.LeakSaid) error {
 		for _, one := range said {
-			after := audit.Fields{"leak": site.LeakWord(one.LeakID), "state": one.State, "assigned": one.Assignee != ""}
-			if one.Note != "" {
-				after["note"] = one.Note
-			}
-			if err := k.record(ctx, audit.LeakStateChanged, "leaks", audit.Fields{"state": one.From}, after); err != nil {
+			e := site.LeakRecord(one)
+			if err := k.record(ctx, e.Action, e.Entity, e.Before, e.After); err != nil {
 				return err
 			}
 		}
@@ -126,6 +127,7 @@ func (a *app) printSaid(said []pipeline.LeakSaid) error {
 }
 
 func (a *app) leakHistoryCommand() *cobra.Command {
+	var server remoteFlags
 	cmd := &cobra.Command{
 		Use:     "history --lake DIR --clinic NAME LEAK_ID",
 		Short:   "print what became of a leak",
@@ -134,11 +136,7 @@ func (a *app) leakHistoryCommand() *cobra.Command {
 		Long: `Prints what people said of a leak, one line each, and what came in for it as of the newest build. People stand there under their
 pseudonyms; falloff audit search --action leak.state_changed has their names.`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			site, err := a.existingSite(cmd.Context())
-			if err != nil {
-				return err
-			}
-			history, err := site.LeakHistory(cmd.Context(), ids[0])
+			history, err := a.leakHistory(cmd.Context(), server, ids[0])
 			if err != nil {
 				return err
 			}
@@ -149,7 +147,19 @@ pseudonyms; falloff audit search --action leak.state_changed has their names.`,
 		},
 	}
 	a.lakeFlags(cmd)
+	server.register(cmd)
 	return cmd
+}
+
+func (a *app) leakHistory(ctx context.Context, server remoteFlags, leakID string) (*pipeline.LeakHistory, error) {
+	if server.server != "" {
+		return a.remoteHistory(ctx, server, leakID)
+	}
+	site, err := a.existingSite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return site.LeakHistory(ctx, leakID)
 }
 
 func (a *app) printHistory(h *pipeline.LeakHistory) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,6 +46,16 @@ func (p politeness) parse() (manners, error) {
 		return m, fmt.Errorf("requests a day %d: give a number above 0, or -1 for any number", m.budget)
 	}
 	return m, checkUserAgent(p.UserAgent)
+}
+
+// chosen has the quiet hours that the clinic chose hold, where it chose some, in the place of this machine's.
+func (m manners) chosen(ctx context.Context, site *pipeline.Site) (manners, error) {
+	chosen, err := site.Choices(ctx)
+	if err != nil || chosen.QuietHours == "" {
+		return m, err
+	}
+	m.QuietFrom, m.QuietTo, err = jane.ParseQuietHours(chosen.QuietHours)
+	return m, err
 }
 
 // longestUserAgent is more than browsers send.

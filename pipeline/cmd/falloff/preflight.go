@@ -60,6 +60,9 @@ func (a *app) look(ctx context.Context, k *keeping, do func(ctx context.Context,
 	if err != nil {
 		return usagef("%v", err)
 	}
+	if manners, err = manners.chosen(ctx, site); err != nil {
+		return err
+	}
 	// A clinic that nothing was ever read of has no settings yet that would say its zone.
 	zone := a.now().Location()
 	if clinic, err := site.Settings(ctx); err == nil {

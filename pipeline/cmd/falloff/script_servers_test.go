@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/falloff-analytics/falloff/extractors/simclinic"
@@ -198,7 +199,7 @@ func planted(ts *testscript.TestScript, neg bool, args []string) {
 // fetch asks falloff serve, which runs in the background with --json into serve.json: with a service token, or as somebody for whom
 // Grafana's plugin signs.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) >= 2 && len(args) <= 4, "fetch METHOD PATH|QUERY|sql:STATEMENT [TOKENFILE | KEYFILE LOGIN]")
+	usage(ts, neg, len(args) >= 2 && len(args) <= 4, "fetch METHOD PATH|QUERY|sql:STATEMENT|PATH<FILE [TOKENFILE | KEYFILE LOGIN]")
 	_, text := fetched(ts, args)
 	_, _ = io.WriteString(ts.Stdout(), text)
 }
@@ -217,6 +218,9 @@ func fetched(ts *testscript.TestScript, args []string) (status int, said string)
 		}
 		text, err := json.Marshal(asked)
 		ts.Check(err)
+		if to, file, ok := strings.Cut(args[1], "<"); ok {
+			path, text = to, []byte(ts.ReadFile(file))
+		}
 		body = bytes.NewReader(text)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -241,7 +245,42 @@ func fetched(ts *testscript.TestScript, args []string) (status int, said string)
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
 	ts.Check(err)
-	return answer.StatusCode, fmt.Sprintf("%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+	if answer.Header.Get("Content-Type") == "application/vnd.apache.arrow.stream" {
+		text = rowsOf(ts, text)
+	}
+	said = fmt.Sprintf("%d %s\n%s\n", answer.StatusCode, answer.Header.Get("Content-Type"), text)
+	if banner := answer.Header.Get("X-Falloff-Support"); banner != "" {
+		said += "support access: " + banner + "\n"
+	}
+	return answer.StatusCode, said
+}
+
+// rowsOf is an Arrow stream as JSON.
+func rowsOf(ts *testscript.TestScript, stream []byte) (text []byte) {
+	reader, err := ipc.NewReader(bytes.NewReader(stream))
+	ts.Check(err)
+	defer reader.Release()
+	for reader.Next() {
+		batch, err := reader.RecordBatch().MarshalJSON()
+		ts.Check(err)
+		text = append(text, batch...)
+	}
+	ts.Check(reader.Err())
+	return text
+}
+
+// awaitSays asks until the answer holds a text.
+func awaitSays(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 3, "awaitsays TEXT METHOD PATH …")
+	for deadline := time.Now().Add(time.Minute); ; {
+		if _, said := fetched(ts, args[1:]); strings.Contains(said, args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("it does not come to say %s", args[0])
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // awaitFetch asks until the answer has a status: something else is to be noticed first.

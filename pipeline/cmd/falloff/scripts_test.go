@@ -95,6 +95,7 @@ func TestScripts(t *testing.T) {
 			"portal":          portalCommand,
 			"fetch":           fetch,
 			"awaitfetch":      awaitFetch,
+			"awaitsays":       awaitSays,
 			"answer":          answer,
 			"await":           await,
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/falloff-analytics/falloff/extractors/jane"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/server"
@@ -62,8 +63,15 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 			}
 			defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
 			srv, err := server.New(server.Options{
-				Snapshots: snapshots, Identify: d.verifier.Identify, Policy: d.policy.current, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
-				CertFile: certFile, KeyFile: certKey, Log: log, Now: a.now,
+				Snapshots: snapshots, Identify: d.identify(listener.Addr()), Policy: d.now, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
+				AuditLog: d.audit, Support: d.support,
+				Settings: pipeline.ServerSettings{Snapshots: snapshots, Chain: d.chain, QuietHours: func(text string) error {
+					_, _, err := jane.ParseQuietHours(text)
+					return err
+				}},
+				Identities: pipeline.ServerIdentities{Snapshots: snapshots, Chain: d.chain},
+				Leaks:      pipeline.ServerLeaks{Snapshots: snapshots, Chain: d.chain},
+				CertFile:   certFile, KeyFile: certKey, Log: log, Now: a.now,
 			})
 			if err != nil {
 				return errors.Join(usagef("%v", err), listener.Close())

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +53,21 @@ type doors struct {
 	chain    *chain.Chain
 	pool     *sandbox.Pool
 	sql      server.SQL
+	audit    *pipeline.ServerAuditLog
+	support  *pipeline.ServerSupport
+	// watch ends what looks after support access, watching is done when it has.
+	watch    context.CancelFunc
+	watching sync.WaitGroup
+}
+
+// now is the access policy of the moment, with the support access that is granted.
+func (d *doors) now() *access.Policy {
+	policy := d.policy.current()
+	with, err := policy.WithSupport(d.support.Active()...)
+	if err != nil { // each was checked when it was granted
+		return policy
+	}
+	return with
 }
 
 func (a *app) openDoors(ctx context.Context, site pipeline.SiteOptions, snapshots *pipeline.Snapshots, o doorOptions, log *slog.Logger) (_ *doors, err error) {
@@ -74,6 +91,11 @@ func (a *app) openDoors(ctx context.Context, site pipeline.SiteOptions, snapshot
 	if d.chain, err = pipeline.OpenAuditChain(ctx, site, v, store, firstOf(o.server, pipeline.ServerName()), log); err != nil {
 		return nil, err
 	}
+	d.audit = pipeline.NewServerAuditLog(store, d.chain)
+	d.support = pipeline.NewServerSupport(snapshots, d.audit, a.now, log)
+	watched, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.watch = stop
+	d.watching.Go(func() { d.support.Watch(watched) })
 	if o.noSQL {
 		return d, nil
 	}
@@ -88,6 +110,17 @@ func (a *app) openDoors(ctx context.Context, site pipeline.SiteOptions, snapshot
 	return d, nil
 }
 
+// identify finds out whom a request speaks for: whom a signature names, or on this machine a mock user of a policy that has some.
+func (d *doors) identify(listens net.Addr) func(context.Context, *http.Request) (access.Principal, error) {
+	return func(ctx context.Context, r *http.Request) (access.Principal, error) {
+		who, named, err := identity.Mock(r, d.policy.current().MockUsers(), listens, audit.CheckPerson)
+		if named {
+			return who, err
+		}
+		return d.verifier.Identify(ctx, r)
+	}
+}
+
 // longestSend bounds how long the audit log's last records may take into the lake when the server stops; what is left is sent at its
 // next start.
 const longestSend = 20 * time.Second
@@ -96,6 +129,10 @@ func (d *doors) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, longestSend)
 	defer cancel()
 	var failed []error
+	if d.watch != nil {
+		d.watch()
+		d.watching.Wait()
+	}
 	if d.pool != nil {
 		failed = append(failed, d.pool.Close())
 	}

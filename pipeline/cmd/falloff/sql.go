@@ -6,22 +6,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/vault"
+	"github.com/falloff-analytics/falloff/warehouse/lake"
 )
 
 func (a *app) sqlCommand() *cobra.Command {
 	var text, format, output string
+	var clinics []string
 	var script, withKey, forget bool
 	cmd := &cobra.Command{
 		Use:   "sql --lake DIR --clinic NAME [-c SQL] [--format table|csv|json|parquet] [--init]",
 		Short: "run SQL over the lake, as its owner",
 		Example: `  falloff sql --lake lake --clinic harbour-street -c "from marts.patient_status limit 10"
   falloff sql --lake lake --clinic harbour-street --format csv < question.sql
+  falloff sql --lake lake --clinics harbour-street,elm-grove -c "select clinic, sum(amount_cents) from marts.leak_ledger group by clinic"
   falloff sql --lake lake --clinic harbour-street --init > lake.sql && duckdb -init lake.sql`,
 		Args: cobra.NoArgs,
 		Long: `Runs one statement in an in-memory DuckDB in which every dataset of the newest commit is a view of the schema
@@ -32,15 +37,21 @@ On a terminal, without -c, statements are typed one after the other: with histor
 pseudonyms; it is kept in sql_history of the folder with this machine's keys, for you alone to read, the newest thousand lines.
 --no-history keeps nothing.
 
+--clinics opens the marts of several clinics together, each with a column clinic in front; datasets are not among them. Nobody is the
+same person in two clinics there: their pseudonyms are made under different keys.
+
 --init prints a script that makes the same views in any other DuckDB, over the exact files of the newest commit. It holds no key
 and no credential. docs/analysts.md has more.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(clinics) > 0 && (script || a.flags.Clinic != "") {
+				return usagef("--clinics goes with neither --clinic nor --init")
+			}
 			if script {
 				return a.printScript(cmd, text, withKey)
 			}
 			if text == "" {
 				if f, ok := a.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-					return a.sqlShell(cmd, forget)
+					return a.sqlShell(cmd, clinics, forget)
 				}
 				body, err := io.ReadAll(a.stdin)
 				if err != nil {
@@ -57,11 +68,7 @@ and no credential. docs/analysts.md has more.`,
 			if (format == formatParquet) != (output != "") {
 				return usagef("--format parquet and --output FILE go together: Parquet is nothing to print")
 			}
-			site, err := a.existingSite(cmd.Context())
-			if err != nil {
-				return err
-			}
-			view, err := site.Open(cmd.Context())
+			view, _, err := a.openForSQL(cmd.Context(), clinics)
 			if err != nil {
 				return err
 			}
@@ -83,6 +90,7 @@ and no credential. docs/analysts.md has more.`,
 		},
 	}
 	a.lakeFlags(cmd)
+	cmd.Flags().StringSliceVar(&clinics, "clinics", nil, "`ids` of clinics whose marts are opened together")
 	cmd.Flags().StringVarP(&text, "command", "c", "", "the `SQL` statement")
 	cmd.Flags().StringVar(&format, "format", formatTable, "`form`: table, csv, json, parquet")
 	cmd.Flags().StringVar(&output, "output", "", "`file` to write with --format parquet, not there yet")
@@ -90,6 +98,42 @@ and no credential. docs/analysts.md has more.`,
 	cmd.Flags().BoolVar(&withKey, "with-key", false, "with --init: put the key of an encrypted lake into the script, which is then as secret as the lake")
 	cmd.Flags().BoolVar(&forget, "no-history", false, "on a terminal: neither read nor keep what is typed")
 	return cmd
+}
+
+// openForSQL opens a clinic whole, or the marts of several together, and gives the vault that has their keys.
+func (a *app) openForSQL(ctx context.Context, clinics []string) (_ *pipeline.View, keys *vault.Vault, err error) {
+	if len(clinics) == 0 {
+		site, err := a.existingSite(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		view, err := site.Open(ctx)
+		return view, site.Vault, err
+	}
+	o, err := a.lakeOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.Vault, err = pipeline.OpenVault(ctx, o); err != nil { // once: a passphrase may be readable only once
+		return nil, nil, err
+	}
+	var sites []*pipeline.Site
+	for i, name := range clinics {
+		if _, err := lake.ParseClinicID(name); err != nil {
+			return nil, nil, usagef("--clinics: %v", err)
+		}
+		if slices.Contains(clinics[:i], name) {
+			return nil, nil, usagef("--clinics names %s twice", name)
+		}
+		o.Clinic = name
+		site, err := pipeline.OpenExistingSite(ctx, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		sites = append(sites, site)
+	}
+	view, err := pipeline.OpenTogether(ctx, sites)
+	return view, o.Vault, err
 }
 
 // formatParquet goes into a file.
@@ -117,19 +161,15 @@ func answerParquet(ctx context.Context, view *pipeline.View, text, output string
 }
 
 // sqlShell has statements typed on the terminal.
-func (a *app) sqlShell(cmd *cobra.Command, forget bool) error {
-	site, err := a.existingSite(cmd.Context())
-	if err != nil {
-		return err
-	}
-	view, err := site.Open(cmd.Context())
+func (a *app) sqlShell(cmd *cobra.Command, clinics []string, forget bool) error {
+	view, keys, err := a.openForSQL(cmd.Context(), clinics)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = view.Close() }()
 	s := &shell{app: a, view: view}
 	if !forget {
-		s.history = filepath.Join(filepath.Dir(site.Vault.Paths().Vault), "sql_history")
+		s.history = filepath.Join(filepath.Dir(keys.Paths().Vault), "sql_history")
 	}
 	return s.run(cmd.Context())
 }

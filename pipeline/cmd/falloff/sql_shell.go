@@ -69,7 +69,11 @@ func (s *shell) run(ctx context.Context) error {
 	line.SetTabCompletionStyle(liner.TabPrints)
 	line.SetWordCompleter(s.complete)
 	s.load(line)
-	s.app.tellf("commit %d; .help says what there is", s.view.Commit.Number)
+	if s.view.Commit == nil {
+		s.app.tellf("the newest marts of several clinics; .help says what there is")
+	} else {
+		s.app.tellf("commit %d; .help says what there is", s.view.Commit.Number)
+	}
 	typed := ""
 	for {
 		prompt := "falloff> "

@@ -50,6 +50,10 @@ select
     chosen.certainty,
     chosen.source_id,
     chosen.category,
-    chosen.leak_id
+    chosen.leak_id,
+    chosen.state_since,
+    case when chosen.state_since is not null then greatest(chosen.as_of - chosen.state_since, 0) end as state_days,
+    chosen.assignee,
+    chosen.last_note
 from chosen
 left join leak_category as kind using (category)

@@ -21,6 +21,8 @@ select
     null::date as claim_answered_on,
     null::date as policy_ended_on,
     'balance' as amount_basis,
+    category || '/' || i as leak_id,
+    'open' as state,
     (i * 7919 % 1460)::bigint as age_days,
     date '2026-09-30' as as_of
 from range(60000) as series (i)

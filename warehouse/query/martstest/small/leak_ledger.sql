@@ -22,7 +22,7 @@ select
     claim_answered_on::date as claim_answered_on,
     null::date as policy_ended_on,
     amount_basis,
-    category || ':' || source_id as leak_id,
+    category || '/' || source_id as leak_id,
     state,
     date '2026-09-30' - occurred_on::date as age_days,
     date '2026-09-30' as as_of
