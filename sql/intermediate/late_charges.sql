@@ -7,8 +7,7 @@
 with charged as (
     select
         line.invoice_base,
-        min(line.invoice_date) as charged_on,
-        min(line.service_date) as service_date
+        min(line.invoice_date) as charged_on
     from staging.invoice_lines as line
     cross join staging.clock as clock
     where not line.is_reversal

@@ -89,8 +89,8 @@ hours as (
         end as table_name,
         coalesce(shifts.month, '') as value_a,
         coalesce(shifts.staff_member, '') as value_b,
-        cast(coalesce(sum(shifts.open_minutes), 0) as bigint) as open_minutes,
-        cast(coalesce(sum(shifts.booked_minutes), 0) as bigint) as booked_minutes
+        cast(sum(shifts.open_minutes) as bigint) as open_minutes,
+        cast(sum(shifts.booked_minutes) as bigint) as booked_minutes
     from shifts
     group by grouping sets ((), (shifts.month), (shifts.month, shifts.staff_member))
     having count(*) > 0

@@ -66,9 +66,9 @@ cells as (
         count(*) as episodes,
         count(*) filter (where facts.is_due) as first_visits,
         count(*) filter (where facts.is_due and facts.has_second_visit) as second_visits,
-        cast(coalesce(sum(facts.visits), 0) as bigint) as visits,
-        cast(coalesce(sum(facts.rebooked), 0) as bigint) as rebooked,
-        cast(coalesce(sum(facts.reactivations), 0) as bigint) as reactivations,
+        cast(sum(facts.visits) as bigint) as visits,
+        cast(sum(facts.rebooked) as bigint) as rebooked,
+        cast(sum(facts.reactivations) as bigint) as reactivations,
         0 as seen,
         0 as seen_patients
     from facts

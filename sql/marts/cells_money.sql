@@ -66,7 +66,7 @@ adjustment_cells as (
         coalesce(adjustments.kind, '') as value_b,
         count(distinct adjustments.patient) as patients,
         count(*) as things,
-        coalesce(sum(adjustments.amount_cents), 0) as amount_cents
+        sum(adjustments.amount_cents) as amount_cents
     from adjustments
     group by grouping sets ((), (adjustments.month), (adjustments.month, adjustments.kind))
     having count(*) > 0
@@ -77,7 +77,6 @@ balances as (
         invoice.patient,
         coalesce(invoice.payer, 'person') as payer,
         case
-            when clock.as_of - invoice.invoice_date < 0 then 'not_due'
             when clock.as_of - invoice.invoice_date <= 30 then '0-30'
             when clock.as_of - invoice.invoice_date <= 60 then '31-60'
             when clock.as_of - invoice.invoice_date <= 90 then '61-90'
@@ -87,10 +86,9 @@ balances as (
         invoice.open_cents
     from intermediate.open_invoices as invoice
     inner join staging.clock as clock on invoice.currency = clock.currency
-    where invoice.invoice_date <= clock.as_of
-        and invoice.invoice_number not in (
-            select waiting.invoice_number from intermediate.waiting_on_primary as waiting
-        )
+    where invoice.invoice_number not in (
+        select waiting.invoice_number from intermediate.waiting_on_primary as waiting
+    )
 ),
 
 balance_cells as (
@@ -106,7 +104,7 @@ balance_cells as (
         case when grouping(balances.payer) = 0 then coalesce(balances.bucket, '') else '' end as value_b,
         count(distinct balances.patient) as patients,
         count(*) as things,
-        coalesce(sum(balances.open_cents), 0) as amount_cents
+        sum(balances.open_cents) as amount_cents
     from balances
     group by grouping sets ((), (balances.payer), (balances.bucket), (balances.payer, balances.bucket))
     having count(*) > 0
@@ -142,10 +140,10 @@ select
     cells.value_b,
     cells.patients,
     cells.things,
-    cast(coalesce(cells.amount_cents, 0) as bigint) as amount_cents,
-    cast(coalesce(cells.collected_cents, 0) as bigint) as collected_cents,
-    cast(coalesce(cells.adjusted_cents, 0) as bigint) as adjusted_cents,
-    cast(coalesce(cells.contractual_cents, 0) as bigint) as contractual_cents,
+    cast(cells.amount_cents as bigint) as amount_cents,
+    cast(cells.collected_cents as bigint) as collected_cents,
+    cast(cells.adjusted_cents as bigint) as adjusted_cents,
+    cast(cells.contractual_cents as bigint) as contractual_cents,
     clock.currency,
     clock.as_of
 from cells

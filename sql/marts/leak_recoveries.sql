@@ -1,9 +1,9 @@
 -- grain: one leak for which money came in after it was first seen
 -- key: leak_id
 -- description: What of each leak was recovered by D. Money recovers the leak that its invoice had last become by the
---   day before, as far as the balance was open; a bounce or refund undoes what the money before it recovered. No
---   payment is in two rows. By us is what came after a day on which somebody had the leak as a task (assigned,
---   contacted). Leaked is the balance just before the first money.
+--   day before, as far as the balance was open; a bounce or refund undoes what the money before it recovered, but
+--   not by what had been paid beyond the balance. No payment is in two rows. By us is what came after a day on which
+--   somebody had the leak as a task (assigned, contacted). Leaked is the balance just before the first money.
 with flows as (
     select
         movement.invoice_number,
@@ -80,10 +80,8 @@ shares as (
         invoice.currency,
         owned.on_day,
         owned.paid_on,
-        case
-            when owned.collected_cents > 0 then least(owned.collected_cents, greatest(owned.balance_before_cents, 0))
-            else owned.collected_cents
-        end as recovered_cents,
+        greatest(owned.balance_before_cents, 0)
+            - greatest(owned.balance_before_cents - owned.collected_cents, 0) as recovered_cents,
         case when owned.collected_cents > 0 then greatest(owned.balance_before_cents, 0) else 0 end as leaked_cents
     from owned
     inner join intermediate.invoices as invoice using (invoice_number)

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -15,7 +16,12 @@ import (
 
 func openMacros(t *testing.T) *session {
 	t.Helper()
-	project, err := Load(t.Context(), sql.Files())
+	return openMacrosOf(t, sql.Files())
+}
+
+func openMacrosOf(t testing.TB, tree fs.FS) *session {
+	t.Helper()
+	project, err := Load(t.Context(), tree)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +37,7 @@ func openMacros(t *testing.T) *session {
 }
 
 // given makes a table of rows written as SQL values.
-func given(t *testing.T, s *session, name, columns string, rows ...string) {
+func given(t testing.TB, s *session, name, columns string, rows ...string) {
 	t.Helper()
 	statement := fmt.Sprintf("create table %s %s", name, columns)
 	if err := s.exec(t.Context(), statement); err != nil {
@@ -44,7 +50,7 @@ func given(t *testing.T, s *session, name, columns string, rows ...string) {
 	}
 }
 
-func expectRows(t *testing.T, s *session, query string, want ...string) {
+func expectRows(t testing.TB, s *session, query string, want ...string) {
 	t.Helper()
 	rows, err := s.conn.QueryContext(t.Context(), query)
 	if err != nil {
@@ -67,8 +73,10 @@ func expectRows(t *testing.T, s *session, query string, want ...string) {
 	}
 }
 
-func TestEngagementGapsAndFirstLapse(t *testing.T) {
-	s := openMacros(t)
+func TestEngagementGapsAndFirstLapse(t *testing.T) { engagementGaps(t, openMacros(t)) }
+
+func engagementGaps(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "engagements", "(entity varchar, begins_on date, ends_on date, is_visit boolean)",
 		"('a', '2026-01-01', '2026-01-01', true)",
 		"('a', '2025-12-20', '2026-01-10', false)", // began before the first visit
@@ -95,8 +103,10 @@ func TestEngagementGapsAndFirstLapse(t *testing.T) {
 	)
 }
 
-func TestFirstLapseTakesTheFirst(t *testing.T) {
-	s := openMacros(t)
+func TestFirstLapseTakesTheFirst(t *testing.T) { firstLapse(t, openMacros(t)) }
+
+func firstLapse(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "gaps", "(entity varchar, reached_on date, gap_days bigint)",
 		"('a', '2026-03-01', 90)", "('a', '2026-01-11', 43)", "('a', '2026-01-04', 42)",
 		"('b', '2026-01-04', 42)",
@@ -110,8 +120,29 @@ func TestFirstLapseTakesTheFirst(t *testing.T) {
 	)
 }
 
-func TestKaplanMeierOfSeveralSeries(t *testing.T) {
-	s := openMacros(t)
+func TestLastVisitWithinTheObservation(t *testing.T) { lastVisit(t, openMacros(t)) }
+
+func lastVisit(t testing.TB, s *session) {
+	t.Helper()
+	given(t, s, "visit_days", "(entity varchar, visit_on date)",
+		"('a', '2025-12-31')", // before it
+		"('a', '2026-01-01')", "('a', '2026-01-11')",
+		"('a', '2026-04-01')", // after it
+		"('b', '2026-02-17')", "('b', '2026-03-31')",
+		"('c', '2026-02-18')",
+		"('z', '2026-01-01')") // not observed
+	given(t, s, "observations", "(entity varchar, first_on date, observed_until date, falloff_days integer)",
+		"('a', '2026-01-01', '2026-03-31', 42)", "('b', '2026-02-17', '2026-03-31', 42)", "('c', '2026-02-18', '2026-03-31', 42)")
+	expectRows(t, s, "select concat_ws(' ', entity, time, event) from last_visit('visit_days', 'observations') order by entity",
+		"a 10 true",
+		"b 0 false", // 42 days before the end; c came after that
+	)
+}
+
+func TestKaplanMeierOfSeveralSeries(t *testing.T) { severalCurves(t, openMacros(t)) }
+
+func severalCurves(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "durations", "(series integer, time integer, event boolean)",
 		"(1, 0, false)", "(1, 3, true)", "(1, 3, false)", "(1, 5, true)", "(1, 9, false)",
 		"(2, 4, true)")
@@ -127,18 +158,38 @@ func TestKaplanMeierOfSeveralSeries(t *testing.T) {
 	)
 }
 
-func TestRetentionOfSeveralSeries(t *testing.T) {
-	s := openMacros(t)
+func TestRetentionOfSeveralSeries(t *testing.T) { severalRetentions(t, openMacros(t)) }
+
+func severalRetentions(t testing.TB, s *session) {
+	t.Helper()
 	given(t, s, "visit_days", "(series varchar, entity varchar, visit_on date)",
 		"('x', 'a', '2025-11-30')", "('x', 'a', '2026-01-01')", "('x', 'a', '2026-01-31')",
 		"('x', 'b', '2025-11-01')", "('x', 'b', '2025-11-01')",
-		"('y', 'a', '2026-01-31')")
+		"('y', 'a', '2025-12-15')", "('y', 'a', '2026-01-31')") // in December the other series has nobody
 	expectRows(t, s, `
 		select concat_ws(' ', series, cohort_month, month_index, cohort_size, active)
 		from retention('visit_days', date '2026-01-31') order by all`,
 		"x 2025-11-01 0 2 2",
 		"x 2025-11-01 1 2 0",
 		"x 2025-11-01 2 2 1",
-		"y 2026-01-01 0 1 1",
+		"y 2025-12-01 0 1 1",
+		"y 2025-12-01 1 1 1",
+	)
+}
+
+func TestAgingOfInvoicesWithSeveralRows(t *testing.T) { agedInvoices(t, openMacros(t)) }
+
+func agedInvoices(t testing.TB, s *session) {
+	t.Helper()
+	given(t, s, "balances", "(series varchar, invoice varchar, invoiced_on date, settled_on date, aged_from date, amount bigint)",
+		"('x', '1', '2026-03-01', null, '2026-03-01', 10)", "('x', '1', '2026-03-01', null, '2026-03-01', 5)", // one invoice of 15
+		"('x', '2', '2026-03-01', '2026-04-01', '2026-02-28', 7)", // settled after the day
+		"('x', '3', '2026-03-01', '2026-03-31', '2026-03-01', 9)", // settled on it
+		"('x', '4', '2026-04-01', null, '2026-03-01', 9)")         // invoiced after it
+	expectRows(t, s, `
+		select concat_ws(' ', series, bucket, invoices, amount) from aging('balances', date '2026-03-31')
+		where invoices > 0 order by place`,
+		"x 0-30 1 15",
+		"x 31-60 1 7",
 	)
 }

@@ -26,6 +26,7 @@ import (
 type Clinic struct {
 	TimeZone    string `yaml:"time_zone"`
 	WeekStarts  string `yaml:"week_starts"`
+	AliveModel  string `yaml:"alive_model"`
 	Disciplines []struct {
 		Name        string `yaml:"name"`
 		FalloffDays int    `yaml:"falloff_days"`
@@ -69,6 +70,7 @@ type Fee struct {
 func (c Clinic) With(o Clinic) Clinic {
 	c.TimeZone = cmp.Or(o.TimeZone, c.TimeZone)
 	c.WeekStarts = cmp.Or(o.WeekStarts, c.WeekStarts)
+	c.AliveModel = cmp.Or(o.AliveModel, c.AliveModel)
 	if o.Disciplines != nil {
 		c.Disciplines = o.Disciplines
 	}
@@ -92,7 +94,8 @@ func (c Clinic) Settings() (settings.Clinic, error) {
 	var g givenRow
 	clinic := settings.Clinic{
 		PatientDueDays: c.DueDays.Patient, InsurerDueDays: c.DueDays.Insurer,
-		Name: "Unit", TimeZone: cmp.Or(c.TimeZone, "America/Toronto"), Currency: "CAD", WeekStarts: cmp.Or(c.WeekStarts, "monday"),
+		AliveModel: c.AliveModel,
+		Name:       "Unit", TimeZone: cmp.Or(c.TimeZone, "America/Toronto"), Currency: "CAD", WeekStarts: cmp.Or(c.WeekStarts, "monday"),
 	}
 	for _, d := range c.Disciplines {
 		clinic.Disciplines = append(clinic.Disciplines, settings.Discipline{Name: d.Name, FalloffDays: d.FalloffDays})
@@ -345,6 +348,9 @@ func (g *givenRow) instant(column string) *int64 {
 		at, err = time.ParseInLocation("2006-01-02 15:04", *text+" 09:00", g.zone)
 	default:
 		at, err = time.ParseInLocation("2006-01-02 15:04", *text, g.zone)
+		if err != nil {
+			at, err = time.ParseInLocation("2006-01-02 15:04:05", *text, g.zone)
+		}
 	}
 	if err != nil {
 		g.failf("%s: %v", column, err)
@@ -551,7 +557,7 @@ func (g *givenRow) adjustment() contract.Adjustment {
 		PayerKind:     contract.Person,
 		AmountCents:   g.cents(g.text("amount", "0.00")),
 		Currency:      g.text("currency", "CAD"),
-		ObservedOn:    g.asOf,
+		ObservedOn:    g.day("observed_on", g.asOf),
 	}
 }
 

@@ -78,8 +78,9 @@ func MutantsOf(file, statement string) []Mutant {
 			Text: statement[:e.from] + e.with + statement[e.to:],
 			ID:   file + ": " + e.in(statement),
 		}
-		if slices.ContainsFunc(mutants, func(other Mutant) bool { return other.Text == m.Text }) {
-			continue // such as a condition's only part, dropped in two ways
+		isMadeBefore := slices.ContainsFunc(mutants, func(other Mutant) bool { return other.Text == m.Text })
+		if isMadeBefore || m.Text == statement {
+			continue // such as `on true` without its condition
 		}
 		seen[m.ID]++
 		if n := seen[m.ID]; n > 1 {

@@ -1,11 +1,15 @@
 package mutation_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/models"
 	"github.com/falloff-analytics/falloff/warehouse/models/mutation"
@@ -162,9 +166,16 @@ func TestRun(t *testing.T) {
 	}
 	// No SQL at all: what it reads is nowhere.
 	mutants = append(mutants, mutation.Mutant{File: "staging/a.sql", ID: "nonsense", Text: header + "select b.folder from lake.claims as claim"})
-	outcomes, err := mutation.Run(t.Context(), project, mutants, mutation.UnitTests(project, tests))
+	var watched []string
+	watch := func(next mutation.Case, alive int) {
+		watched = append(watched, fmt.Sprintf("%s: %d", next.Title(), alive))
+	}
+	outcomes, err := mutation.Trials{Longest: time.Minute, Watch: watch}.Run(t.Context(), project, mutants, mutation.UnitTests(project, tests))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := []string{"t/sent before the day: 10"}; !slices.Equal(watched, want) {
+		t.Errorf("heard of %q before each test, want %q", watched, want)
 	}
 	var got []string
 	for _, o := range outcomes {
@@ -199,6 +210,36 @@ func TestRun(t *testing.T) {
 	}
 	if o := outcomes[1]; o.Tried != 1 || o.Changed != 1 {
 		t.Errorf("%s: in %d of %d tests a table is another one", o.ID, o.Changed, o.Tried)
+	}
+}
+
+// endless is a case whose models are never made.
+type endless struct{}
+
+func (endless) Title() string                                     { return "endless" }
+func (endless) Weight(mutation.Mutant, *models.Variation) float64 { return 1 }
+func (endless) Open(context.Context) (mutation.Opened, error)     { return endless{}, nil }
+func (endless) Close()                                            {}
+func (endless) Try(ctx context.Context, _ mutation.Mutant, _ *models.Variation) (mutation.Finding, error) {
+	<-ctx.Done()
+	return mutation.Finding{}, ctx.Err()
+}
+
+func TestWhatHasNoEndIsNoticed(t *testing.T) {
+	project, err := models.Load(t.Context(), small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants := []mutation.Mutant{{File: "staging/a.sql", ID: "on and on"}}
+	trials := mutation.Trials{Longest: time.Millisecond, Watch: func(mutation.Case, int) {}}
+	outcomes, err := trials.Run(t.Context(), project, mutants, []mutation.Case{endless{}})
+	if err != nil || outcomes[0].Fate != mutation.Killed || outcomes[0].Kind != mutation.Building {
+		t.Errorf("%+v, %v", outcomes, err)
+	}
+	given, cancel := context.WithCancel(t.Context())
+	trials = mutation.Trials{Longest: time.Hour, Watch: func(mutation.Case, int) { cancel() }}
+	if _, err := trials.Run(given, project, mutants, []mutation.Case{endless{}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 
@@ -33,6 +34,8 @@ const (
 	Rule        Kind = "declared rule"
 	Second      Kind = "second implementation"
 	Independent Kind = "independent program"
+	// Building is none: a model could not be made, or its making had no end, which stops every build.
+	Building Kind = "failing build"
 )
 
 // Case is a test that may notice mutants.
@@ -79,9 +82,18 @@ type trial struct {
 	variation *models.Variation
 }
 
+// Trials is how mutants are tried.
+type Trials struct {
+	// Longest is what one case may take with one mutant. What takes longer has no end, as a recursion without its condition, and is noticed;
+	// so it must be far more than any case takes with what has one.
+	Longest time.Duration
+	// Watch hears of each case before it is opened, and of how many mutants nobody has noticed yet: to try them all takes an hour.
+	Watch func(next Case, alive int)
+}
+
 // Run tries the mutants on the cases that can tell, each until one notices it, and gives their outcomes in the order of the mutants. A
 // case is opened once, and before others of its group where it can tell about more mutants; one group comes after the other.
-func Run(ctx context.Context, project *models.Project, mutants []Mutant, groups ...[]Case) ([]Outcome, error) {
+func (r Trials) Run(ctx context.Context, project *models.Project, mutants []Mutant, groups ...[]Case) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(mutants))
 	var alive []trial
 	for i, m := range mutants {
@@ -96,7 +108,8 @@ func Run(ctx context.Context, project *models.Project, mutants []Mutant, groups 
 		rest := slices.Clone(group)
 		for len(rest) > 0 && len(alive) > 0 {
 			next := mostTelling(rest, alive)
-			if err := tryAll(ctx, rest[next], alive); err != nil {
+			r.Watch(rest[next], len(alive))
+			if err := r.tryAll(ctx, rest[next], alive); err != nil {
 				return nil, fmt.Errorf("%s: %w", rest[next].Title(), err)
 			}
 			rest = slices.Delete(rest, next, next+1)
@@ -122,7 +135,7 @@ func mostTelling(cases []Case, alive []trial) int {
 }
 
 // tryAll tries the mutants that a case can tell about on it.
-func tryAll(ctx context.Context, c Case, alive []trial) error {
+func (r Trials) tryAll(ctx context.Context, c Case, alive []trial) error {
 	alive = slices.DeleteFunc(slices.Clone(alive), func(t trial) bool { return c.Weight(t.outcome.Mutant, t.variation) == 0 })
 	if len(alive) == 0 {
 		return nil
@@ -133,12 +146,22 @@ func tryAll(ctx context.Context, c Case, alive []trial) error {
 	}
 	defer opened.Close()
 	for _, t := range alive {
-		found, err := opened.Try(ctx, t.outcome.Mutant, t.variation)
-		if err := t.note(ctx, c, found, err); err != nil {
+		if err := t.try(ctx, c, opened, r.Longest); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// try tries a mutant on a case.
+func (t trial) try(ctx context.Context, c Case, opened Opened, longest time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	found, err := opened.Try(limited, t.outcome.Mutant, t.variation)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		found, err = Finding{Noticed: Building, By: c.Title() + ": no end"}, nil
+	}
+	return t.note(ctx, c, found, err)
 }
 
 // note writes down what a case said, and passes on an error that is none of the mutant's.
@@ -161,8 +184,8 @@ func (t trial) note(ctx context.Context, c Case, found Finding, err error) error
 		return fmt.Errorf("%s: %w", o.ID, err)
 	case isDuckDB && isRefusal(failure.Type):
 		o.Fate, o.By = Stillborn, failure.Msg
-	default: // a build would fail of it, and so does whatever builds
-		o.Fate, o.Kind, o.By = Killed, Unit, c.Title()
+	default:
+		o.Fate, o.Kind, o.By = Killed, Building, c.Title()
 	}
 	return nil
 }
