@@ -55,7 +55,7 @@ func (r *releasing) place(ctx context.Context, tx *lake.Tx, b *building) (isNew 
 			return false, fmt.Errorf("deciding what may be told in aggregates: %w", ctx.Err())
 		}
 		r.failed = err
-		return false, nil
+		return false, nil //nolint:nilerr // it is told as a warning, and keeps no marts from being published
 	}
 	if body, err = pattern.JSON(); err != nil {
 		return false, err
