@@ -221,7 +221,7 @@ const panelStates = `() => [...document.querySelectorAll('section[data-testid^="
     panel.querySelectorAll('[role=gridcell], [role=cell]').length > 0 ||
     [...panel.querySelectorAll('[data-testid="data-testid Bar gauge value"], .flot-base, span')].some((s) => /\d/.test(s.textContent));
   return {
-    id: Number(panel.closest('[data-viz-panel-key]')?.dataset.vizPanelKey.replace('panel-', '') ?? 0),
+    id: Number(panel.closest('[data-panelid]')?.dataset.panelid ?? 0),
     title: panel.getAttribute('data-testid').replace('data-testid Panel header ', ''),
     drawn,
     noData: /\bNo data\b/.test(text),
