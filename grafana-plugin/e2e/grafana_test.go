@@ -221,7 +221,6 @@ const panelStates = `() => [...document.querySelectorAll('section[data-testid^="
     panel.querySelectorAll('[role=gridcell], [role=cell]').length > 0 ||
     [...panel.querySelectorAll('[data-testid="data-testid Bar gauge value"], .flot-base, span')].some((s) => /\d/.test(s.textContent));
   return {
-    id: Number(panel.closest('[data-panelid]')?.dataset.panelid ?? 0),
     title: panel.getAttribute('data-testid').replace('data-testid Panel header ', ''),
     drawn,
     noData: /\bNo data\b/.test(text),
@@ -232,7 +231,6 @@ const panelStates = `() => [...document.querySelectorAll('section[data-testid^="
 }).filter((panel) => panel.title !== '')`
 
 type panelState struct {
-	ID                             int
 	Title, Text                    string
 	Drawn, NoData, Failed, Loading bool
 }
