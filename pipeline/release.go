@@ -32,10 +32,13 @@ func (r *releasing) count(ctx context.Context, marts *stdsql.Conn) error {
 	return nil
 }
 
+// isCounted says that there is something to decide.
+func (r *releasing) isCounted() bool { return r.failed == nil }
+
 // place decides, beside what the live commit released, and stores the decision. Where nothing can be decided the tables of the
 // build before stay, with their day.
 func (r *releasing) place(ctx context.Context, tx *lake.Tx, b *building) (isNew bool, err error) {
-	if r.failed != nil {
+	if !r.isCounted() {
 		return false, nil
 	}
 	body, err := b.snapshot.Released(ctx)
@@ -55,7 +58,7 @@ func (r *releasing) place(ctx context.Context, tx *lake.Tx, b *building) (isNew 
 			return false, fmt.Errorf("deciding what may be told in aggregates: %w", ctx.Err())
 		}
 		r.failed = err
-		return false, nil //nolint:nilerr // it is told as a warning, and keeps no marts from being published
+		return false, nil
 	}
 	if body, err = pattern.JSON(); err != nil {
 		return false, err
