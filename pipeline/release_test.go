@@ -65,7 +65,7 @@ func TestABuildDecidesWhatIsToldInAggregates(t *testing.T) {
 			tables = append(tables, table.Name)
 		}
 	}
-	snapshots := &Snapshots{open: func(context.Context, string) (*Site, error) { return n.clinic, nil }}
+	snapshots := &Snapshots{names: map[string]servedAs{}, open: func(context.Context, string) (*Site, error) { return n.clinic, nil }}
 	engine, err := snapshots.Open(t.Context(), "harbour", server.View{Marts: []string{}, Released: tables})
 	if err != nil {
 		t.Fatal(err)
