@@ -95,6 +95,7 @@ func BenchmarkBuildGrowth(b *testing.B) {
 		b.Run(fmt.Sprintf("appointments=%d", appointments), func(b *testing.B) {
 			in := syntheticClinic(b, appointments)
 			in.MemoryLimit = os.Getenv("FALLOFF_MEMORY_LIMIT")
+			forgetPeakMemory(b)
 			for b.Loop() {
 				if _, err := Build(b.Context(), in); err != nil {
 					b.Fatal(err)
@@ -103,6 +104,14 @@ func BenchmarkBuildGrowth(b *testing.B) {
 			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/build")
 			b.ReportMetric(peakMemory(b)/(1<<20), "peak-MiB")
 		})
+	}
+}
+
+// forgetPeakMemory lets peakMemory count from here on, where the system can: making the clinic took memory, too.
+func forgetPeakMemory(b *testing.B) {
+	b.Helper()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600); err != nil {
+		b.Logf("the peak of memory counts from the start of the process: %v", err)
 	}
 }
 

@@ -53,23 +53,22 @@ func (s *session) testMarts(ctx context.Context, p *Project, wanted []*Model, in
 		_, isReady := in.Ready[strings.TrimPrefix(table, string(Marts)+".")]
 		return isReady || s.made(table)
 	}
+	var tested []*Model
 	for _, m := range p.Models {
 		if m.Layer != Marts || !isMade(m.Name()) {
 			continue
 		}
-		tested := m
 		if !slices.Contains(wanted, m) {
-			if tested = m.referring(s.made); tested == nil {
+			if m = m.referring(s.made); m == nil {
 				continue
 			}
 		}
-		broken, err := s.test(ctx, tested, isMade)
-		if err != nil {
-			return err
-		}
-		s.warnings = append(s.warnings, broken...)
+		tested = append(tested, m)
 	}
-	return nil
+	return s.each(ctx, len(tested), s.wide, func(w *session, i int) (err error) {
+		w.warnings, err = w.test(ctx, tested[i], isMade)
+		return err
+	})
 }
 
 // referring is the model with nothing declared but its references to marts that were made; nil where it has none.

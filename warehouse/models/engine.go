@@ -152,6 +152,11 @@ func (s *session) loadReady(ctx context.Context, in Inputs) error {
 		if err := s.exec(ctx, fmt.Sprintf("create %s %s.%s as from %s", kind, Marts, mart, source)); err != nil {
 			return fmt.Errorf("reading the mart %s: %w", mart, err)
 		}
+		if kind == "table" {
+			if err := s.compress(ctx, string(Marts)+"."+mart); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

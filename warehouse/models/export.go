@@ -13,6 +13,21 @@ import (
 // among them.
 var martTypes = []string{"BIGINT", "DOUBLE", "VARCHAR", "DATE", "BOOLEAN"}
 
+// exportAll gives the marts of the models, in their order.
+func (s *session) exportAll(ctx context.Context, published []*Model) ([]Mart, error) {
+	out := make([]Mart, len(published))
+	// One thread for each, so that a file is the same on every machine.
+	err := s.onOneThread(ctx, func(threads int) error {
+		return s.each(ctx, len(published), threads, func(w *session, i int) (err error) {
+			if out[i], err = w.export(ctx, published[i]); err != nil {
+				return fmt.Errorf("exporting %s: %w", published[i].Name(), err)
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
 // export checks a mart's types and reads it back as Parquet.
 func (s *session) export(ctx context.Context, m *Model) (Mart, error) {
 	mart := Mart{Name: m.table, Grain: m.Grain, Key: m.Key, Description: m.Description}
@@ -29,10 +44,7 @@ func (s *session) export(ctx context.Context, m *Model) (Mart, error) {
 		return Mart{}, err
 	}
 	path := filepath.Join(s.scratch, m.table+".parquet")
-	// One thread, so that the file is the same on every machine.
-	err = s.onOneThread(ctx, func() error {
-		return s.exec(ctx, fmt.Sprintf("copy (select * from %s) to %s (format parquet, compression zstd)", m.Name(), quoted(path)))
-	})
+	err = s.exec(ctx, fmt.Sprintf("copy (select * from %s) to %s (format parquet, compression zstd)", m.Name(), quoted(path)))
 	if err != nil {
 		return Mart{}, err
 	}
@@ -45,16 +57,17 @@ func (s *session) export(ctx context.Context, m *Model) (Mart, error) {
 	return mart, nil
 }
 
-func (s *session) onOneThread(ctx context.Context, do func() error) error {
-	var threads string
-	if err := s.conn.QueryRowContext(ctx, "select current_setting('threads')::varchar").Scan(&threads); err != nil {
+// onOneThread does something while DuckDB uses one thread for a statement, and says how many it used before.
+func (s *session) onOneThread(ctx context.Context, do func(threads int) error) error {
+	var threads int64
+	if err := s.conn.QueryRowContext(ctx, "select current_setting('threads')::bigint").Scan(&threads); err != nil {
 		return err
 	}
 	if err := s.exec(ctx, "set threads = 1"); err != nil {
 		return err
 	}
-	if err := do(); err != nil {
+	if err := do(int(threads)); err != nil {
 		return err
 	}
-	return s.exec(ctx, "set threads = "+threads)
+	return s.exec(ctx, fmt.Sprintf("set threads = %d", threads))
 }

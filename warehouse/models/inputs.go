@@ -154,6 +154,9 @@ func (s *session) loadDataset(ctx context.Context, dataset, source string, encry
 	if err := s.exec(ctx, fmt.Sprintf("create %s lake.%s as select %s from %s", kind, dataset, strings.Join(names, ", "), source)); err != nil {
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
 	}
+	if encrypted {
+		return s.compress(ctx, "lake."+dataset)
+	}
 	return nil
 }
 

@@ -240,15 +240,11 @@ func (p *Project) Build(ctx context.Context, in Inputs) (*Result, error) {
 		return nil, err
 	}
 	result.Warnings = append(s.warnings, broken...) //nolint:gocritic // the session ends here
-	for _, m := range wanted {
-		if m.Layer != Marts || in.Only != nil && !slices.Contains(in.Only, m.table) {
-			continue
-		}
-		mart, err := s.export(ctx, m)
-		if err != nil {
-			return nil, fmt.Errorf("exporting %s: %w", m.Name(), err)
-		}
-		result.Marts = append(result.Marts, mart)
+	published := slices.DeleteFunc(slices.Clone(wanted), func(m *Model) bool {
+		return m.Layer != Marts || in.Only != nil && !slices.Contains(in.Only, m.table)
+	})
+	if result.Marts, err = s.exportAll(ctx, published); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(result.Marts, func(a, b Mart) int { return strings.Compare(a.Name, b.Name) })
 	if in.Then != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,6 +47,28 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 // thread whole row groups. Above, models that run beside each other would share the threads, and only need more memory.
 const fewRows = 500_000
 
+// rowGroup is how many rows DuckDB compresses together.
+const rowGroup = 122_880
+
+// compress makes a large table that was just filled small, to a tenth as a rule: DuckDB keeps rows in memory as they came until a
+// checkpoint. Where models run beside each other tables are small, and a checkpoint would have to wait for the others.
+func (s *session) compress(ctx context.Context, table string) error {
+	if s.wide > 1 {
+		return nil
+	}
+	var rows int64
+	if err := s.conn.QueryRowContext(ctx, "select count(*) from "+table).Scan(&rows); err != nil {
+		return fmt.Errorf("counting the rows of %s: %w", table, err)
+	}
+	if rows < rowGroup {
+		return nil
+	}
+	if err := s.exec(ctx, "checkpoint"); err != nil {
+		return fmt.Errorf("compressing %s: %w", table, err)
+	}
+	return nil
+}
+
 // widthOf is how many models over the loaded datasets run at once.
 func (s *session) widthOf(ctx context.Context) (int, error) {
 	var threads, rows int64
@@ -58,6 +81,41 @@ func (s *session) widthOf(ctx context.Context) (int, error) {
 		return 1, nil
 	}
 	return int(max(threads, 1)), nil
+}
+
+// each does something with each of n things, several at a time, with a session for each worker. The error is that of the first thing
+// that failed, whatever was done first.
+func (s *session) each(ctx context.Context, n, workers int, do func(w *session, i int) error) error {
+	warnings, failed := make([][]*Broken, n), make([]error, n)
+	var next atomic.Int64
+	work := func(w *session) {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			w.warnings = nil
+			failed[i] = do(w, i)
+			warnings[i] = w.warnings
+		}
+	}
+	var all sync.WaitGroup
+	for range min(max(workers, 1), n) {
+		w, err := s.beside(ctx)
+		if err != nil {
+			next.Store(int64(n))
+			all.Wait()
+			return err
+		}
+		all.Go(func() {
+			defer w.conn.Close()
+			work(w)
+		})
+	}
+	all.Wait()
+	for i := range n {
+		if failed[i] != nil {
+			return failed[i]
+		}
+		s.warnings = append(s.warnings, warnings[i]...)
+	}
+	return nil
 }
 
 // beside is the session with a connection and warnings of its own. Its connection is for the caller to close.
@@ -178,6 +236,11 @@ func (r *running) makeOne(ctx context.Context, w *session, m *Model) (Timing, er
 	}
 	if err := create(); err != nil {
 		return Timing{}, w.withColumns(ctx, m, describe(err, "model "+m.Name(), m.File))
+	}
+	if kind == "table" {
+		if err := w.compress(ctx, m.Name()); err != nil {
+			return Timing{}, err
+		}
 	}
 	took := Timing{Model: m.Name(), Duration: time.Since(started), IsView: kind == "view"}
 	return took, w.testMade(ctx, m)
