@@ -5,34 +5,41 @@
 --   staff_member, discipline, location, or by lead_time, weekday or hour over all months, or by month, or not at all
 --   (all); value_a and value_b are the values, empty where there is none. Hours are in all, month and
 --   month_staff_member.
-with facts as (
+with patients as (
     select
-        attended.patient,
-        strftime(attended.service_date, '%Y-%m') as month,
-        attended.state,
-        coalesce(attended.discipline, 'unknown') as discipline,
-        coalesce(attended.staff_member, 'unknown') as staff_member,
-        coalesce(appointment.location, 'unknown') as location,
-        cast(attended.weekday as varchar) as weekday,
-        lpad(cast(attended.local_hour as varchar), 2, '0') as hour,
-        case
-            when attended.lead_days is null then 'unknown'
-            when attended.lead_days = 0 then '0'
-            when attended.lead_days <= 3 then '1-3'
-            when attended.lead_days <= 7 then '4-7'
-            when attended.lead_days <= 14 then '8-14'
-            when attended.lead_days <= 30 then '15-30'
-            else 'over_30'
-        end as lead_time,
-        attended.lead_days,
-        missed.service_date <= clock.as_of - 14 as is_due_14,
-        missed.service_date <= clock.as_of - 30 as is_due_30,
-        missed.days_after
-    from intermediate.attended as attended
-    cross join staging.clock as clock
-    inner join staging.appointments as appointment using (appointment_id, patient)
-    left join intermediate.missed_returns as missed using (appointment_id, patient)
-    where last_day(attended.service_date) <= clock.as_of
+        'all' as table_name,
+        '' as value_a,
+        '' as value_b,
+        count(distinct facts.patient) as patients
+    from intermediate.countable_appointments as facts
+    union all
+    select 'month', facts.month, '', count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.month
+    union all
+    select 'month_staff_member', facts.month, facts.staff_member, count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.month, facts.staff_member
+    union all
+    select 'month_discipline', facts.month, facts.discipline, count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.month, facts.discipline
+    union all
+    select 'month_location', facts.month, facts.location, count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.month, facts.location
+    union all
+    select 'lead_time', facts.lead_time, '', count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.lead_time
+    union all
+    select 'weekday', facts.weekday, '', count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.weekday
+    union all
+    select 'hour', facts.hour, '', count(distinct facts.patient)
+    from intermediate.countable_appointments as facts
+    group by facts.hour
 ),
 
 counts as (
@@ -49,7 +56,6 @@ counts as (
         end as table_name,
         coalesce(facts.month, facts.lead_time, facts.weekday, facts.hour, '') as value_a,
         coalesce(facts.staff_member, facts.discipline, facts.location, '') as value_b,
-        count(distinct facts.patient) as patients,
         count(*) as appointments,
         count(*) filter (where facts.state = 'arrived') as arrived,
         count(*) filter (where facts.state = 'no_show') as no_shows,
@@ -60,7 +66,7 @@ counts as (
         count(*) filter (where facts.is_due_14 and facts.days_after <= 14) as recovered_14,
         count(*) filter (where facts.is_due_30) as due_30,
         count(*) filter (where facts.is_due_30 and facts.days_after <= 30) as recovered_30
-    from facts
+    from intermediate.countable_appointments as facts
     group by grouping sets (
         (), (facts.month), (facts.month, facts.staff_member), (facts.month, facts.discipline),
         (facts.month, facts.location), (facts.lead_time), (facts.weekday), (facts.hour)
@@ -100,7 +106,7 @@ select
     coalesce(counts.table_name, hours.table_name) as table_name,
     coalesce(counts.value_a, hours.value_a) as value_a,
     coalesce(counts.value_b, hours.value_b) as value_b,
-    coalesce(counts.patients, 0) as patients,
+    coalesce(patients.patients, 0) as patients,
     coalesce(counts.appointments, 0) as appointments,
     coalesce(counts.arrived, 0) as arrived,
     coalesce(counts.no_shows, 0) as no_shows,
@@ -115,6 +121,7 @@ select
     coalesce(hours.booked_minutes, 0) as booked_minutes,
     clock.as_of
 from counts
+left join patients using (table_name, value_a, value_b)
 full outer join hours using (table_name, value_a, value_b)
 cross join staging.clock as clock
 order by table_name, value_a, value_b
