@@ -80,7 +80,7 @@ fuzz: ## run every fuzzer for FUZZTIME, one after the other (CI does it for a mi
 .PHONY: long
 long: setup-test ## the long suites in full (CI runs a seeded sample of each), every fuzzer for a minute
 	FALLOFF_LONG=1 go test -timeout 120m ./...
-	$(MAKE) chart
+	$(MAKE) readers
 	.ci/fuzz 60s
 
 .PHONY: interop
@@ -89,9 +89,9 @@ interop: ## install Apache Spark and another DuckDB, and have them read lakes in
 	infra/setup/duckdb.sh
 	FALLOFF_INTEROP=1 go test -run 'TestSparkReadsTheLake|TestAnotherDuckDBReadsTheLakeInS3' -count 1 -timeout 20m ./pipeline/cmd/falloff
 
-.PHONY: chart
-chart: ## render the Helm chart's examples with Helm itself, lint it, and have Kubernetes' own types read what comes out
-	cd infra/helmtest && GOFLAGS= go test -count 1 ./... -update
+.PHONY: readers
+readers: ## have Helm, Kubernetes' types, Compose's and BuildKit's own readers read infra/, and render the chart's examples anew
+	cd infra/readers && GOFLAGS= go test -count 1 ./... -update
 
 .PHONY: bench-dbt
 bench-dbt: ## a build beside dbt with its DuckDB adapter, the same statements over the same files (needs Python)
@@ -115,7 +115,7 @@ setup-demo:
 
 .PHONY: setup-test
 setup-test: setup-plugin
-	@infra/setup/install.sh compiler browser
+	@infra/setup/install.sh compiler browser units
 
 .PHONY: setup-plugin
 setup-plugin: grafana-plugin/node_modules/.package-lock.json

@@ -80,7 +80,7 @@ func renderings(t *testing.T) map[string][]byte {
 	return out
 }
 
-// What is kept must be of the chart as it is. The sum is made as infra/helmtest makes it.
+// What is kept must be of the chart as it is. The sum is made as infra/readers makes it.
 func TestTheRenderingsAreOfThisChart(t *testing.T) {
 	for example, rendered := range renderings(t) {
 		hash := sha256.New()
@@ -101,7 +101,7 @@ func TestTheRenderingsAreOfThisChart(t *testing.T) {
 		}
 		hash.Write(values)
 		if sum := fmt.Sprintf("%x", hash.Sum(nil)); !bytes.Contains(rendered, []byte("# of sources "+sum+"\n")) {
-			t.Errorf("rendered/%s.yaml is of another chart: run make chart", example)
+			t.Errorf("rendered/%s.yaml is of another chart: run make readers", example)
 		}
 	}
 }

@@ -4,6 +4,8 @@
 //
 // The program finds the server through the usual AWS environment variables. The server ends with it, and what is in its folder is
 // there again the next time. It is not for anything that matters: its password is in this repository.
+//
+// With --listen and no program it serves until it is interrupted, which is how infra/compose.yaml starts it.
 package main
 
 import (
@@ -11,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,17 +31,24 @@ import (
 func main() {
 	dir := flag.String("dir", "s3", "`folder` that the server keeps its objects in")
 	bucket := flag.String("bucket", "demo", "`name` of a bucket to make")
+	listen := flag.String("listen", "", "loopback `address` to serve at until interrupted, in the place of a program")
 	flag.Usage = func() {
-		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: s3server [--dir DIR] [--bucket NAME] -- PROGRAM ARGS...")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: s3server [--dir DIR] [--bucket NAME] (--listen ADDRESS | -- PROGRAM ARGS...)")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.NArg() == 0 {
+	if (flag.NArg() == 0) == (*listen == "") {
 		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code, err := run(ctx, *dir, *bucket, flag.Args())
+	var code int
+	var err error
+	if *listen != "" {
+		err = serve(ctx, *dir, *bucket, *listen)
+	} else {
+		code, err = run(ctx, *dir, *bucket, flag.Args())
+	}
 	stop()
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "s3server:", err)
@@ -89,6 +99,31 @@ func run(ctx context.Context, dir, bucket string, command []string) (code int, e
 		return max(ended.ExitCode(), 1), nil
 	}
 	return 0, err
+}
+
+// serve serves at an address until ctx ends.
+func serve(ctx context.Context, dir, bucket, address string) (err error) {
+	at, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil || !at.IP.IsLoopback() {
+		return fmt.Errorf("--listen %s is no address of loopback, and everybody knows this server's password: listen on 127.0.0.1:7070", address)
+	}
+	if dir, err = filepath.Abs(dir); err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return fmt.Errorf("making the server's folder: %w", err)
+	}
+	endpoint, stop, err := storetest.ServeAt(dir, address)
+	if err != nil {
+		return fmt.Errorf("starting the S3 server: %w", err)
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if err := makeBucket(ctx, endpoint, bucket); err != nil {
+		return fmt.Errorf("making the bucket %s: %w", bucket, err)
+	}
+	_, _ = fmt.Fprintf(os.Stderr, "serving the bucket %s at %s\n", bucket, endpoint)
+	<-ctx.Done()
+	return nil
 }
 
 func makeBucket(ctx context.Context, endpoint, bucket string) error {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a target needs and this machine lacks: `install.sh compiler browser node`. It asks nothing, and does
+# Installs what a target needs and this machine lacks: `install.sh compiler browser node units`. It asks nothing, and does
 # nothing where everything is there. Debian/Ubuntu (root or sudo) and macOS (Homebrew).
 set -euo pipefail
 
@@ -61,9 +61,15 @@ node() {
   [ "$major" -ge 20 ] || { say "the plugin's frontend needs Node.js 20 or newer, this is $(command node --version): see https://nodejs.org"; exit 1; }
 }
 
+# units is systemd-analyze, which reads the units of infra/systemd; no systemd has to run, and there is none but on Linux.
+units() {
+  [ "$(uname)" = Linux ] || return 0
+  have systemd-analyze || install "systemd-analyze" systemd
+}
+
 for part in "$@"; do
   case $part in
-    compiler | browser | node) "$part" ;;
-    *) say "unknown part '$part': compiler, browser, node"; exit 2 ;;
+    compiler | browser | node | units) "$part" ;;
+    *) say "unknown part '$part': compiler, browser, node, units"; exit 2 ;;
   esac
 done

@@ -48,8 +48,8 @@ type remote struct {
 // longestAnswer bounds the wait for a server, which itself gives a query half a minute.
 const longestAnswer = 2 * time.Minute
 
-// remote is the server that the flags name. With --as it is asked as a mock user.
-func (a *app) remote(o remoteFlags) (*remote, error) {
+// remoteAt is the server that the flags name, asked as nobody.
+func remoteAt(o remoteFlags) (*remote, error) {
 	base, err := url.Parse(strings.TrimRight(o.server, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.User != nil {
 		return nil, usagef("--server %q is no address: write http://127.0.0.1:8750, or https:// and a name", o.server)
@@ -65,6 +65,15 @@ func (a *app) remote(o remoteFlags) (*remote, error) {
 			return nil, usagef("--server-ca %s holds no certificate", o.authority)
 		}
 		r.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
+	}
+	return r, nil
+}
+
+// remote is the server that the flags name. With --as it is asked as a mock user.
+func (a *app) remote(o remoteFlags) (*remote, error) {
+	r, err := remoteAt(o)
+	if err != nil {
+		return nil, err
 	}
 	if a.actor != "" {
 		r.authorization = identity.MockScheme + " " + a.actor
@@ -124,7 +133,9 @@ func (r *remote) ask(ctx context.Context, method, path string, parameters url.Va
 	if err != nil {
 		return nil, fmt.Errorf("preparing the request: %w", err)
 	}
-	request.Header.Set("Authorization", r.authorization)
+	if r.authorization != "" {
+		request.Header.Set("Authorization", r.authorization)
+	}
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := r.client.Do(request)
 	if err != nil {

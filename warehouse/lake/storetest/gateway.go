@@ -88,6 +88,15 @@ func startGateway() (endpoint string, stop func() error, err error) {
 // Serve starts a real S3 server (versitygw) on loopback over a folder, with the credentials of this package; one at a time in a
 // process. What is in the folder stays when it is stopped.
 func Serve(root string) (endpoint string, stop func() error, err error) {
+	address, err := freeAddress()
+	if err != nil {
+		return "", nil, err
+	}
+	return ServeAt(root, address)
+}
+
+// ServeAt is Serve at an address, such as 127.0.0.1:7070.
+func ServeAt(root, address string) (endpoint string, stop func() error, err error) {
 	objects := root + "/objects"
 	if err := errors.Join(os.MkdirAll(objects, 0o700), os.MkdirAll(root+"/versions", 0o700)); err != nil {
 		return "", nil, err
@@ -102,10 +111,6 @@ func Serve(root string) (endpoint string, stop func() error, err error) {
 		return "", nil, err
 	}
 	backend, err := posix.New(objects, attributes, posix.PosixOpts{CopyObjectThreshold: 5 << 30, VersioningDir: root + "/versions"})
-	if err != nil {
-		return "", nil, err
-	}
-	address, err := freeAddress()
 	if err != nil {
 		return "", nil, err
 	}

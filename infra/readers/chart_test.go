@@ -1,6 +1,6 @@
-// Package helmtest has the chart of infra/helm linted and rendered by Helm itself, and what comes out read by Kubernetes' own types. It
+// Package readers has the chart of infra/helm linted and rendered by Helm itself, and what comes out read by Kubernetes' own types. It
 // is a module of its own: Helm and what it needs would be a hundred modules of the product, and minutes of its build.
-package helmtest
+package readers
 
 import (
 	"bytes"
@@ -124,7 +124,7 @@ func TestWhatIsRenderedIsKept(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		text = fmt.Sprintf("# Rendered by Helm from infra/helm/examples/%s.yaml: cd infra/helmtest && go test -update\n# of sources %s\n%s", name, sum(t, name), text)
+		text = fmt.Sprintf("# Rendered by Helm from infra/helm/examples/%s.yaml: cd infra/readers && go test -update\n# of sources %s\n%s", name, sum(t, name), text)
 		path := filepath.Join(renderedDir, name+".yaml")
 		if *update {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -133,7 +133,7 @@ func TestWhatIsRenderedIsKept(t *testing.T) {
 		}
 		kept, err := os.ReadFile(path)
 		if err != nil || string(kept) != text {
-			t.Errorf("%s is not what the chart renders now (%v): cd infra/helmtest && go test -update", path, err)
+			t.Errorf("%s is not what the chart renders now (%v): cd infra/readers && go test -update", path, err)
 		}
 	}
 }
