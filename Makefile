@@ -46,6 +46,22 @@ plugin: setup-plugin ## build the Grafana plugin (frontend and backend) into gra
 .PHONY: check
 check: fmt-check vet lint test build plugin ## what CI runs: format, vet, lint, tests, build of everything
 
+# What a release is called, and by whose time its archives are dated.
+VERSION ?=
+.PHONY: release
+release: setup-plugin ## put a release together in dist: make release VERSION=0.1.0 (docs/release.md)
+	@[ -n "$(VERSION)" ] || { echo "which version? make release VERSION=0.1.0"; exit 2; }
+	@mkdir -p dist/build
+	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/build/falloff ./pipeline/cmd/falloff
+	rm -rf grafana-plugin/dist
+	cd grafana-plugin && npm run build
+	infra/setup/build-plugin-backend.sh $(PLUGIN_PLATFORMS)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) go run ./infra/release --version $(VERSION) --binary dist/build/falloff --out dist
+	cd dist && sha256sum --check SHA256SUMS
+
+# Where Grafanas run that the plugin is for.
+PLUGIN_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
 .PHONY: fmt
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
@@ -127,4 +143,4 @@ grafana-plugin/node_modules/.package-lock.json: grafana-plugin/package.json graf
 
 .PHONY: clean
 clean: ## remove what was built and the demo's folder
-	rm -rf bin $(DEMO_DIR) grafana-plugin/dist
+	rm -rf bin dist $(DEMO_DIR) grafana-plugin/dist

@@ -4,6 +4,7 @@ go 1.26.5
 
 require (
 	cloud.google.com/go v0.123.0
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/apache/arrow-go/v18 v18.8.0
 	github.com/apache/iceberg-go v0.7.0
 	github.com/aws/aws-sdk-go-v2 v1.47.7

@@ -80,6 +80,8 @@ func trustStatement(profile *jane.Profile, ofClinic bool) ([]byte, error) {
 		"when the two differ. Run `falloff trust` to see it for your own version.")
 	s.paragraphf("In short: it opens the screens below and no other, it changes nothing in your portal but the filters of its own " +
 		"reports, it keeps the columns below under pseudonyms, and you can end it at any time by switching the account off.")
+	s.paragraphf("Beside it: [what is not claimed](not-claimed.md), [what happens when something goes wrong](breach.md), [what it does about privacy " +
+		"law](privacy-law.md), [how the vendor is let in](support-access.md), and the [agreement](../pipeline/agreement/text/1.md) that comes before a first sign-in.")
 	if err := s.changes(profile, ofClinic); err != nil {
 		return nil, err
 	}

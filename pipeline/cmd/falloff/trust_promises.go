@@ -159,6 +159,16 @@ var promises = []promise{
 		[]string{"TestScripts/run", "TestScripts/credentials", "TestCredentialsPrintAsRedacted"}, "",
 	},
 	{
+		"C17", "What it does about PIPEDA and PHIPA, what happens after a breach, and by when: written down, with the commands that give evidence. (docs/privacy-law.md, docs/breach.md)",
+		[]string{"falloff agreement show", "falloff audit export", "falloff reconcile"},
+		[]string{"TestTheDeploymentsCommandsAreThePrograms", "TestScripts/agreement"}, "no lawyer has read it",
+	},
+	{
+		"K17", "A page says what is not claimed and was never verified; falloff is independent, and sends no marketing. (docs/not-claimed.md)",
+		[]string{"falloff agreement show"},
+		[]string{"TestTheDeploymentNamesWhatTheProgramReads", "TestScripts/help"}, "",
+	},
+	{
 		"C15", "A clinic is deleted for good: lake with every version, backups, files of this machine, keys last; a signed certificate says what and how it was verified.",
 		[]string{"falloff delete", "falloff delete verify"},
 		[]string{"TestDeleteKilledAnywhere", "TestDeleteLeavesNobody", "TestDeleteVersions", "TestScripts/delete"}, "copies of the vault from before the deletion still open copies of the data from before",
