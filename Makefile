@@ -138,6 +138,7 @@ setup-plugin: grafana-plugin/node_modules/.package-lock.json
 
 grafana-plugin/node_modules/.package-lock.json: grafana-plugin/package.json grafana-plugin/package-lock.json
 	@infra/setup/install.sh node
+	@[ ! -L grafana-plugin/node_modules ] || rm grafana-plugin/node_modules # npm ci would empty the checkout that it leads to
 	cd grafana-plugin && npm ci --no-audit --no-fund
 	@touch $@
 
