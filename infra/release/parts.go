@@ -5,6 +5,7 @@ import (
 	"context"
 	"debug/buildinfo"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -95,9 +96,11 @@ func (r *release) folders(ctx context.Context, modules map[string]string) (map[s
 	out := map[string]string{}
 	for decoder := json.NewDecoder(bytes.NewReader(listed)); ; {
 		var m struct{ Path, Dir string }
-		if err := decoder.Decode(&m); err == io.EOF { //nolint:errorlint // a decoder wraps no io.EOF
+		err := decoder.Decode(&m)
+		if errors.Is(err, io.EOF) {
 			return out, nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return nil, fmt.Errorf("reading where the modules' sources lie: %w", err)
 		}
 		out[m.Path] = m.Dir

@@ -13,7 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -103,8 +103,8 @@ func run(ctx context.Context, dir, bucket string, command []string) (code int, e
 
 // serve serves at an address until ctx ends.
 func serve(ctx context.Context, dir, bucket, address string) (err error) {
-	at, err := net.ResolveTCPAddr("tcp", address)
-	if err != nil || !at.IP.IsLoopback() {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !at.Addr().IsLoopback() {
 		return fmt.Errorf("--listen %s is no address of loopback, and everybody knows this server's password: listen on 127.0.0.1:7070", address)
 	}
 	if dir, err = filepath.Abs(dir); err == nil {
