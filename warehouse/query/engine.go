@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -83,6 +84,8 @@ type Engine struct {
 	withoutReleased map[string]string
 	releasedOn      map[string]string
 	saying          saying
+	// broken says that DuckDB met an error after which this database answers nothing any more.
+	broken atomic.Bool
 }
 
 // Open loads the marts of one snapshot, given as local Parquet paths, into an in-memory DuckDB and shuts the door behind
@@ -124,6 +127,9 @@ func OpenFiles(ctx context.Context, files Files, meta Meta, limits Limits) (*Eng
 
 // Meta says which snapshot this is.
 func (e *Engine) Meta() Meta { return e.meta }
+
+// Broken says that the engine's database has come to an end: another has to be opened in its place.
+func (e *Engine) Broken() bool { return e.broken.Load() }
 
 // Close frees the snapshot. Answers already given stay valid.
 func (e *Engine) Close() error { return e.db.Close() }
