@@ -2,10 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,8 +15,7 @@ import (
 )
 
 // ServerAuditLog finds records of who did what, of all servers and of the commands, for people who ask a server.
-//
-// BUG(ServerAuditLog): a search reads the whole log, which takes seconds after some ten thousand records; one runs at a time.
+// A page opens what can hold its records and no more; one search runs at a time.
 type ServerAuditLog struct {
 	store lake.Store
 	chain *chain.Chain
@@ -41,28 +39,27 @@ func (l *ServerAuditLog) Search(ctx context.Context, by server.Asker, q server.A
 	if q.To.IsValid() {
 		f.To = q.To.AddDays(1).In(time.UTC)
 	}
-	found, err := l.find(ctx, f)
+	leave, err := l.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(found)
-	page := &server.AuditPage{Records: []server.AuditRecord{}, Found: len(found)}
-	rest := found
-	if q.Before != "" {
-		at := slices.IndexFunc(found, func(r audit.Record) bool { return placeOfRecord(r) == q.Before })
-		if at < 0 {
-			return nil, server.Refuse(http.StatusBadRequest, "bad_parameter", "no page of this search ended there", "send as before what next said, and the rest as it was")
-		}
-		rest = found[at+1:]
+	defer leave()
+	found, err := chain.Find(ctx, l.store, f, q.Before, q.Limit)
+	if errors.Is(err, chain.ErrCursor) {
+		return nil, server.Refuse(http.StatusBadRequest, "bad_parameter", "no page of this search ended there", "send as before what next said, and the rest as it was")
 	}
-	for _, r := range rest[:min(q.Limit, len(rest))] {
+	if err != nil {
+		return nil, storage("searching the audit log", err)
+	}
+	page := &server.AuditPage{Records: []server.AuditRecord{}, Found: len(found.Records), Next: found.Next, LookedBackTo: found.Back}
+	if found.More {
+		page.Found++
+	}
+	for _, r := range found.Records {
 		page.Records = append(page.Records, server.AuditRecord{
 			Chain: r.Chain, Number: r.Number, At: r.At, Person: r.Person, Address: r.Address, Action: string(r.Action), Clinic: r.Clinic,
 			Entity: r.Entity, Before: r.Before, After: r.After,
 		})
-	}
-	if len(rest) > q.Limit {
-		page.Next = placeOfRecord(rest[q.Limit-1])
 	}
 	return page, noteFor(ctx, l.chain, by, q.Clinic, searched(q, len(page.Records)))
 }
@@ -82,24 +79,30 @@ func searched(q server.AuditQuery, records int) audit.Entry {
 	return audit.Entry{Action: audit.AuditSearched, Entity: "audit", After: after}
 }
 
-// placeOfRecord names a record among those of all chains.
-func placeOfRecord(r audit.Record) string {
-	return r.Chain + "/" + strconv.FormatInt(r.Number, 10)
+// find searches all that was recorded until now, what the server has not sent yet included.
+func (l *ServerAuditLog) find(ctx context.Context, f audit.Filter) ([]audit.Record, error) {
+	leave, err := l.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	found, err := chain.Search(ctx, l.store, f)
+	return found, storage("searching the audit log", err)
 }
 
-// find searches what was recorded until now, what the server has not sent yet included.
-func (l *ServerAuditLog) find(ctx context.Context, f audit.Filter) ([]audit.Record, error) {
+// enter waits for a search's turn, and sends what the server has not sent yet.
+func (l *ServerAuditLog) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case l.turn <- struct{}{}:
-		defer func() { <-l.turn }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for another search of the audit log: %w", ctx.Err())
 	}
+	leave = func() { <-l.turn }
 	if err := l.chain.Flush(ctx); err != nil {
+		leave()
 		return nil, fmt.Errorf("sending the newest audit records: %w", err)
 	}
-	found, err := chain.Search(ctx, l.store, f)
-	return found, storage("searching the audit log", err)
+	return leave, nil
 }
 
 // SupportUses counts the requests that are on record as resting on support access. Servers send their records within seconds.

@@ -20,6 +20,8 @@ const (
 	UnknownToken   Code = "unknown_service_token"
 	Revoked        Code = "revoked"
 	MockRefused    Code = "mock_refused"
+	Replayed       Code = "replayed"
+	WrongRequest   Code = "wrong_request"
 )
 
 // Refusal is why a request's identity does not count. It holds nothing of the token.
@@ -59,6 +61,8 @@ var refusals = map[Code][2]string{
 	NoSecondFactor: {"the sign-in used no second factor, and this server demands one", "sign in again with a second factor, or have the operator say that the sign-in enforces one"},
 	UnknownToken:   {"there is no such service token", "falloff token list shows which there are; falloff token reissue replaces a lost one"},
 	Revoked:        {"the service token was revoked, or replaced", "use the newer one, or have another issued: falloff token issue"},
+	Replayed:       {"the token was used before, and it is good for one request", "ask again: the plugin signs each request anew. Where nobody asked twice, somebody may have read the token"},
+	WrongRequest:   {"the token is for another request", "ask again: the plugin signs each request for itself; a proxy between must leave its path as it is"},
 	MockRefused:    {"mock users are not let in here", "they are for trying a policy out: mock_users: true in it, and a server on 127.0.0.1 that is asked from there, by no proxy"},
 }
 

@@ -92,6 +92,7 @@ type Verifier struct {
 	issuers map[string]*trusted
 	grafana *trusted
 	plugin  map[string]plugintoken.Key
+	used    usedTokens
 }
 
 // trusted is an issuer whose keys are fetched.
@@ -193,7 +194,7 @@ func (v *Verifier) Identify(ctx context.Context, r *http.Request) (access.Princi
 		if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
 			return who, refuse(Anonymous, errors.New("the request brings no bearer token"))
 		}
-		who, err = v.bearer(ctx, token)
+		who, err = v.bearer(r, token)
 	}
 	if err != nil {
 		return access.Principal{}, err
@@ -209,7 +210,7 @@ func (v *Verifier) Identify(ctx context.Context, r *http.Request) (access.Princi
 }
 
 // bearer tells the kinds of token apart. What a token says before it is verified decides only by which keys it is verified.
-func (v *Verifier) bearer(ctx context.Context, token string) (access.Principal, error) {
+func (v *Verifier) bearer(r *http.Request, token string) (access.Principal, error) {
 	if strings.HasPrefix(token, servicetoken.Prefix) {
 		return v.service(token)
 	}
@@ -218,10 +219,10 @@ func (v *Verifier) bearer(ctx context.Context, token string) (access.Principal, 
 		return access.Principal{}, err
 	}
 	if claimed.Issuer == plugintoken.Issuer {
-		return v.pluginToken(parsed)
+		return v.pluginToken(r, parsed)
 	}
 	if t, ok := v.issuers[claimed.Issuer]; ok {
-		return v.issued(ctx, t, parsed)
+		return v.issued(r.Context(), t, parsed)
 	}
 	return access.Principal{}, refuse(WrongIssuer, nil)
 }
@@ -281,8 +282,8 @@ func (v *Verifier) verified(parsed *jwt.JSONWebToken, key any, algorithms []jose
 	}
 }
 
-// pluginToken verifies what the Grafana plugin says.
-func (v *Verifier) pluginToken(parsed *jwt.JSONWebToken) (access.Principal, error) {
+// pluginToken verifies what the Grafana plugin says. Such a token is good for one request: whoever reads it on its way has nothing.
+func (v *Verifier) pluginToken(r *http.Request, parsed *jwt.JSONWebToken) (access.Principal, error) {
 	key, ok := v.plugin[parsed.Headers[0].KeyID]
 	if !ok {
 		return access.Principal{}, refuse(UnknownKey, nil)
@@ -303,6 +304,12 @@ func (v *Verifier) pluginToken(parsed *jwt.JSONWebToken) (access.Principal, erro
 		return access.Principal{}, refuse(WrongAudience, nil)
 	case p.Login == "" || p.Clinic == "":
 		return access.Principal{}, refuse(Malformed, errors.New("the plugin's token names nobody, or no clinic"))
+	case claims.ID == "":
+		return access.Principal{}, refuse(Malformed, errors.New("the plugin's token has no jti"))
+	case p.Request != "" && p.Request != plugintoken.RequestOf(r.Method, r.URL.Path):
+		return access.Principal{}, refuse(WrongRequest, nil)
+	case !v.used.use(key.ID(), claims.ID, v.options.Now()):
+		return access.Principal{}, refuse(Replayed, nil)
 	}
 	who := access.Principal{
 		Person: p.Login, Issuer: access.Grafana, Subject: p.Login, Teams: p.Teams, SecondFactor: p.SecondFactor, Session: digest(claims.ID),

@@ -33,8 +33,10 @@ const canary = "wilhelmina.quux"
 // gate is a verifier with an issuer of every kind, each a server of its own on loopback, and their keys.
 type gate struct {
 	*Verifier
-	now       time.Time
-	plugin    plugintoken.Key
+	now    time.Time
+	plugin plugintoken.Key
+	// remembers has the gate know the tokens that were used.
+	remembers bool
 	grafana   *ecdsa.PrivateKey
 	oidc      *rsa.PrivateKey
 	grafanaAt string
@@ -114,6 +116,9 @@ func (g *gate) clock() time.Time { return g.now }
 
 // ask identifies a request with headers, name and value in turns.
 func (g *gate) ask(headers ...string) (access.Principal, error) {
+	if !g.remembers {
+		g.used = usedTokens{} // what is tried is to be refused for what it is
+	}
 	r := httptest.NewRequest(http.MethodGet, "http://falloff.example/v1/query", http.NoBody)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
@@ -327,6 +332,59 @@ func TestBothHalvesOfThePluginsToken(t *testing.T) {
 	}
 }
 
+// A token of the plugin is good for one request, and for the one that it was signed for.
+func TestATokenOfThePluginIsGoodForOneRequest(t *testing.T) {
+	g := open(t, nil)
+	g.remembers = true
+	signer, err := plugintoken.NewSigner(g.plugin, g.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(request string) string {
+		token, err := signer.Sign(plugintoken.Person{Login: canary, Clinic: plugintoken.AllClinics, SecondFactor: true, Request: request})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	begin := g.now
+	// However long after, as long as it lives; others come in between.
+	for _, after := range []time.Duration{0, time.Second, 59 * time.Second, 69 * time.Second} {
+		g.now = begin
+		token := sign("")
+		if _, err := g.bearerOf(token); err != nil {
+			t.Errorf("the first time: %v", err)
+		}
+		for step := range 8 {
+			g.now = begin.Add(after * time.Duration(step) / 7)
+			if _, err := g.bearerOf(sign("")); err != nil {
+				t.Errorf("another token: %v", err)
+			}
+			if _, err := g.bearerOf(token); CodeOf(err) != Replayed {
+				t.Errorf("again after %s: %v", g.now.Sub(begin), err)
+			}
+		}
+		begin = begin.Add(25 * time.Second) // the memory turns over in the middle of a life, too
+	}
+	g.now = begin
+	for request, want := range map[string]Code{
+		plugintoken.RequestOf(http.MethodGet, "/v1/query?clinic=a"): "", plugintoken.RequestOf(http.MethodPost, "/v1/query"): WrongRequest,
+		plugintoken.RequestOf(http.MethodGet, "/v1/sql"): WrongRequest,
+	} {
+		if _, err := g.bearerOf(sign(request)); CodeOf(err) != want {
+			t.Errorf("for %s: %v", request, err)
+		}
+	}
+	// A token that is refused is not used up by it, nor does it use up another's name.
+	token := sign("")
+	if _, err := g.bearerOf(token[:len(token)-4] + "AAAA"); CodeOf(err) != BadSignature {
+		t.Errorf("spoilt: %v", err)
+	}
+	if _, err := g.bearerOf(token); err != nil {
+		t.Errorf("after a spoilt copy: %v", err)
+	}
+}
+
 // The second factor is demanded by default, and believed only of those who can know.
 func TestTheSecondFactor(t *testing.T) {
 	strict, lax := open(t, nil), open(t, func(o *Options) { o.RequireSecondFactor = false })
@@ -430,7 +488,7 @@ func hostile(t *testing.T, g *gate, k kind) map[string]string {
 	}
 	for name, c := range map[string]map[string]claims{
 		"plugin": {
-			"for an hour": k.good.with("exp", at+3600), "issued never": k.good.with("iat", nil), "for no clinic": k.good.with("clinic", nil), "for two audiences": k.good.with("aud", []string{plugintoken.Audience, "other"}),
+			"for an hour": k.good.with("exp", at+3600), "issued never": k.good.with("iat", nil), "without a name": k.good.with("jti", nil), "for no clinic": k.good.with("clinic", nil), "for two audiences": k.good.with("aud", []string{plugintoken.Audience, "other"}),
 			"mfa as text": k.good.with("mfa", "true"), "a login of two lines": k.good.with("sub", "ada\nben"), "a service": k.good.with("sub", "service/nightly"), "everybody": k.good.with("sub", "admin"),
 			"a long login": k.good.with("sub", strings.Repeat("a", 201)), "a clinic of numbers": k.good.with("clinic", 7), "a team of two lines": k.good.with("teams", []string{"a\nb"}),
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -69,8 +70,8 @@ func (a *Answer) Release() {
 	a.Batches = nil
 }
 
-// Run answers a request. Errors are UnknownQueryError, ParameterError, UnavailableError, TooLargeError, the context's, or
-// DuckDB's.
+// Run answers a request. Errors are UnknownQueryError, ParameterError, UnavailableError, TooLargeError, TooMuchMemoryError, the context's,
+// or DuckDB's.
 func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 	d, ok := Lookup(request.Query)
 	if !ok {
@@ -97,7 +98,18 @@ func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 		d = d.asReleased()
 	}
 	bound["from"], bound["to"] = dayText(request.From), dayText(request.To)
+	answer, err := e.run(ctx, d, bound)
+	if err != nil {
+		return nil, err
+	}
+	if request.Released {
+		answer.say(e.note(d, bound, answer.Withheld))
+	}
+	return answer, nil
+}
 
+// run has DuckDB answer a definition.
+func (e *Engine) run(ctx context.Context, d Definition, bound map[string]any) (*Answer, error) {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("answering %s: %w", d.Name, err)
@@ -116,12 +128,27 @@ func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("answering %s: %w", d.Name, ctx.Err())
 		}
+		switch {
+		case isOutOfMemory(err):
+			return nil, &TooMuchMemoryError{Name: d.Name}
+		case isFatal(err):
+			e.broken.Store(true)
+		}
 		return nil, fmt.Errorf("answering %s: %w", d.Name, err)
 	}
-	if request.Released {
-		answer.say(e.note(d, bound, answer.Withheld))
-	}
 	return answer, nil
+}
+
+// isOutOfMemory says whether DuckDB gave up for want of memory.
+func isOutOfMemory(err error) bool {
+	failed, ok := errors.AsType[*duckdb.Error](err)
+	return ok && failed.Type == duckdb.ErrorTypeOutOfMemory || strings.Contains(err.Error(), "bad_alloc")
+}
+
+// isFatal says whether DuckDB answers nothing more after an error.
+func isFatal(err error) bool {
+	failed, ok := errors.AsType[*duckdb.Error](err)
+	return ok && (failed.Type == duckdb.ErrorTypeFatal || failed.Type == duckdb.ErrorTypeInternal) || strings.Contains(err.Error(), "database has been invalidated")
 }
 
 // say adds a note to what the answer says of itself.

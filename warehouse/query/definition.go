@@ -146,3 +146,15 @@ func (e *TooLargeError) Error() string {
 
 // Hint says what to do.
 func (e *TooLargeError) Hint() string { return "narrow the time range or the parameters" }
+
+// TooMuchMemoryError says that an answer needs more memory than the engine may use.
+type TooMuchMemoryError struct{ Name string }
+
+func (e *TooMuchMemoryError) Error() string {
+	return fmt.Sprintf("query %s needs more memory than it may use", e.Name)
+}
+
+// Hint says what to do about it.
+func (e *TooMuchMemoryError) Hint() string {
+	return "narrow the time range or the parameters, or ask again when the server is less busy"
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -55,7 +56,7 @@ func (f Freshness) DaysBehind(asOf civil.Date) (days int, known bool) {
 
 // Limits bound what an engine may use.
 type Limits struct {
-	// MemoryMB and Threads are DuckDB's; Rows is the most rows of one answer. Zero takes the default.
+	// MemoryMB is DuckDB's; Threads load the marts; Rows is the most rows of one answer. Zero takes the default.
 	MemoryMB, Threads int
 	Rows              int64
 }
@@ -83,6 +84,8 @@ type Engine struct {
 	withoutReleased map[string]string
 	releasedOn      map[string]string
 	saying          saying
+	// broken says that DuckDB met an error after which this database answers nothing any more.
+	broken atomic.Bool
 }
 
 // Open loads the marts of one snapshot, given as local Parquet paths, into an in-memory DuckDB and shuts the door behind
@@ -116,6 +119,7 @@ func OpenFiles(ctx context.Context, files Files, meta Meta, limits Limits) (*Eng
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}
 	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits}
+	e.db.SetMaxIdleConns(idleConns)
 	if err := e.load(ctx, files); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening snapshot %s of clinic %s: %w", meta.Commit, meta.Clinic, err), e.db.Close())
 	}
@@ -125,8 +129,14 @@ func OpenFiles(ctx context.Context, files Files, meta Meta, limits Limits) (*Eng
 // Meta says which snapshot this is.
 func (e *Engine) Meta() Meta { return e.meta }
 
+// Broken says that the engine's database has come to an end: another has to be opened in its place.
+func (e *Engine) Broken() bool { return e.broken.Load() }
+
 // Close frees the snapshot. Answers already given stay valid.
 func (e *Engine) Close() error { return e.db.Close() }
+
+// idleConns is how many connections are kept for the next questions: as many as a server asks at once, and some.
+const idleConns = 16
 
 func (e *Engine) load(ctx context.Context, files Files) error {
 	settings := []string{
@@ -167,6 +177,11 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 	}
 	if err := e.loadLeakCategories(ctx); err != nil {
 		return err
+	}
+	// Loading takes all threads; of questions several run at once, each on the thread that asks it. Spread over threads, a question of
+	// some milliseconds takes half as much of the processor again.
+	if _, err := e.db.ExecContext(ctx, "set threads = 1"); err != nil {
+		return fmt.Errorf("preparing DuckDB: %w", err)
 	}
 	for _, statement := range lockdown {
 		if _, err := e.db.ExecContext(ctx, statement); err != nil {

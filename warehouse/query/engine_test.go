@@ -411,3 +411,35 @@ func TestOpenNamesTheMartThatIsBroken(t *testing.T) {
 		}
 	}
 }
+
+func TestAQuestionThatIsGivenUpStops(t *testing.T) {
+	engine := open(t, martstest.Small(t), query.Limits{})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	// Unstopped it takes hours.
+	_, err := engine.RunText(ctx, "select count(*)::bigint as n from range(10000000) a, range(10000000) b where a.range * 7 % 11 = b.range % 13")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it stopped after %s", took)
+	}
+	if _, err := engine.Run(t.Context(), query.Request{Query: "leak_total"}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestAQuestionThatEatsMemoryEndsAlone(t *testing.T) {
+	engine := open(t, martstest.Small(t), query.Limits{MemoryMB: 64})
+	_, err := engine.RunText(t.Context(), "select len(list(repeat('x', 1000) || range::varchar))::bigint as n from range(1000000)")
+	if _, ok := errors.AsType[*query.TooMuchMemoryError](err); !ok {
+		t.Errorf("got %v", err)
+	}
+	if engine.Broken() {
+		t.Error("it takes the engine with it")
+	}
+	if _, err := engine.Run(t.Context(), query.Request{Query: "leak_total"}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}

@@ -31,10 +31,13 @@ type AuditQuery struct {
 // AuditPage is some of the records that were found.
 type AuditPage struct {
 	Records []AuditRecord `json:"records"`
-	// Found is how many fit in all.
+	// Found is how many fit of those that were looked at: one more than there are here, where it is known that more follow.
 	Found int `json:"found"`
-	// Next is what to send as before for the records after these; empty where there are none.
+	// Next is what to send as before for the records after these; empty where there are none. A page that came to the end of what one search
+	// may read has one, and fewer records than asked for, or none.
 	Next string `json:"next,omitempty"`
+	// LookedBackTo is the time of the oldest record that was looked at.
+	LookedBackTo time.Time `json:"looked_back_to,omitzero"`
 }
 
 // AuditRecord is one record of who did what.

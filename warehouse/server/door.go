@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
@@ -65,6 +66,12 @@ func (s *Server) door(e endpoint) http.HandlerFunc {
 		} else {
 			v.raise(out)
 		}
+		size := int64(len(out.body))
+		if !s.sending.take(size) {
+			v.event.Refused = codeBusy
+			out, size = refusalOf(busy()).reply(), 0
+		}
+		defer s.sending.give(size)
 		v.event.Status, v.event.Bytes, v.event.Took = out.status, int64(len(out.body)), s.options.Now().Sub(began)
 		// The caller may have gone; the record is kept all the same.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestRecord)
@@ -75,17 +82,50 @@ func (s *Server) door(e endpoint) http.HandlerFunc {
 			out = (&refusal{http.StatusServiceUnavailable, codeUnrecorded, "the audit log takes no records, so nothing is answered",
 				"ask again in a while; the query server's log says why"}).reply()
 		}
-		for name, value := range out.headers {
-			w.Header().Set(name, value)
+		if !s.send(w, out) {
+			s.metrics.unsent.Inc() // nothing can be said to a reader who has gone, or takes too long
 		}
-		w.Header().Set("Content-Type", out.kind)
-		w.WriteHeader(out.status)
-		_, _ = w.Write(out.body) // nothing can be said to a reader who has gone
 	}
 }
 
 // longestRecord bounds the wait for the audit log.
 const longestRecord = 15 * time.Second
+
+const (
+	// piece is how much of an answer a client gets SendTimeout for.
+	piece = 64 << 10
+	// longestSend is how many times SendTimeout a whole answer may take.
+	longestSend = 12
+)
+
+// send writes an answer out, and says whether the client took it. Whoever takes less than a piece in its time is cut off: what they hold
+// is only the answer, since snapshot and turn were given back before, and that not for ever.
+func (s *Server) send(w http.ResponseWriter, out *reply) bool {
+	for name, value := range out.headers {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set("Content-Type", out.kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(out.body)))
+	control := http.NewResponseController(w)
+	w.WriteHeader(out.status)
+	last := time.Now().Add(longestSend * s.options.SendTimeout)
+	for rest := out.body; ; {
+		deadline := time.Now().Add(s.options.SendTimeout)
+		if deadline.After(last) {
+			deadline = last
+		}
+		// A writer without a connection, as tests have it, takes no deadline and needs none.
+		_ = control.SetWriteDeadline(deadline)
+		n := min(piece, len(rest))
+		if _, err := w.Write(rest[:n]); err != nil {
+			return false
+		}
+		if rest = rest[n:]; len(rest) == 0 {
+			err := control.Flush()
+			return err == nil || errors.Is(err, http.ErrNotSupported)
+		}
+	}
+}
 
 // through goes the way from the signature to the answer.
 func (v *visit) through(e endpoint) (*reply, error) {

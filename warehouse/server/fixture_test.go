@@ -42,8 +42,12 @@ type lake struct {
 	openErr error
 	opened  int
 	alive   int
-	// inside, where set, is called by every query before it runs.
+	// inside, where set, is called by every query before it runs, and so is during, whose error is the query's.
 	inside func()
+	during func(ctx context.Context) error
+	// opening, where set, is called before a snapshot is opened.
+	opening func()
+	broken  bool
 }
 
 func (l *lake) Clinics(context.Context) ([]string, error) {
@@ -68,8 +72,11 @@ func (l *lake) Head(_ context.Context, clinic string) (string, error) {
 
 func (l *lake) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
 	l.mu.Lock()
-	head, err := l.heads[clinic], l.openErr
+	head, err, opening := l.heads[clinic], l.openErr, l.opening
 	l.mu.Unlock()
+	if opening != nil {
+		opening()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +110,26 @@ type countedEngine struct {
 
 func (e *countedEngine) Run(ctx context.Context, request query.Request) (*query.Answer, error) {
 	e.lake.mu.Lock()
-	inside := e.lake.inside
+	inside, during := e.lake.inside, e.lake.during
 	e.lake.mu.Unlock()
 	if inside != nil {
 		inside()
 	}
+	if during != nil {
+		if err := during(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return e.Engine.Run(ctx, request)
+}
+
+// Broken says so once.
+func (e *countedEngine) Broken() bool {
+	e.lake.mu.Lock()
+	defer e.lake.mu.Unlock()
+	broken := e.lake.broken
+	e.lake.broken = false
+	return broken
 }
 
 func (e *countedEngine) Close() error {

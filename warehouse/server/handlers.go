@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type statusWriter struct {
 	status int
 	bytes  int64
 }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 {
@@ -226,23 +230,10 @@ func (v *visit) query() (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 	request.Released = how.released
-	said, err := v.showSaid(clinic, d, engine)
+	answer, kept, err := v.answer(clinic, d, params, request, engine, view, release)
 	if err != nil {
 		return nil, err
-	}
-	key, err := keyOf(clinic, engine.Meta().Commit, view, how.released, said, d.Name, params, request.From, request.To)
-	if err != nil {
-		return nil, err
-	}
-	answer, kept := v.server.answers.get(key)
-	v.server.metrics.cached.WithLabelValues(strconv.FormatBool(kept)).Inc()
-	if !kept {
-		if answer, err = v.run(engine, request); err != nil {
-			return nil, err
-		}
-		v.server.answers.put(key, answer)
 	}
 	v.event.Snapshot, v.event.Rows, v.event.Suppressed = engine.Meta().Commit, answer.rows, answer.suppressed
 	v.event.Cached, v.event.Caseload = kept, view.AssignedTo != nil
@@ -252,15 +243,45 @@ func (v *visit) query() (*reply, error) {
 	}}, nil
 }
 
-// run asks the engine, when it is this query's turn, and encodes what it says.
-func (v *visit) run(engine Engine, request query.Request) (*stored, error) {
-	ctx := v.http.Context()
-	select {
-	case v.server.slots <- struct{}{}:
-		defer func() { <-v.server.slots }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for a free place: %w", ctx.Err())
+// answer gives the kept answer, or has it computed. It lets go of the engine.
+func (v *visit) answer(
+	clinic string, d query.Definition, params map[string]any, request query.Request, engine Engine, view View, release func(),
+) (answer *stored, kept bool, err error) {
+	given := false // to the flight, which then lets go
+	defer func() {
+		if !given {
+			release()
+		}
+	}()
+	said, err := v.showSaid(clinic, d, engine)
+	if err != nil {
+		return nil, false, err
 	}
+	key, err := keyOf(clinic, engine.Meta().Commit, view, request.Released, said, d.Name, params, request.From, request.To)
+	if err != nil {
+		return nil, false, err
+	}
+	answer, kept = v.server.answers.get(key)
+	v.server.metrics.cached.WithLabelValues(strconv.FormatBool(kept)).Inc()
+	if kept {
+		return answer, true, nil
+	}
+	given = true
+	answer, err = v.server.flights.answer(v.http.Context(), key, release, func(ctx context.Context) (*stored, error) {
+		if computed, ok := v.server.answers.get(key); ok { // since this one looked
+			return computed, nil
+		}
+		computed, err := run(ctx, engine, request)
+		if err == nil {
+			v.server.answers.put(key, computed)
+		}
+		return computed, err
+	})
+	return answer, false, err
+}
+
+// run asks the engine and encodes what it says.
+func run(ctx context.Context, engine Engine, request query.Request) (*stored, error) {
 	answer, err := engine.Run(ctx, request)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,10 @@ const (
 	codeUnavailable   = "unavailable"
 	codeTooLarge      = "too_large"
 	codeTimeout       = "timeout"
+	codeBusy          = "busy"
+	codeLoading       = "loading"
+	codeMemory        = "too_much_memory"
+	codeCancelled     = "cancelled"
 	codeInternal      = "internal"
 )
 
@@ -46,6 +50,12 @@ func badBody(err error) error {
 
 func isUnknownClinic(err error) bool { return errors.Is(err, ErrUnknownClinic) }
 
+// statusCancelled is what a request is counted and recorded under whose client has gone: nobody reads it. Proxies call it so.
+const statusCancelled = 499
+
+// retryAfter is how many seconds a client that is refused for want of room should wait.
+const retryAfter = "2"
+
 // refusalOf finds what a client is told of an error. What is unexpected is told in the log alone.
 func refusalOf(err error) *refusal {
 	var (
@@ -54,6 +64,7 @@ func refusalOf(err error) *refusal {
 		parameter   *query.ParameterError
 		unavailable *query.UnavailableError
 		tooLarge    *query.TooLargeError
+		tooMuch     *query.TooMuchMemoryError
 		statement   *sandbox.Error
 	)
 	switch {
@@ -71,6 +82,10 @@ func refusalOf(err error) *refusal {
 		return &refusal{http.StatusConflict, codeUnavailable, unavailable.Error(), unavailable.Hint()}
 	case errors.As(err, &tooLarge):
 		return &refusal{http.StatusUnprocessableEntity, codeTooLarge, tooLarge.Error(), tooLarge.Hint()}
+	case errors.As(err, &tooMuch):
+		return &refusal{http.StatusUnprocessableEntity, codeMemory, tooMuch.Error(), tooMuch.Hint()}
+	case errors.Is(err, context.Canceled):
+		return &refusal{statusCancelled, codeCancelled, "the request was given up", "ask again"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &refusal{http.StatusGatewayTimeout, codeTimeout, "the query took too long", "narrow the time range or the parameters, or ask again when the server is less busy"}
 	default:
@@ -85,8 +100,11 @@ func (r *refusal) reply() *reply {
 		body = []byte(`{"code":"internal"}`) // texts always encode
 	}
 	out := &reply{status: r.status, kind: "application/json", body: append(body, '\n')}
-	if r.status == http.StatusUnauthorized {
+	switch r.status {
+	case http.StatusUnauthorized:
 		out.headers = map[string]string{"WWW-Authenticate": "Bearer"}
+	case http.StatusServiceUnavailable:
+		out.headers = map[string]string{"Retry-After": retryAfter}
 	}
 	return out
 }

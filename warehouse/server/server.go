@@ -90,8 +90,15 @@ type Options struct {
 	HeadEvery time.Duration
 	// QueryTimeout bounds one query, the opening of its snapshot included; zero is 30 seconds.
 	QueryTimeout time.Duration
-	// Parallel is how many queries run at once, the others wait; zero is 8.
-	Parallel int
+	// Parallel is how many queries run at once; zero is 8. Waiting is how many different ones may wait for their turn; zero is 256. What
+	// is more is refused, to be asked again.
+	Parallel, Waiting int
+	// SendTimeout is how long a client may take for the next 64 KiB of an answer; zero is ten seconds. SendBytes bounds the answers that
+	// are on their way to clients; zero is 256 MiB. What is more is refused, to be asked again.
+	SendTimeout time.Duration
+	SendBytes   int64
+	// Views is how many views may be loaded at once; zero is 32. What is more unloads the one that was asked longest ago.
+	Views int
 	// CacheBytes bounds the answers that are kept; zero is 64 MiB, negative keeps none.
 	CacheBytes int64
 	// IdleAfter is how long nobody must have asked before a snapshot is unloaded; zero is 15 minutes.
@@ -106,7 +113,8 @@ type Server struct {
 	snapshots *openSnapshots
 	answers   *answers
 	said      *saidKeeper
-	slots     chan struct{}
+	flights   *flights
+	sending   *sending
 	metrics   *metrics
 	log       *slog.Logger
 }
@@ -137,6 +145,18 @@ func New(options Options) (*Server, error) {
 	if options.Parallel == 0 {
 		options.Parallel = 8
 	}
+	if options.Waiting == 0 {
+		options.Waiting = 256
+	}
+	if options.SendTimeout == 0 {
+		options.SendTimeout = 10 * time.Second
+	}
+	if options.SendBytes == 0 {
+		options.SendBytes = 256 << 20
+	}
+	if options.Views == 0 {
+		options.Views = 32
+	}
 	if options.CacheBytes == 0 {
 		options.CacheBytes = 64 << 20
 	}
@@ -148,9 +168,10 @@ func New(options Options) (*Server, error) {
 	}
 	s := &Server{
 		options:   options,
-		snapshots: newOpenSnapshots(options.Snapshots, options.Now, options.HeadEvery, options.Log),
+		snapshots: newOpenSnapshots(options.Snapshots, options.Now, options.HeadEvery, options.Views, options.Log),
 		answers:   newAnswers(max(options.CacheBytes, 0)),
-		slots:     make(chan struct{}, options.Parallel),
+		flights:   newFlights(options.Parallel, options.Waiting, options.QueryTimeout),
+		sending:   &sending{most: options.SendBytes},
 		log:       options.Log,
 	}
 	s.said = &saidKeeper{
@@ -186,6 +207,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.log.Info("query server is listening", "address", listener.Addr().String(), "tls", secure != listener)
 
 	defer s.snapshots.closeAll()
+	defer s.flights.running.Wait()
 	var idle sync.WaitGroup
 	stopIdle := make(chan struct{})
 	idle.Go(func() { s.unloadIdle(stopIdle) })

@@ -333,8 +333,14 @@ func TestShutdownLetsAQueryFinish(t *testing.T) {
 func TestAQueryThatTakesTooLongIsEnded(t *testing.T) {
 	l := newLake(t)
 	o := options(t, l)
-	o.QueryTimeout = time.Nanosecond
+	o.QueryTimeout = 300 * time.Millisecond
+	l.during = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	address, _ := serve(t, o)
+	eventually(t, "the snapshot is loaded", func() bool {
+		ask(t, http.MethodGet, "http://"+address+"/v1/freshness?clinic=harbour-street", "")
+		_, alive := l.count()
+		return alive == 1
+	})
 	status, body := ask(t, http.MethodPost, "http://"+address+"/v1/query", `{"clinic":"harbour-street","query":"leak_total"}`)
 	if status != http.StatusGatewayTimeout || !bytes.Contains(body, []byte(`"code":"timeout"`)) {
 		t.Errorf("got %d %s", status, body)

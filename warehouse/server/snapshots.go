@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,9 @@ type openSnapshots struct {
 	source    Snapshots
 	now       func() time.Time
 	headEvery time.Duration
-	log       *slog.Logger
+	// most is how many views may be loaded at once.
+	most int
+	log  *slog.Logger
 
 	mu     sync.Mutex
 	places map[string]*place
@@ -28,8 +31,8 @@ type openSnapshots struct {
 	end   context.CancelFunc
 }
 
-// place is where the engine of one clinic and view stands. Its turn is held while the head is asked and a snapshot opened, so that a clinic
-// is opened once however many ask for it.
+// place is where the engine of one clinic and view stands. Its turn is held while the head is asked. A snapshot is opened once however many
+// ask for it, and goes on being opened when they have gone: one that takes longer than a request may would never be there.
 type place struct {
 	clinic  string
 	view    View
@@ -37,9 +40,18 @@ type place struct {
 	checked time.Time
 	used    time.Time
 	current *leased
-	// opening says that a newer snapshot is being opened beside the current one.
-	opening bool
+	// opening is the snapshot that is being opened, beside the current one where there is one.
+	opening *opening
 }
+
+// opening ends when done is closed; err is then why there is no snapshot.
+type opening struct {
+	done chan struct{}
+	err  error
+}
+
+// Breakable is an engine that can come to an end by itself; *query.Engine is one. Another is opened in its place.
+type Breakable interface{ Broken() bool }
 
 // leased is an engine and how many hold it; the place that shows it counts as one.
 type leased struct {
@@ -50,26 +62,55 @@ type leased struct {
 	holders int
 }
 
-func newOpenSnapshots(source Snapshots, now func() time.Time, headEvery time.Duration, log *slog.Logger) *openSnapshots {
+func newOpenSnapshots(source Snapshots, now func() time.Time, headEvery time.Duration, most int, log *slog.Logger) *openSnapshots {
 	ended, end := context.WithCancel(context.Background())
-	return &openSnapshots{source: source, now: now, headEvery: headEvery, log: log, places: map[string]*place{}, ended: ended, end: end}
+	return &openSnapshots{source: source, now: now, headEvery: headEvery, most: most, log: log, places: map[string]*place{}, ended: ended, end: end}
 }
 
 // acquire gives the clinic's newest engine of a view and what gives it back. Where a newer snapshot cannot be opened the one at
 // hand goes on answering: it says of itself how old it is.
 func (o *openSnapshots) acquire(ctx context.Context, clinic string, view View) (Engine, func(), error) {
+	for {
+		held, wait, err := o.shown(ctx, clinic, view)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case held != nil:
+			return held.engine, func() { held.drop(o.log) }, nil
+		}
+		select {
+		case <-wait.done:
+			if wait.err != nil {
+				return nil, nil, wait.err
+			}
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil, nil, loading()
+			}
+			return nil, nil, fmt.Errorf("waiting for clinic %s to be loaded: %w", clinic, ctx.Err())
+		}
+	}
+}
+
+// loading is the refusal of what asks for a clinic that is not there yet.
+func loading() error {
+	return &refusal{http.StatusServiceUnavailable, codeLoading, "the clinic's newest figures are being loaded", "ask again in a few seconds: loading goes on meanwhile"}
+}
+
+// shown gives the engine that shows a view, held, or what has to be waited for until there is one.
+func (o *openSnapshots) shown(ctx context.Context, clinic string, view View) (*leased, *opening, error) {
 	at, err := o.takeTurn(ctx, clinic, view)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { <-at.turn }()
-	if err := o.refresh(ctx, at); err != nil {
-		return nil, nil, err
-	}
 	at.used = o.now()
-	held := at.current
-	held.hold()
-	return held.engine, func() { held.drop(o.log) }, nil
+	wait, err := o.refresh(ctx, at)
+	if err != nil || wait != nil {
+		return nil, wait, err
+	}
+	at.current.hold()
+	return at.current, nil, nil
 }
 
 var errClosed = errors.New("the query server is shutting down")
@@ -147,13 +188,8 @@ func (o *openSnapshots) closeIdle(after time.Duration) {
 		default:
 			continue // somebody is asking
 		}
-		if o.now().Sub(at.used) >= after {
-			if at.current != nil {
-				at.current.drop(o.log)
-				at.current = nil
-				o.log.Info("snapshot is unloaded", "clinic", at.clinic)
-			}
-			o.forget(at)
+		if o.now().Sub(at.used) >= after && at.opening == nil {
+			o.unload(at)
 		}
 		<-at.turn
 	}
@@ -166,29 +202,81 @@ func (o *openSnapshots) count() int {
 	return len(o.places)
 }
 
-// refresh makes at.current the head's engine. The caller holds the turn.
-func (o *openSnapshots) refresh(ctx context.Context, at *place) error {
-	if at.current != nil && o.now().Sub(at.checked) < o.headEvery {
-		return nil
+// unload lets go of a place. The caller holds the turn.
+func (o *openSnapshots) unload(at *place) {
+	if at.current != nil {
+		at.current.drop(o.log)
+		at.current = nil
+		o.log.Info("snapshot is unloaded", "clinic", at.clinic)
+	}
+	o.forget(at)
+}
+
+// makeRoom unloads the views that were asked longest ago, while there are more than may be, but for one. What requests hold of them lasts
+// until they are answered; a view that is being asked or opened stays.
+func (o *openSnapshots) makeRoom(but *place) {
+	for {
+		o.mu.Lock()
+		var oldest *place
+		if len(o.places) > o.most {
+			for _, at := range o.places {
+				if at == but {
+					continue
+				}
+				select {
+				case at.turn <- struct{}{}:
+				default:
+					continue
+				}
+				if at.opening != nil || oldest != nil && !at.used.Before(oldest.used) {
+					<-at.turn
+					continue
+				}
+				if oldest != nil {
+					<-oldest.turn
+				}
+				oldest = at
+			}
+		}
+		o.mu.Unlock()
+		if oldest == nil {
+			return
+		}
+		o.unload(oldest)
+		<-oldest.turn
+	}
+}
+
+// refresh makes at.current the head's engine, or gives what has to be waited for until it is. The caller holds the turn.
+func (o *openSnapshots) refresh(ctx context.Context, at *place) (*opening, error) {
+	if at.current != nil {
+		if b, ok := at.current.engine.(Breakable); ok && b.Broken() {
+			o.log.Error("a snapshot's database has come to an end; it is loaded again", "clinic", at.clinic, "commit", at.current.commit)
+			at.current.drop(o.log)
+			at.current = nil
+		}
+	}
+	switch {
+	case at.current == nil && at.opening != nil:
+		return at.opening, nil
+	case at.current != nil && o.now().Sub(at.checked) < o.headEvery:
+		return nil, nil //nolint:nilnil // there is nothing to wait for
 	}
 	head, err := o.source.Head(ctx, at.clinic)
 	if err != nil {
-		return o.keep(ctx, at, fmt.Errorf("asking for the newest snapshot of clinic %s: %w", at.clinic, err))
+		return nil, o.keep(ctx, at, fmt.Errorf("asking for the newest snapshot of clinic %s: %w", at.clinic, err))
 	}
 	if at.current != nil && at.current.commit == head {
 		at.checked = o.now()
-		return nil
+		return nil, nil //nolint:nilnil // there is nothing to wait for
 	}
-	if at.current != nil {
-		o.openBeside(ctx, at)
-		return nil
+	if at.opening == nil {
+		o.open(ctx, at)
 	}
-	engine, err := o.source.Open(ctx, at.clinic, at.view)
-	if err != nil {
-		return o.keep(ctx, at, fmt.Errorf("opening the newest snapshot of clinic %s: %w", at.clinic, err))
+	if at.current != nil { // it goes on answering
+		return nil, nil //nolint:nilnil // there is nothing to wait for
 	}
-	o.show(at, engine)
-	return nil
+	return at.opening, nil
 }
 
 // show makes an engine the current one. The caller holds the turn.
@@ -202,28 +290,29 @@ func (o *openSnapshots) show(at *place, engine Engine) {
 	o.log.Info("snapshot is open", "clinic", at.clinic, "commit", at.current.commit)
 }
 
-// openBeside opens the newest snapshot while the one at hand goes on answering, and changes them when it is there. The caller
-// holds the turn.
-func (o *openSnapshots) openBeside(ctx context.Context, at *place) {
-	if at.opening {
-		return
-	}
-	at.opening = true
+// open opens the newest snapshot, beside the one at hand where there is one, and changes them when it is there. The caller holds the
+// turn.
+func (o *openSnapshots) open(ctx context.Context, at *place) {
+	under := &opening{done: make(chan struct{})}
+	at.opening = under
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestOpening)
 	o.work.Go(func() {
 		defer cancel()
 		stop := context.AfterFunc(o.ended, cancel)
 		defer stop()
+		o.makeRoom(at)
 		engine, err := o.source.Open(ctx, at.clinic, at.view)
 		at.turn <- struct{}{}
 		defer func() { <-at.turn }()
-		at.opening = false
+		defer close(under.done)
+		at.opening = nil
 		switch {
 		case err != nil:
-			if kept := o.keep(ctx, at, fmt.Errorf("opening the newest snapshot of clinic %s: %w", at.clinic, err)); kept != nil {
-				o.log.Warn("a newer snapshot cannot be opened", "clinic", at.clinic, "error", kept)
+			under.err = o.keep(ctx, at, fmt.Errorf("opening the newest snapshot of clinic %s: %w", at.clinic, err))
+			if under.err != nil && at.current != nil {
+				o.log.Warn("a newer snapshot cannot be opened", "clinic", at.clinic, "error", under.err)
 			}
-		case at.current == nil: // it was unloaded, or the clinic is gone
+		case !o.isShown(nameOf(at.clinic, at.view), at): // it was unloaded, or the clinic is gone
 			if err := engine.Close(); err != nil {
 				o.log.Warn("closing a snapshot", "clinic", at.clinic, "error", err)
 			}
@@ -233,7 +322,7 @@ func (o *openSnapshots) openBeside(ctx context.Context, at *place) {
 	})
 }
 
-// longestOpening bounds the opening of a snapshot that nobody waits for.
+// longestOpening bounds the opening of a snapshot.
 const longestOpening = 10 * time.Minute
 
 // keep decides what a failure to refresh means: a clinic that is gone is let go at once, anything else leaves the

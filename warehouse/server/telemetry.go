@@ -17,6 +17,7 @@ type metrics struct {
 	took       *prometheus.HistogramVec
 	cached     *prometheus.CounterVec
 	unrecorded prometheus.Counter
+	unsent     prometheus.Counter
 }
 
 func newMetrics(s *Server) *metrics {
@@ -35,8 +36,15 @@ func newMetrics(s *Server) *metrics {
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "falloff_unrecorded_total", Help: "Requests that were not answered because the audit log took no record.",
 		}),
+		unsent: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "falloff_unsent_total", Help: "Answers that were not taken to their end: the client had gone, or read too slowly.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.took, m.cached, m.unrecorded,
+	m.registry.MustRegister(m.requests, m.took, m.cached, m.unrecorded, m.unsent,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_questions_open", Help: "Questions that are computed, or wait for their turn."},
+			func() float64 { return float64(s.flights.count()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_sending_bytes", Help: "Bytes of the answers that are on their way."},
+			func() float64 { return float64(s.sending.bytes()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_snapshots_open", Help: "Snapshots that are loaded."},
 			func() float64 { return float64(s.snapshots.count()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_answers_bytes", Help: "Bytes of the answers that are kept."},

@@ -106,7 +106,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (*htt
 	if err != nil {
 		return nil, fmt.Errorf("asking the query server: %w", err)
 	}
-	token, err := c.settings.token(ctx)
+	token, err := c.settings.token(ctx, method, path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"golang.org/x/sync/errgroup"
 )
 
 // Keys that the query server puts into an answer's schema and fields; warehouse/query has the other end.
@@ -74,20 +76,17 @@ func decode(stream io.Reader) (frame *data.Frame, schema *arrow.Schema, err erro
 			return nil, nil, err
 		}
 	}
-	var rows int64
-	for reader.Next() {
-		batch := reader.RecordBatch()
-		if rows += batch.NumRows(); rows > mostRows {
-			return nil, nil, fmt.Errorf("the answer has more than %d rows", mostRows)
+	batches, err := readBatches(reader)
+	defer func() {
+		for _, batch := range batches {
+			batch.Release()
 		}
-		for i := range columns {
-			if err := columns[i].take(batch.Column(i)); err != nil {
-				return nil, nil, fmt.Errorf("reading column %s: %w", schema.Field(i).Name, err)
-			}
-		}
+	}()
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := reader.Err(); err != nil {
-		return nil, nil, fmt.Errorf("reading the answer: %w", err)
+	if err := fill(schema, columns, batches); err != nil {
+		return nil, nil, err
 	}
 	frame = data.NewFrame(value(metaTitle))
 	for i, field := range schema.Fields() {
@@ -102,9 +101,51 @@ func decode(stream io.Reader) (frame *data.Frame, schema *arrow.Schema, err erro
 	return frame, schema, nil
 }
 
+// readBatches reads a stream to its end. The caller releases what it gets, with an error too.
+func readBatches(reader *ipc.Reader) (batches []arrow.RecordBatch, err error) {
+	var rows int64
+	for reader.Next() {
+		batch := reader.RecordBatch()
+		batch.Retain()
+		batches = append(batches, batch)
+		if rows += batch.NumRows(); rows > mostRows {
+			return batches, fmt.Errorf("the answer has more than %d rows", mostRows)
+		}
+	}
+	if err := reader.Err(); err != nil {
+		return batches, fmt.Errorf("reading the answer: %w", err)
+	}
+	return batches, nil
+}
+
+// fill has each column take its part of the batches, several columns at once.
+func fill(schema *arrow.Schema, columns []column, batches []arrow.RecordBatch) error {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range columns {
+		group.Go(func() (err error) {
+			defer func() {
+				// The Arrow library answers offsets that point nowhere with a panic, which no other goroutine can catch.
+				if told := recover(); told != nil {
+					err = fmt.Errorf("the answer is damaged: %v", told)
+				}
+			}()
+			parts := make([]arrow.Array, len(batches))
+			for at, batch := range batches {
+				parts[at] = batch.Column(i)
+			}
+			if err := columns[i].take(parts); err != nil {
+				return fmt.Errorf("reading column %s: %w", schema.Field(i).Name, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
 // column gathers one field's values out of the batches.
 type column interface {
-	take(batch arrow.Array) error
+	take(batches []arrow.Array) error
 	values() any
 }
 
@@ -112,20 +153,34 @@ func newColumn(field arrow.Field) (column, error) {
 	unit, _ := field.Metadata.GetValue(fieldUnit)
 	switch kind := field.Type.(type) {
 	case *arrow.StringType:
-		return &typed[string, *array.String]{read: func(a *array.String, i int) string { return a.Value(i) }}, nil
+		return &typed[string, *array.String]{read: func(a *array.String, into []string) {
+			for i := range into {
+				into[i] = a.Value(i)
+			}
+		}}, nil
 	case *arrow.Int64Type:
 		if unit == "cents" {
-			return &typed[float64, *array.Int64]{read: func(a *array.Int64, i int) float64 { return float64(a.Value(i)) / 100 }}, nil
+			return &typed[float64, *array.Int64]{read: func(a *array.Int64, into []float64) {
+				for i, cents := range a.Int64Values() {
+					into[i] = float64(cents) / 100
+				}
+			}}, nil
 		}
-		return &typed[int64, *array.Int64]{read: func(a *array.Int64, i int) int64 { return a.Value(i) }}, nil
+		return &typed[int64, *array.Int64]{read: func(a *array.Int64, into []int64) { copy(into, a.Int64Values()) }}, nil
 	case *arrow.Float64Type:
-		return &typed[float64, *array.Float64]{read: func(a *array.Float64, i int) float64 { return a.Value(i) }}, nil
+		return &typed[float64, *array.Float64]{read: func(a *array.Float64, into []float64) { copy(into, a.Float64Values()) }}, nil
 	case *arrow.BooleanType:
-		return &typed[bool, *array.Boolean]{read: func(a *array.Boolean, i int) bool { return a.Value(i) }}, nil
+		return &typed[bool, *array.Boolean]{read: func(a *array.Boolean, into []bool) {
+			for i := range into {
+				into[i] = a.Value(i)
+			}
+		}}, nil
 	case *arrow.TimestampType:
-		return &typed[time.Time, *array.Timestamp]{
-			read: func(a *array.Timestamp, i int) time.Time { return a.Value(i).ToTime(kind.Unit).UTC() },
-		}, nil
+		return &typed[time.Time, *array.Timestamp]{read: func(a *array.Timestamp, into []time.Time) {
+			for i, at := range a.TimestampValues() {
+				into[i] = at.ToTime(kind.Unit).UTC()
+			}
+		}}, nil
 	default:
 		return nil, fmt.Errorf("column %s has type %s, which this version of the plugin does not know: update the plugin", field.Name, field.Type)
 	}
@@ -133,24 +188,34 @@ func newColumn(field arrow.Field) (column, error) {
 
 // typed is a column of V read from arrays of type A. Empty cells stay empty.
 type typed[V any, A arrow.Array] struct {
-	read func(A, int) V
+	// read reads a batch whole, whatever stands where its cells are empty.
+	read func(from A, into []V)
 	all  []*V
 }
 
-func (c *typed[V, A]) take(batch arrow.Array) error {
-	values, ok := batch.(A)
-	if !ok {
-		return fmt.Errorf("it came as %s", batch.DataType())
+func (c *typed[V, A]) take(batches []arrow.Array) error {
+	rows := 0
+	for _, batch := range batches {
+		rows += batch.Len()
 	}
-	// One allocation holds a batch's values; the frame points into it.
-	held := make([]V, values.Len())
-	for i := range held {
-		if values.IsNull(i) {
-			c.all = append(c.all, nil)
-			continue
+	// Two allocations hold a column: its values, and the frame's pointers to them.
+	held := make([]V, rows)
+	c.all = make([]*V, rows)
+	at := 0
+	for _, batch := range batches {
+		values, ok := batch.(A)
+		if !ok {
+			return fmt.Errorf("it came as %s", batch.DataType())
 		}
-		held[i] = c.read(values, i)
-		c.all = append(c.all, &held[i])
+		here := held[at : at+batch.Len()]
+		c.read(values, here)
+		full := batch.NullN() == 0
+		for i := range here {
+			if full || batch.IsValid(i) {
+				c.all[at+i] = &here[i]
+			}
+		}
+		at += len(here)
 	}
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/falloff-analytics/falloff/warehouse/identity/plugintoken"
 )
 
-// token names to the query server, for a minute, who is signed in to Grafana. What runs for nobody, such as an alert rule, goes by the
+// token names to the query server, for one request, who is signed in to Grafana. What runs for nobody, such as an alert rule, goes by the
 // service token, where there is one.
-func (s settings) token(ctx context.Context) (string, error) {
+func (s settings) token(ctx context.Context, method, path string) (string, error) {
 	user := backend.UserFromContext(ctx)
 	if user == nil || user.Login == "" {
 		if s.service == "" {
@@ -21,7 +21,9 @@ func (s settings) token(ctx context.Context) (string, error) {
 		}
 		return s.service, nil
 	}
-	person := plugintoken.Person{Login: user.Login, Role: user.Role, Clinic: plugintoken.AllClinics, SecondFactor: s.secondFactor}
+	person := plugintoken.Person{
+		Login: user.Login, Role: user.Role, Clinic: plugintoken.AllClinics, SecondFactor: s.secondFactor, Request: plugintoken.RequestOf(method, path),
+	}
 	if s.clinic != "" {
 		person.Clinic = s.clinic
 	}

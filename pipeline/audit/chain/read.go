@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,31 +93,23 @@ func linesOf(body []byte) [][]byte {
 }
 
 // Search finds records in the chains of all servers and in the log of commands, the oldest first. It does not verify them: see Verify.
-// What a server has not sent yet is not found; Flush has it sent.
+// What a server has not sent yet is not found; Flush has it sent. Of a range of time it opens what can hold it; Find gives a page.
 func Search(ctx context.Context, store lake.Store, f audit.Filter) ([]audit.Record, error) {
-	out, err := audit.Open(store, nil).Records(ctx, f)
+	w, err := newWalk(ctx, store, f, "")
 	if err != nil {
 		return nil, err
 	}
-	servers, _, err := list(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range servers {
-		name := func(first int64) string { return segmentName(l.server, first) }
-		if err := each(ctx, store, l.segments, name, func(first int64, body []byte) error {
-			for _, line := range linesOf(body) {
-				var r audit.Record
-				if err := json.Unmarshal(line, &r); err != nil || r.Chain != l.server {
-					return fmt.Errorf("%s is %w: it cannot be read", name(first), audit.ErrTampered)
-				}
-				if f.Passes(r) {
-					out = append(out, r)
-				}
-			}
-			return nil
-		}); err != nil {
+	var out []audit.Record
+	for {
+		r, ok, err := w.next(ctx)
+		if err != nil {
 			return nil, err
+		}
+		if !ok {
+			break
+		}
+		if f.Passes(r) {
+			out = append(out, r)
 		}
 	}
 	slices.SortFunc(out, func(a, b audit.Record) int {

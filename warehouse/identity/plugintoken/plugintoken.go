@@ -97,6 +97,14 @@ type Person struct {
 	Clinic string `json:"clinic"`
 	// SecondFactor says that Grafana's sign-in enforces one.
 	SecondFactor bool `json:"mfa"`
+	// Request is the one request that the token is for (RequestOf); empty leaves it open.
+	Request string `json:"req,omitempty"`
+}
+
+// RequestOf names a request by its method and path. What follows a ? is not in it: proxies may write it in another way.
+func RequestOf(method, path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	return method + " " + path
 }
 
 // Signer signs for one data source.

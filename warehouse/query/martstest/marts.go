@@ -44,6 +44,34 @@ func Large(tb testing.TB) map[string][]string {
 	return write(tb, "large")
 }
 
+// manyRows are the marts of a row a patient, an episode or a warning, with how often Whole repeats each of the small clinic's, and what
+// then tells the repeats apart.
+var manyRows = map[string]struct {
+	times   int
+	replace string
+}{
+	"patient_outlook":  {5000, "patient || '_' || i as patient, list_rank + 2 * i as list_rank"},
+	"patient_status":   {5000, "patient || '_' || i as patient"},
+	"episode_status":   {5000, "patient || '_' || i as patient, episode_id || '_' || i as episode_id"},
+	"caseload":         {5000, "patient || '_' || i as patient"},
+	"leak_recoveries":  {500, "leak_id || '_' || i as leak_id"},
+	"billing_warnings": {500, "source_id || '_' || i as source_id"},
+}
+
+// Whole is every mart of a clinic with a million appointments, for all that a dashboard asks: Large, some 20,000 patients, and of the
+// marts that hold a row a month or a group what Small has, or a little more.
+func Whole(tb testing.TB) map[string][]string {
+	tb.Helper()
+	marts := writeAs(tb, "small", func(mart, script string) string {
+		if many, ok := manyRows[mart]; ok {
+			return fmt.Sprintf("select few.* replace (%s) from (%s\n) as few cross join range(%d) as series (i)", many.replace, script, many.times)
+		}
+		return script
+	})
+	maps.Copy(marts, write(tb, "large"))
+	return marts
+}
+
 // Meta describes the snapshot that Small and Large write.
 func Meta(clinic, commit string) query.Meta {
 	return query.Meta{
@@ -69,6 +97,12 @@ func Meta(clinic, commit string) query.Meta {
 
 func write(tb testing.TB, folder string) map[string][]string {
 	tb.Helper()
+	return writeAs(tb, folder, func(_, script string) string { return script })
+}
+
+// writeAs writes what as makes of each script.
+func writeAs(tb testing.TB, folder string, as func(mart, script string) string) map[string][]string {
+	tb.Helper()
 	connector, err := duckdb.NewConnector(":memory:", nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -88,7 +122,7 @@ func write(tb testing.TB, folder string) map[string][]string {
 		}
 		mart := strings.TrimSuffix(entry.Name(), ".sql")
 		path := filepath.Join(dir, mart+".parquet")
-		if _, err := db.ExecContext(tb.Context(), fmt.Sprintf("copy (\n%s\n) to '%s' (format parquet)", script, path)); err != nil {
+		if _, err := db.ExecContext(tb.Context(), fmt.Sprintf("copy (\n%s\n) to '%s' (format parquet)", as(mart, string(script)), path)); err != nil {
 			tb.Fatalf("writing mart %s: %v", mart, err)
 		}
 		marts[mart] = []string{path}

@@ -1,19 +1,27 @@
 -- grain: one age since the service and value of the split; falloff and idle hours have no age in this sense, and are out
-with buckets (place, bucket, first_day) as (
+with buckets (place, bucket) as (
     values
-    (1, '0–30', 0),
-    (2, '31–60', 31),
-    (3, '61–90', 61),
-    (4, '91–120', 91),
-    (5, 'Over 120', 121)
+    (1, '0–30'),
+    (2, '31–60'),
+    (3, '61–90'),
+    (4, '91–120'),
+    (5, 'Over 120')
 ),
 
 aged as (
+    -- added up before anything is joined: there are many leaks, and few ages
     select
         leak.category,
         leak.certainty,
-        leak.amount_cents,
-        greatest(leak.age_days, 0) as age_days
+        case
+            when leak.age_days > 120 then 5
+            when leak.age_days > 90 then 4
+            when leak.age_days > 60 then 3
+            when leak.age_days > 30 then 2
+            else 1
+        end as place,
+        sum(leak.amount_cents) as amount_cents,
+        count(*) as leaks
     from leak_ledger as leak
     where leak.category not in ('falloff', 'idle_capacity')
         and case $certainty
@@ -21,6 +29,7 @@ aged as (
             when 'all' then true
             else leak.certainty = $certainty
         end
+    group by leak.category, leak.certainty, place
 )
 
 select
@@ -33,8 +42,8 @@ select
     end as series,
     min(kind.place) as series_place,
     sum(aged.amount_cents) as amount_cents,
-    count(*) as leaks
+    sum(aged.leaks) as leaks
 from aged
-asof join buckets on aged.age_days >= buckets.first_day
+inner join buckets using (place)
 left join leak_category as kind using (category)
 group by buckets.place, buckets.bucket, series

@@ -7,21 +7,30 @@ with states (place, state, title) as (
     (4, 'recovered', 'Recovered'),
     (5, 'written_off', 'Written off'),
     (6, 'expired', 'Expired')
+),
+
+counted as (
+    -- added up before anything is joined
+    select
+        leak.state,
+        count(leak.leak_id) as leaks,
+        sum(leak.amount_cents) as amount_cents,
+        min(leak.occurred_on) as oldest_on
+    from leak_ledger as leak
+    where case $certainty
+        when 'owed' then leak.certainty in ('firm', 'likely')
+        when 'all' then true
+        else leak.certainty = $certainty
+    end
+    group by leak.state
 )
 
 select
     states.place,
     states.state,
     states.title,
-    count(leak.leak_id) as leaks,
-    coalesce(sum(leak.amount_cents), 0) as amount_cents,
-    min(leak.occurred_on) as oldest_on
+    coalesce(counted.leaks, 0) as leaks,
+    coalesce(counted.amount_cents, 0) as amount_cents,
+    counted.oldest_on
 from states
-left join leak_ledger as leak
-    on leak.state = states.state
-    and case $certainty
-        when 'owed' then leak.certainty in ('firm', 'likely')
-        when 'all' then true
-        else leak.certainty = $certainty
-    end
-group by states.place, states.state, states.title
+left join counted using (state)
