@@ -2,6 +2,7 @@ package simclinic
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"cloud.google.com/go/civil"
@@ -10,7 +11,7 @@ import (
 // TestPlansAgreeWithTheSchedule holds the plans, which no report prints, against the schedule, which does not know them: every visit
 // and every booking ahead belongs to a plan, and nobody comes after they left.
 func TestPlansAgreeWithTheSchedule(t *testing.T) {
-	endings, came := map[Ending]int{}, map[bool]int{}
+	endings, back := map[Ending]int{}, map[bool]int{}
 	for seed := uint64(1); seed <= 6; seed++ {
 		d := DefaultDials()
 		d.Seed, d.Patients = seed, 200
@@ -24,15 +25,22 @@ func TestPlansAgreeWithTheSchedule(t *testing.T) {
 			key := [2]string{p.Patient, p.Discipline}
 			plans[key] = append(plans[key], p)
 			endings[p.Ending]++
-			came[!p.Back.IsZero()]++
-			if p.First.IsZero() != p.Last.IsZero() || p.Last.Before(p.First) || !p.First.IsZero() && p.First.Before(p.Begun) {
-				t.Errorf("seed %d: a plan begins on %v, its visits are from %v to %v", seed, p.Begun, p.First, p.Last)
+			back[!p.Back.IsZero()]++
+			if gone := !p.Left.IsZero(); gone == (p.Ending == InCare) || gone && p.Left.After(c.ReportDate()) {
+				t.Errorf("seed %d: %s, left %v", seed, p.Ending, p.Left)
 			}
-			if gone := !p.Left.IsZero(); gone == (p.Ending == InCare) || gone && (p.Left.After(c.ReportDate()) || p.Last.After(p.Left)) {
-				t.Errorf("seed %d: %s, last visit %v, left %v", seed, p.Ending, p.Last, p.Left)
+			last := p.Begun
+			for i, v := range p.Visits {
+				if v.On.Before(last) || i > 0 && v.On == last || !p.Left.IsZero() && v.On.After(p.Left) || !v.Shown.IsZero() && v.Shown.Before(v.On) {
+					t.Errorf("seed %d: begun %v, left %v, visits %v", seed, p.Begun, p.Left, p.Visits)
+				}
+				last = v.On
 			}
-			if !p.Back.IsZero() && !p.Back.After(p.First) {
-				t.Errorf("seed %d: came first on %v and again on %v", seed, p.First, p.Back)
+			if p.Ending == Finished && len(p.Visits)-p.Classes < 2 {
+				t.Errorf("seed %d: finished after %v, %d of them classes", seed, p.Visits, p.Classes)
+			}
+			if !p.Back.IsZero() && !p.Back.After(p.Begun) {
+				t.Errorf("seed %d: began on %v and came again on %v", seed, p.Begun, p.Back)
 			}
 		}
 		for _, e := range w.encounters() {
@@ -43,7 +51,7 @@ func TestPlansAgreeWithTheSchedule(t *testing.T) {
 				}
 				continue
 			}
-			if on := e.on.date(); e.knownFrom != never && !anyPlan(plans[key], func(p *Plan) bool { return spans(p, on) }) {
+			if on := e.on.date(); e.knownFrom != never && !anyPlan(plans[key], func(p *Plan) bool { return isVisit(p, on) }) {
 				t.Errorf("seed %d: a visit on %v in no plan: %+v", seed, on, plans[key])
 			}
 		}
@@ -53,8 +61,8 @@ func TestPlansAgreeWithTheSchedule(t *testing.T) {
 			t.Errorf("%d plans ended as %s: too few to tell anything", endings[how], how)
 		}
 	}
-	if came[true] < 50 {
-		t.Errorf("only %d came back", came[true])
+	if back[true] < 50 {
+		t.Errorf("only %d came back", back[true])
 	}
 }
 
@@ -67,8 +75,8 @@ func anyPlan(plans []Plan, holds func(*Plan) bool) bool {
 	return false
 }
 
-func spans(p *Plan, on civil.Date) bool {
-	return !p.First.IsZero() && !on.Before(p.First) && !on.After(p.Last)
+func isVisit(p *Plan, on civil.Date) bool {
+	return slices.ContainsFunc(p.Visits, func(v Visit) bool { return v.On == on && !v.Shown.IsZero() })
 }
 
 // TestPlansEndAsOftenAsTheyShould: who drops off after a visit is a throw of its own for each visit, 12 % after the first and 5.5 %
@@ -79,13 +87,13 @@ func TestPlansEndAsOftenAsTheyShould(t *testing.T) {
 		d := DefaultDials()
 		d.Seed = seed
 		for _, p := range mustClinic(t, d).world.ways {
-			if p.ending == Aside || p.visits == 0 {
+			if p.ending == Aside || len(p.visits) == 0 {
 				continue
 			}
 			visits[0]++
-			visits[1] += p.visits - 1
+			visits[1] += len(p.visits) - 1
 			if p.ending == DroppedOff {
-				drops[min(p.visits-1, 1)]++
+				drops[min(len(p.visits)-1, 1)]++
 			}
 		}
 	}

@@ -33,15 +33,22 @@ type Plan struct {
 	Discipline string
 	// Begun is the day on which the first visit was booked.
 	Begun civil.Date
-	// First and Last are the days of the first and the last visit they came to, zero where they never did.
-	First, Last civil.Date
-	// Visits counts the visits of the plan itself they came to, not those of classes.
-	Visits int
-	Ending Ending
+	// Visits are what they came to, classes among them, one a day, in order.
+	Visits []Visit
+	// Classes counts those that were classes alone, which no plan knows of.
+	Classes int
+	Ending  Ending
 	// Left is the day at whose end they were there no more; zero where they are in care at the report date.
 	Left civil.Date
 	// Back is the day on which they next came in the discipline for something else, zero where they did not by the report date.
 	Back civil.Date
+}
+
+// Visit is a day on which somebody came.
+type Visit struct {
+	On civil.Date
+	// Shown is the day from which the schedule shows that they came, zero where the desk never marked it.
+	Shown civil.Date
 }
 
 // There says whether somebody is in care at the end of a day.
@@ -52,21 +59,24 @@ func (p *Plan) There(on civil.Date) bool {
 // Plans lists the plans of care of everybody who booked, by guid, discipline and the day on which each began.
 func (c *Clinic) Plans() []Plan {
 	w := c.world
-	kept := w.keptClasses()
+	kept, shown := w.keptClasses(), w.shownVisits()
 	plans := make([]Plan, 0, len(w.ways))
 	for i := range w.ways {
 		way := &w.ways[i]
-		first, last := way.first, way.last
-		for _, d := range kept[int32(i)] {
-			first, last = min(first, d), max(last, d)
-		}
 		p := Plan{
 			Patient: w.people[way.person].guid, Discipline: w.premises.specialities[way.discipline].name, Begun: way.begun.date(),
-			Visits: way.visits, Ending: way.ending,
+			Ending: way.ending,
 		}
-		if last != longAgo {
-			p.First, p.Last = first.date(), last.date()
+		days := slices.Concat(way.visits, kept[int32(i)])
+		slices.Sort(days)
+		for _, on := range slices.Compact(days) {
+			v := Visit{On: on.date()}
+			if from, known := shown[seatOn{way.person, way.discipline, on}]; known {
+				v.Shown = from.date()
+			}
+			p.Visits = append(p.Visits, v)
 		}
+		p.Classes = len(p.Visits) - len(way.visits)
 		if left := max(way.left, way.classesUntil); left <= w.today {
 			p.Left = left.date()
 		} else {
@@ -79,13 +89,35 @@ func (c *Clinic) Plans() []Plan {
 	})
 	for i := range plans {
 		for j := i + 1; j < len(plans) && plans[j].Patient == plans[i].Patient && plans[j].Discipline == plans[i].Discipline; j++ {
-			if first := plans[j].First; !first.IsZero() && plans[j].Ending != Aside {
-				plans[i].Back = first
+			if next := &plans[j]; len(next.Visits) > 0 && next.Ending != Aside {
+				plans[i].Back = next.Visits[0].On
 				break
 			}
 		}
 	}
 	return plans
+}
+
+// seatOn is one person in one discipline on one day.
+type seatOn struct {
+	person     int32
+	discipline int16
+	on         day
+}
+
+// shownVisits are the days from which the schedule shows each visit.
+func (w *world) shownVisits() map[seatOn]day {
+	shown := map[seatOn]day{}
+	for _, e := range w.encounters() {
+		if e.knownFrom == never {
+			continue
+		}
+		at := seatOn{e.person, e.discipline, e.on}
+		if from, known := shown[at]; !known || e.knownFrom < from {
+			shown[at] = e.knownFrom
+		}
+	}
+	return shown
 }
 
 // longAgo is a day that was before all others.
@@ -95,19 +127,18 @@ const longAgo = -never
 type way struct {
 	person     int32
 	discipline int16
-	visits     int
-	begun      day
-	// first and last are days of visits they came to; left is the day at whose end they had gone.
-	first, last, left day
+	// visits are days on which they came, classes apart; left is the day at whose end they had gone.
+	visits      []day
+	begun, left day
 	// classesUntil is the day of the last class they joined, ahead that of a booking past the report date.
 	classesUntil, ahead day
-	ending       Ending
+	ending              Ending
 }
 
 // setOut begins a plan with its first booking.
 func (l *life) setOut(discipline int, made moment) {
 	l.w.ways = append(l.w.ways, way{
-		person: l.id, discipline: int16(discipline), begun: l.w.calendar.dayOf(made), first: never, last: longAgo, left: never,
+		person: l.id, discipline: int16(discipline), begun: l.w.calendar.dayOf(made), left: never,
 		classesUntil: longAgo, ahead: longAgo, ending: InCare,
 	})
 	l.onWay = true
@@ -116,8 +147,7 @@ func (l *life) setOut(discipline int, made moment) {
 // keep notes a visit that somebody came to.
 func (l *life) keep(on day) {
 	way := &l.w.ways[len(l.w.ways)-1]
-	way.visits++
-	way.first, way.last = min(way.first, on), max(way.last, on)
+	way.visits = append(way.visits, on)
 }
 
 // lookAhead notes a booking that lies ahead at the report date.
@@ -131,7 +161,10 @@ func (l *life) leave(how Ending, on day) {
 	}
 	l.onWay = false
 	way := &l.w.ways[len(l.w.ways)-1]
-	way.ending, way.left = how, max(on, way.last, way.ahead)
+	way.ending, way.left = how, max(on, way.ahead)
+	for _, d := range way.visits {
+		way.left = max(way.left, d)
+	}
 }
 
 // stuck notes why the next visit could not be booked: who would book later than the report shows is in care, else there was no room.
