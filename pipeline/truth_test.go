@@ -147,6 +147,7 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 	checkIdentity(t, view, "the report date")
 	checkWarnings(t, clinic, site, view)
 	checkCredits(t, view)
+	checkStatuses(t, clinic, site, view, in.AsOf)
 
 	byDay := map[civil.Date][]string{}
 	for _, s := range clinic.States() {
@@ -166,6 +167,7 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 			t.Fatal(err)
 		}
 		checkIdentity(t, at, day.String())
+		checkStatuses(t, clinic, site, at, day)
 		_, rows, err := at.Query(ctx, "select patient, status from marts.patient_status")
 		_ = at.Close()
 		if err != nil {

@@ -37,7 +37,9 @@ type Plan struct {
 	Visits []Visit
 	// Classes counts those that were classes alone, which no plan knows of.
 	Classes int
-	Ending  Ending
+	// Known is the care of who was a patient before the history began: it may have begun before too.
+	Known  bool
+	Ending Ending
 	// Left is the day at whose end they were there no more; zero where they are in care at the report date.
 	Left civil.Date
 	// Back is the day on which they next came in the discipline for something else, zero where they did not by the report date.
@@ -65,7 +67,7 @@ func (c *Clinic) Plans() []Plan {
 		way := &w.ways[i]
 		p := Plan{
 			Patient: w.people[way.person].guid, Discipline: w.premises.specialities[way.discipline].name, Begun: way.begun.date(),
-			Ending: way.ending,
+			Ending: way.ending, Known: w.people[way.person].known,
 		}
 		days := slices.Concat(way.visits, kept[int32(i)])
 		slices.Sort(days)
