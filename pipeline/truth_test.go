@@ -147,6 +147,8 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 	checkIdentity(t, view, "the report date")
 	checkWarnings(t, clinic, site, view)
 	checkCredits(t, view)
+	checkStatuses(t, clinic, site, view, in.AsOf)
+	checkRecoveries(t, clinic, view, in.AsOf)
 
 	byDay := map[civil.Date][]string{}
 	for _, s := range clinic.States() {
@@ -166,6 +168,8 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 			t.Fatal(err)
 		}
 		checkIdentity(t, at, day.String())
+		checkStatuses(t, clinic, site, at, day)
+		checkRecoveries(t, clinic, at, day)
 		_, rows, err := at.Query(ctx, "select patient, status from marts.patient_status")
 		_ = at.Close()
 		if err != nil {
@@ -206,6 +210,25 @@ func checkIdentity(t *testing.T, view *pipeline.View, when string) {
 			t.Errorf("at %s, term %d is 0 in all months: it proves nothing", when, i)
 		}
 	}
+}
+
+// checkRecoveries holds what came in of leaks by a day.
+func checkRecoveries(t *testing.T, clinic *simclinic.Clinic, view *pipeline.View, on civil.Date) {
+	t.Helper()
+	var want, got []string
+	for _, r := range clinic.Recoveries(on) {
+		want = append(want, fmt.Sprintf("%s %s since %s: %d of %d, %s to %s", r.Category, r.SourceID, r.FirstSeen, r.RecoveredCents, r.LeakedCents, r.FirstMoney, r.LastMoney))
+	}
+	_, rows, err := view.Query(t.Context(), `select category, coalesce(cast(appointment_id as varchar), invoice_number), first_seen_on, recovered_cents, leaked_cents,
+		first_money_on, last_money_on from marts.leak_recoveries`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(v any) string { return v.(time.Time).Format(time.DateOnly) }
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%v %v since %s: %v of %v, %s to %s", r[0], r[1], day(r[2]), r[3], r[4], day(r[5]), day(r[6])))
+	}
+	compare(t, fmt.Sprint("recovery by ", on), want, got)
 }
 
 // checkWarnings holds what is told before it is lost.

@@ -170,6 +170,8 @@ type books struct {
 	payments     []payment
 	applied      []application
 	adjustments  []adjustment
+	// ways are plans of care, which no report prints.
+	ways []way
 
 	// receiptDays and lastApplied are made once the books are closed: the last receipt of a part, the last use of a payment.
 	receiptDays, lastApplied map[int32]day

@@ -24,6 +24,8 @@ type life struct {
 	noticed bool
 	// careful is how much this person keeps to appointments, about 1.
 	careful float64
+	// onWay says that a plan is being lived; noRoom that the last booking failed for want of a free time.
+	onWay, noRoom bool
 }
 
 // ending of one booking, as far as it decides what the person does next.
@@ -96,24 +98,32 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 	for done := 0; done < visits; {
 		a, ok := l.book(discipline, wish, lo, kind, done == 0 && !isKnown && !l.person.known)
 		if !ok {
+			l.stuck(lo)
 			return last, false
+		}
+		if !l.onWay {
+			l.setOut(discipline, w.appointments[a].booked)
 		}
 		last = w.serviceDay(a)
 		how, at := l.course(a, walkIn)
 		kind = bookAtOnce
 		switch how {
 		case ahead:
+			l.lookAhead(last)
 			if series == 0 {
+				l.leave(InCare, never)
 				return last, false
 			}
 			wish = last + l.cadence(care, done)
 		case came:
 			done++
+			l.keep(last)
 			walkIn = false
 			if done == 1 {
 				l.maybeJoinClass(discipline, last)
 			}
 			if l.dropsOff(done) {
+				l.leave(DroppedOff, last)
 				return last, l.chance(0.4)
 			}
 			wish = last + l.cadence(care, done)
@@ -133,6 +143,7 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 		default:
 			misses++
 			if walkIn || misses > 3 || l.chance(0.25) {
+				l.leave(GaveUp, w.calendar.dayOf(at))
 				return last, l.chance(0.4)
 			}
 			lo = at
@@ -144,6 +155,7 @@ func (l *life) followPlan(discipline int, wish day, again bool) (last day, goesO
 			lo, kind = seriesMade, bookAtOnce
 		}
 	}
+	l.leave(Finished, last)
 	l.dischargeAfterPlan(last)
 	return last, true
 }
@@ -178,6 +190,7 @@ func (l *life) book(discipline int, wish day, lo moment, kind bookingKind, first
 	what := l.itemFor(discipline, first)
 	length := w.premises.items[what].minutes
 	wish = max(wish, w.from)
+	l.noRoom = false
 	for d := wish; d < wish+15 && d <= w.horizon; d++ {
 		if l.isBooked(d) {
 			continue
@@ -219,6 +232,7 @@ func (l *life) book(discipline int, wish day, lo moment, kind bookingKind, first
 		}
 		return a, true
 	}
+	l.noRoom = wish+15 <= w.horizon && w.happened(lo)
 	return none, false
 }
 

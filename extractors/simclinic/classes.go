@@ -73,6 +73,8 @@ func (l *life) maybeJoinClass(discipline int, after day) {
 		weeks--
 		if session.held && len(session.people) < classRoom && !l.chance(oddsClassSkipped) {
 			session.people = append(session.people, l.id)
+			way := &l.w.ways[len(l.w.ways)-1]
+			way.classesUntil = max(way.classesUntil, session.day)
 		}
 	}
 }

@@ -4,7 +4,8 @@
 // A behaviour model comes first. People come in waves, follow plans of care, pause, drop off and return; they book, move,
 // cancel and stay away; visits are closed, charged, claimed and paid, or somebody forgets to. Whoever forgets leaves a
 // note in the ground truth before any report exists; the reports are printed afterwards from the same books. Whether a
-// note is a leak is decided here, from the product's definitions and with constants of this package's own.
+// note is a leak is decided here, from the product's definitions and with constants of this package's own. What people meant to
+// do, whether they had left or were only away, is told beside it (Plans), and is in no report.
 //
 // For tests and the demo, and nothing else: no other package of the product may depend on it, and it shares no code,
 // constant or threshold with the packages that it is used to check.

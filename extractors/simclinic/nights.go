@@ -54,14 +54,19 @@ func (l *life) spendNight() {
 			start: slot.start, end: end, booked: w.calendar.at(on-1, 12*60), person: l.id, group: none,
 			item: int16(what), staff: int16(staff), place: place, reason: none,
 		})
+		l.setOut(l.primary, l.w.appointments[a].booked)
 		if l.chance(0.1) {
 			// Called off well before: an hour more or less decides nothing.
 			it := &w.appointments[a]
 			it.booked = w.calendar.at(on-8, 12*60)
 			it.state, it.cancelled = cancelled, w.calendar.at(on-5, 12*60)
 			l.giveReason(it)
+			l.leave(Aside, on-5)
+			l.w.ways[len(l.w.ways)-1].begun = on - 8
 			return
 		}
+		l.keep(on)
+		l.leave(Aside, on)
 		l.come(a, false)
 		return
 	}

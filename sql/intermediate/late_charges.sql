@@ -1,10 +1,10 @@
 -- grain: one invoice that was written only after its missing was a leak
 -- key: invoice_base
 -- description: Visits and fees that were charged late. first_seen_on is the day on which the ledger first had the
---   leak: 2 days after the visit, or after it was marked arrived where that was later still; a visit that was marked
---   arrived more than 2 days after its end and charged that day was a visit_not_closed. An invoice of which only later
---   editions are known says nothing: their date is that of the edit.
-with charged as (
+--   leak: 2 days after the visit, or after it was marked arrived or cancelled where that was later still; one that was
+--   so marked more than 2 days after its end and charged that day was a visit_not_closed. An invoice of which only
+--   later editions are known says nothing, nor does one whose claim was sent before: their date is that of the edit.
+with known as (
     select
         line.invoice_base,
         min(line.invoice_date) as charged_on
@@ -15,6 +15,24 @@ with charged as (
     group by line.invoice_base
     having min(line.invoice_sequence) <= 1
         and min(line.invoice_date) > min(line.service_date) + 2
+),
+
+-- A claim that was sent before is of an invoice that is printed no more.
+claimed as (
+    select
+        claim.invoice_base,
+        min(claim.sent_on) as sent_on
+    from staging.claims as claim
+    group by claim.invoice_base
+),
+
+charged as (
+    select
+        known.invoice_base,
+        known.charged_on
+    from known
+    left join claimed using (invoice_base)
+    where coalesce(claimed.sent_on >= known.charged_on, true)
 ),
 
 visits as (
@@ -56,6 +74,31 @@ fee_invoices as (
         where line.item in (select fee.item from settings.fees as fee)
         group by line.patient, line.service_date, line.staff_member, line.item, line.invoice_base
     ) as bases
+),
+
+fees as (
+    select
+        charged.invoice_base,
+        charged.charged_on,
+        missed.appointment_id,
+        missed.kind,
+        missed.service_date,
+        cast(timezone(clock.time_zone, appointment.ends_at) as date) + 2 as unclosed_on,
+        case
+            when missed.kind = 'late_cancel' then cast(timezone(clock.time_zone, appointment.cancelled_at) as date)
+        end as cancelled_on
+    from fee_invoices
+    inner join charged using (invoice_base)
+    inner join intermediate.missed_appointments as missed
+        on missed.patient = fee_invoices.patient
+        and missed.service_date = fee_invoices.service_date
+        and missed.staff_member = fee_invoices.staff_member
+        and missed.fee_item = fee_invoices.fee_item
+        and missed.place = fee_invoices.place
+    inner join staging.appointments as appointment
+        on appointment.appointment_id = missed.appointment_id
+        and appointment.patient = missed.patient
+    cross join staging.clock as clock
 )
 
 select
@@ -73,16 +116,16 @@ select
 from visits
 union all
 select
-    charged.invoice_base,
-    case when missed.kind = 'no_show' then 'no_show_fee' else 'late_cancel_fee' end as category,
-    missed.appointment_id,
-    missed.service_date + 2 as first_seen_on,
-    charged.charged_on
-from fee_invoices
-inner join charged using (invoice_base)
-inner join intermediate.missed_appointments as missed
-    on missed.patient = fee_invoices.patient
-    and missed.service_date = fee_invoices.service_date
-    and missed.staff_member = fee_invoices.staff_member
-    and missed.fee_item = fee_invoices.fee_item
-    and missed.place = fee_invoices.place
+    fees.invoice_base,
+    case
+        when fees.cancelled_on > fees.unclosed_on and fees.cancelled_on >= fees.charged_on then 'visit_not_closed'
+        when fees.kind = 'no_show' then 'no_show_fee'
+        else 'late_cancel_fee'
+    end as category,
+    fees.appointment_id,
+    case
+        when fees.cancelled_on > fees.unclosed_on and fees.cancelled_on >= fees.charged_on then fees.unclosed_on
+        else greatest(fees.service_date + 2, coalesce(fees.cancelled_on, fees.service_date))
+    end as first_seen_on,
+    fees.charged_on
+from fees

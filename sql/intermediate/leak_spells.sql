@@ -3,8 +3,8 @@
 -- description: When each category's condition first held of an invoice on which money moved later, from the dates in
 --   the rows: the conditions are those of insurer_leaks and patient_leaks. Of two that began on one day, and wherever a
 --   policy did not cover the visit, the first in their order. An invoice that was written late carries the leak that
---   its missing was; seen_on is then the day before it was written, as all its money came after. Of two insurers of a
---   visit nothing is said about sending: one had to wait for the other.
+--   its missing was; seen_on is then the day before it was written, as all its money came after. Its claim was late
+--   if it was not sent that day. Of two insurers of a visit nothing is said about sending: one had to wait.
 with touched as (
     select
         invoice.invoice_number,
@@ -77,8 +77,12 @@ candidates as (
         and insured.insurers = 1
     inner join staging.claims_report as claims_report on claims_report.is_known
     left join first_sent using (invoice_number)
+    left join intermediate.late_charges as late on late.invoice_base = touched.invoice_base
     where touched.side = 'insurer'
-        and (first_sent.sent_on is null or first_sent.sent_on > touched.service_date + 7)
+        and (
+            first_sent.sent_on is null
+            or first_sent.sent_on > greatest(touched.service_date + 7, coalesce(late.charged_on, touched.service_date))
+        )
     union all
     select
         submissions.invoice_number, 4 as place, 'claim_rejected' as category, submissions.answered_on + 14 as seen_on
