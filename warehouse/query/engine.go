@@ -82,7 +82,10 @@ type Engine struct {
 	// withoutReleased says of queries why they cannot be answered from released tables; releasedOn of which day those are.
 	withoutReleased map[string]string
 	releasedOn      map[string]string
-	saying          saying
+	// present are the tables that are loaded; narrowed says that they are of a caseload alone.
+	present  map[string]bool
+	narrowed bool
+	saying   saying
 }
 
 // Open loads the marts of one snapshot, given as local Parquet paths, into an in-memory DuckDB and shuts the door behind
@@ -115,7 +118,7 @@ func OpenFiles(ctx context.Context, files Files, meta Meta, limits Limits) (*Eng
 	if err != nil {
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}
-	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits}
+	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits, narrowed: files.AssignedTo != nil}
 	if err := e.load(ctx, files); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening snapshot %s of clinic %s: %w", meta.Commit, meta.Clinic, err), e.db.Close())
 	}
@@ -166,6 +169,9 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 		return err
 	}
 	if err := e.loadLeakCategories(ctx); err != nil {
+		return err
+	}
+	if err := e.nameMarts(ctx, files); err != nil {
 		return err
 	}
 	for _, statement := range lockdown {
@@ -243,6 +249,7 @@ func (e *Engine) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.present = present
 	e.unavailable, e.withoutReleased = map[string]string{}, map[string]string{}
 	for _, d := range catalogue {
 		if d.Released != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
-	"github.com/falloff-analytics/falloff/warehouse/dictionary"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
@@ -130,25 +130,6 @@ func (v *visit) listQueries() (*reply, error) {
 	return asJSON(map[string]any{"queries": list})
 }
 
-// listMetrics lists the entries of the metric dictionary that the caller may see somewhere.
-func (v *visit) listMetrics() (*reply, error) {
-	clinics, err := v.clinics()
-	if err != nil {
-		return nil, fmt.Errorf("listing the clinics: %w", err)
-	}
-	all, err := dictionary.Metrics()
-	if err != nil {
-		return nil, fmt.Errorf("reading the metric dictionary: %w", err)
-	}
-	list := []dictionary.Metric{}
-	for _, m := range all {
-		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.sees.Metric(clinic, m.Name).None() }) {
-			list = append(list, m)
-		}
-	}
-	return asJSON(map[string]any{"metrics": list})
-}
-
 // freshnessEntry is one dataset of GET /v1/freshness. Days are YYYY-MM-DD, empty where unknown.
 type freshnessEntry struct {
 	Dataset     string `json:"dataset"`
@@ -228,7 +209,7 @@ func (v *visit) query() (*reply, error) {
 	}
 	defer release()
 	request.Released = how.released
-	said, err := v.showSaid(clinic, d, engine)
+	said, err := v.showSaid(clinic, d.Marts, engine)
 	if err != nil {
 		return nil, err
 	}
@@ -236,10 +217,16 @@ func (v *visit) query() (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	return v.kept(key, engine, view, func(ctx context.Context) (*query.Answer, error) { return engine.Run(ctx, request) })
+}
+
+// kept is the answer that is kept under a key, or the one that asking gives.
+func (v *visit) kept(key answerKey, engine Engine, view View, ask func(context.Context) (*query.Answer, error)) (*reply, error) {
 	answer, kept := v.server.answers.get(key)
 	v.server.metrics.cached.WithLabelValues(strconv.FormatBool(kept)).Inc()
 	if !kept {
-		if answer, err = v.run(engine, request); err != nil {
+		var err error
+		if answer, err = v.run(ask); err != nil {
 			return nil, err
 		}
 		v.server.answers.put(key, answer)
@@ -253,7 +240,7 @@ func (v *visit) query() (*reply, error) {
 }
 
 // run asks the engine, when it is this query's turn, and encodes what it says.
-func (v *visit) run(engine Engine, request query.Request) (*stored, error) {
+func (v *visit) run(ask func(context.Context) (*query.Answer, error)) (*stored, error) {
 	ctx := v.http.Context()
 	select {
 	case v.server.slots <- struct{}{}:
@@ -261,14 +248,14 @@ func (v *visit) run(engine Engine, request query.Request) (*stored, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for a free place: %w", ctx.Err())
 	}
-	answer, err := engine.Run(ctx, request)
+	answer, err := ask(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Release()
 	var body bytes.Buffer
 	if err := writeStream(&body, answer); err != nil {
-		return nil, fmt.Errorf("encoding the answer of %s: %w", request.Query, err)
+		return nil, fmt.Errorf("encoding the answer: %w", err)
 	}
 	return &stored{body: body.Bytes(), rows: answer.Rows, suppressed: answer.Withheld}, nil
 }
