@@ -113,7 +113,7 @@ func TestAdHocFiltersNarrowTheListOfLeaks(t *testing.T) {
 	b, url := start(t), queryServer(t)
 	answers := ask(t, b, configured(url, "harbour-street", pluginKey().Text()),
 		map[string]any{"mode": "leaks", "query": "leak_worklist", "params": map[string]any{"minimum": 50, "payer": "all"}, "adhoc": []map[string]any{{"key": "payer", "operator": "=", "value": "Sun Life"}}},
-		map[string]any{"query": "leak_worklist", "adhoc": []map[string]any{{"key": "payer", "operator": "=", "value": "Sun Life"}}},
+		map[string]any{"mode": "metric", "metric": map[string]any{"name": "leaks"}, "query": "leak_worklist", "adhoc": []map[string]any{{"key": "payer", "operator": "=", "value": "Sun Life"}}},
 	)
 	if got := frame(t, answers["A"]).Rows(); got != 1 {
 		t.Errorf("%d leaks of one payer", got)
@@ -208,6 +208,9 @@ func TestWhatTheEditorChoosesFrom(t *testing.T) {
 		{access.Manager, "metrics/values?metric=show_rate&dimension=patient", 400, "not split by it", ""},
 		{access.Analyst, "permissions", 200, `"sql.run"`, ""},
 		{access.Manager, "permissions", 200, `"money.view"`, `"sql.run"`},
+		{access.Manager, "choices?list=location", 200, `{"text":"Harbour Street","value":"Harbour Street"}`, ""},
+		{access.Manager, "choices?list=discipline", 200, `"Massage"`, ""},
+		{access.Manager, "choices?list=patient", 400, "not one of its choices", ""},
 		{access.Analyst, "tables", 200, `"marts.leak_ledger"`, ""},
 		{access.Manager, "tables", 403, "sql.run", "leak_ledger"},
 		{"nobody", "metrics", 403, "", "leaked_revenue"},

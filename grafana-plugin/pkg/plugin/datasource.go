@@ -119,6 +119,9 @@ func (d *Datasource) frame(ctx context.Context, q backend.DataQuery) (*data.Fram
 	if err := json.Unmarshal(q.JSON, &model); err != nil {
 		return nil, &problem{Category: categoryQuery, Message: "The query cannot be read", Hint: "Choose it again in the query editor", cause: err}
 	}
+	if model.Mode == modeMetric && model.Query != "" {
+		model.Mode = "" // a saved named query that Grafana filled up with what a new query begins with
+	}
 	asked, err := d.question(model, q)
 	if err != nil {
 		return nil, err

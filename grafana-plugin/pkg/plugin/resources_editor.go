@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 )
@@ -49,6 +51,17 @@ func (d *Datasource) editorResources(mux *http.ServeMux) {
 			return nil
 		})
 	})
+	mux.HandleFunc("GET /choices", func(w http.ResponseWriter, r *http.Request) {
+		answer := map[string]any{}
+		d.reply(w, answer, func() error {
+			clinic, err := d.clinicNamed(r.URL.Query().Get("clinic"))
+			if err != nil {
+				return err
+			}
+			answer["choices"], err = d.choices(r.Context(), clinic, r.URL.Query().Get("list"))
+			return err
+		})
+	})
 	mux.HandleFunc("POST /metric/sql", func(w http.ResponseWriter, r *http.Request) {
 		var shown json.RawMessage
 		d.reply(w, &shown, func() error {
@@ -74,4 +87,36 @@ func (d *Datasource) editorResources(mux *http.ServeMux) {
 			return d.client.json(r.Context(), http.MethodPost, "/v1/metric/sql", body, &shown)
 		})
 	})
+}
+
+// choice is one value of a list, and what people call it.
+type choice struct {
+	Text  string `json:"text"`
+	Value string `json:"value"`
+}
+
+// choices asks for the values of a list, as the named queries for dashboards' variables give them.
+func (d *Datasource) choices(ctx context.Context, clinic, list string) ([]choice, error) {
+	wire := wireQuery{Clinic: clinic, Query: "choices", Params: map[string]any{"list": list}}
+	if list == "discipline" {
+		wire.Query, wire.Params = "disciplines", nil
+	}
+	stream, err := d.client.stream(ctx, question{path: "/v1/query", body: wire})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stream.Close() }()
+	frame, _, err := decode(stream)
+	if err != nil {
+		return nil, err
+	}
+	text, _ := frame.FieldByName("text")
+	value, _ := frame.FieldByName("value")
+	all := []choice{}
+	for i := 0; text != nil && value != nil && i < frame.Rows(); i++ {
+		said, _ := text.ConcreteAt(i)
+		meant, _ := value.ConcreteAt(i)
+		all = append(all, choice{fmt.Sprint(said), fmt.Sprint(meant)})
+	}
+	return all, nil
 }
