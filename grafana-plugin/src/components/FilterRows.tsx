@@ -3,7 +3,7 @@ import { Button, Combobox, IconButton, InlineField, MultiCombobox, Stack } from 
 
 import { Filter } from '../types';
 import { LABEL } from './fields';
-import { matching } from './ParameterField';
+import { matching, words } from './ParameterField';
 
 interface Props {
   refId: string;
@@ -25,30 +25,31 @@ export function FilterRows({ refId, splits, filters, valuesOf, onChange }: Props
   return (
     <Stack direction="column" gap={0.5}>
       {filters.map((filter, at) => (
-        <Stack key={at} direction="row" gap={0.5} wrap="wrap" alignItems="center">
+        <Stack key={at} direction="row" gap={0.5} wrap="wrap" alignItems="start">
           <InlineField label={at === 0 ? 'Only where' : 'and'} labelWidth={LABEL}>
             <Combobox
               id={`falloff-filter-${at}-${refId}`}
-              aria-label={`Filter ${at + 1}`}
-              width={25}
+              width={20}
               options={splits}
               value={filter.key || null}
               placeholder="Choose a dimension"
               onChange={({ value }) => set(at, { key: value, values: [] })}
             />
           </InlineField>
+          <span id={`falloff-operator-${at}-${refId}`} hidden>{`Operator ${at + 1}`}</span>
           <Combobox
-            aria-label={`Operator ${at + 1}`}
-            width={15}
+            aria-labelledby={`falloff-operator-${at}-${refId}`}
+            width={14}
             options={OPERATORS}
             value={filter.operator.startsWith('!') ? '!=|' : '=|'}
             onChange={({ value }) => set(at, { operator: value })}
           />
+          <span id={`falloff-values-${at}-${refId}`} hidden>{`Values ${at + 1}`}</span>
           <MultiCombobox
             // Another dimension has other values.
             key={filter.key}
-            aria-label={`Values ${at + 1}`}
-            width={40}
+            aria-labelledby={`falloff-values-${at}-${refId}`}
+            width={34}
             createCustomValue
             options={
               filter.key
@@ -81,11 +82,4 @@ export function FilterRows({ refId, splits, filters, valuesOf, onChange }: Props
       </div>
     </Stack>
   );
-}
-
-/** Slugs as people read them; names and variables as they are. */
-function words(value: string): string {
-  return /^[a-z]+(_[a-z0-9]+)*$/.test(value)
-    ? value.charAt(0).toUpperCase() + value.slice(1).replaceAll('_', ' ')
-    : value;
 }

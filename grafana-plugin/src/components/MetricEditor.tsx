@@ -82,8 +82,7 @@ export function MetricEditor({ datasource, query, clinic, change }: PartProps) {
             >
               <MultiCombobox
                 id={`falloff-by-${query.refId}`}
-                aria-label="Split by"
-                width={40}
+                width={32}
                 options={splits}
                 value={asked.by ?? []}
                 placeholder="Nothing: one figure"
@@ -137,7 +136,7 @@ function unitOf({ unit }: Metric): string {
 
 /** What a person should know before they ask. */
 function said(metric: Metric): string {
-  const parts = [`${metric.definition} In ${UNITS[metric.unit] ?? metric.unit}.`];
+  const parts = [metric.definition, `Unit: ${UNITS[metric.unit] ?? metric.unit}.`];
   if (metric.combine === 'none') {
     parts.push('Figures of several rows are not combined: split by a dimension, or choose one value of it.');
   }

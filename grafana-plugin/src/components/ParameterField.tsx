@@ -75,12 +75,12 @@ function hintOf({ type, description, min, max }: Parameter): string {
 }
 
 /** Slugs as people read them; names and variables as they are. */
-function words(value: string): string {
-  return /^[a-z0-9_]+$/.test(value) ? value.replaceAll('_', ' ') : value;
+export function words(value: string): string {
+  return /^[a-z][a-z0-9_]*$/.test(value) ? value.charAt(0).toUpperCase() + value.slice(1).replaceAll('_', ' ') : value;
 }
 
 function optionOf(value: string) {
-  return { value, label: value === 'all' ? 'All' : words(value) };
+  return { value, label: words(value) };
 }
 
 /** Those choices that what is typed is in. */

@@ -195,7 +195,7 @@ jest.setTimeout(60_000);
 /** Opens a list and picks the option with the label. */
 async function pick(list: string, label: string) {
   fireEvent.click(await screen.findByRole('combobox', { name: list }, PATIENT));
-  fireEvent.click(await screen.findByRole('option', { name: new RegExp(label) }, PATIENT));
+  fireEvent.click(await screen.findByRole('option', { name: new RegExp(label, 'i') }, PATIENT));
 }
 
 beforeAll(() => {

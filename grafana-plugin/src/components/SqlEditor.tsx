@@ -1,7 +1,7 @@
 import React, { useEffect, useRef, useState } from 'react';
 import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
-import { Alert, CodeEditor, Collapse, InlineField, Monaco, MonacoEditor, Stack, Text, useStyles2 } from '@grafana/ui';
+import { Alert, CodeEditor, Collapse, Monaco, MonacoEditor, Stack, Text, useStyles2 } from '@grafana/ui';
 
 import { Completion, completions, MACROS } from '../completions';
 import { Tables } from '../types';
@@ -53,13 +53,11 @@ export function SqlEditor({ datasource, query, clinic, change, isAllowed }: Part
         }}
       />
       <Stack direction="row" gap={1} wrap="wrap" alignItems="center">
-        <InlineField label="Tables" disabled>
-          <Text variant="bodySmall" color="secondary">
-            {tables.failure ??
-              (tables.value ? `${tables.value.tables.length}, all in the schema marts` : 'being read…')}
-          </Text>
-        </InlineField>
         <FormatField query={query} change={change} without="matrix" />
+        <Text variant="bodySmall" color="secondary">
+          {tables.failure ??
+            (tables.value ? `${tables.value.tables.length} tables, all in the schema marts` : 'Reading the tables…')}
+        </Text>
       </Stack>
       <Collapse label="Macros and tables" isOpen={isHelpOpen} onToggle={setHelpOpen}>
         <Stack direction="column" gap={1}>
