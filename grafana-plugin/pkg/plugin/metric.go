@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -100,9 +101,7 @@ var leakFilters = []string{"category", "certainty", "discipline", "location", "p
 // narrowed sets the parameters that ad-hoc filters are about. The list of leaks takes one value of each.
 func narrowed(params map[string]any, adhoc []filterModel) (map[string]any, error) {
 	out := map[string]any{}
-	for name, value := range params {
-		out[name] = value
-	}
+	maps.Copy(out, params)
 	for _, f := range adhoc {
 		values, not, err := f.read()
 		switch {

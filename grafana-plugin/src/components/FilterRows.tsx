@@ -64,8 +64,7 @@ export function FilterRows({ refId, splits, filters, valuesOf, onChange }: Props
           />
           <IconButton
             name="trash-alt"
-            aria-label={`Remove filter ${at + 1}`}
-            tooltip="Remove"
+            tooltip={`Remove filter ${at + 1}`}
             onClick={() => onChange(filters.filter((_, place) => place !== at))}
           />
         </Stack>
