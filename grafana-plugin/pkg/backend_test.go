@@ -137,7 +137,13 @@ func (o oneClinic) Open(ctx context.Context, clinic string, view server.View) (s
 // queryServer is a real query server over fixture marts; it gives its URL.
 func queryServer(t *testing.T) string {
 	t.Helper()
-	s, err := server.New(servertest.SignedOptions(t, oneClinic{martstest.Small(t), martstest.Released(t)}, pluginKey()))
+	return served(t, servertest.SignedOptions(t, oneClinic{martstest.Small(t), martstest.Released(t)}, pluginKey()))
+}
+
+// served starts a query server; it gives its URL.
+func served(t *testing.T, options server.Options) string {
+	t.Helper()
+	s, err := server.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,8 +351,19 @@ func TestADataSourceAsksForItsOwnClinicAlone(t *testing.T) {
 
 func call(t *testing.T, b backend, instance *pluginv2.PluginContext, method, path string) (int, string) {
 	t.Helper()
+	return send(t, b, instance, method, path, nil)
+}
+
+func post(t *testing.T, b backend, instance *pluginv2.PluginContext, path, body string) (int, string) {
+	t.Helper()
+	return send(t, b, instance, http.MethodPost, path, []byte(body))
+}
+
+func send(t *testing.T, b backend, instance *pluginv2.PluginContext, method, path string, body []byte) (int, string) {
+	t.Helper()
+	bare, _, _ := strings.Cut(path, "?")
 	stream, err := b.resource.CallResource(t.Context(), &pluginv2.CallResourceRequest{
-		PluginContext: instance, Method: method, Path: path, Url: path,
+		PluginContext: instance, Method: method, Path: bare, Url: path, Body: body,
 	})
 	if err != nil {
 		t.Fatal(err)

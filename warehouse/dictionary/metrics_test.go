@@ -85,6 +85,12 @@ func TestMetricsAreWhatTheySay(t *testing.T) {
 		if m.Counts != dictionary.NoCounts {
 			want = append(want, m.Counts)
 		}
+		if m.Weight != "" {
+			want = append(want, m.Weight)
+			if types[m.Weight] != "BIGINT" {
+				t.Errorf("%s: its mean is by %s, a %s", m.Name, m.Weight, types[m.Weight])
+			}
+		}
 		if !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(want))) {
 			t.Errorf("%s gives %v, and says %v", m.Name, names, want)
 			continue
@@ -92,6 +98,21 @@ func TestMetricsAreWhatTheySay(t *testing.T) {
 		for _, dimension := range m.Dimensions {
 			if !slices.Contains([]string{"VARCHAR", "DATE", "BIGINT", "BOOLEAN"}, types[dimension]) {
 				t.Errorf("%s: nothing can be split by %s, a %s", m.Name, dimension, types[dimension])
+			}
+			if d, known := dictionary.DimensionNamed(dimension); known && (d.Kind == dictionary.Ordinal) != (types[dimension] == "BIGINT") {
+				t.Errorf("%s: %s is %s, and a %s", m.Name, dimension, types[dimension], d.Kind)
+			} else if !known && (len(m.Series) == 0 || dimension != "dimension" && dimension != "split_by") {
+				t.Errorf("%s: nothing says what %s is", m.Name, dimension)
+			}
+		}
+		for name := range m.Hold {
+			if !slices.Contains(m.Dimensions, name) {
+				t.Errorf("%s holds %s, by which it is not split", m.Name, name)
+			}
+		}
+		for _, name := range m.Series {
+			if _, known := dictionary.DimensionNamed(name); !known {
+				t.Errorf("%s: nothing says what %s is", m.Name, name)
 			}
 		}
 		figure := []string{"BIGINT"}

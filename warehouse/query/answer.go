@@ -98,18 +98,18 @@ func (e *Engine) Run(ctx context.Context, request Request) (*Answer, error) {
 		d = d.asReleased()
 	}
 	bound["from"], bound["to"] = dayText(request.From), dayText(request.To)
-	answer, err := e.run(ctx, d, bound)
+	answer, err := e.answer(ctx, d, bound)
 	if err != nil {
 		return nil, err
 	}
 	if request.Released {
-		answer.say(e.note(d, bound, answer.Withheld))
+		answer.note(MetaNote, e.note(d, bound, answer.Withheld))
 	}
 	return answer, nil
 }
 
-// run has DuckDB answer a definition.
-func (e *Engine) run(ctx context.Context, d Definition, bound map[string]any) (*Answer, error) {
+// answer runs a definition whose parameters are bound.
+func (e *Engine) answer(ctx context.Context, d Definition, bound map[string]any) (*Answer, error) {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("answering %s: %w", d.Name, err)
@@ -151,13 +151,27 @@ func isFatal(err error) bool {
 	return ok && (failed.Type == duckdb.ErrorTypeFatal || failed.Type == duckdb.ErrorTypeInternal) || strings.Contains(err.Error(), "database has been invalidated")
 }
 
-// say adds a note to what the answer says of itself.
-func (a *Answer) say(note string) {
-	if note == "" {
+// texts are the cells of a column of text, without those that are empty.
+func (a *Answer) texts(column int) []string {
+	all := []string{}
+	for _, batch := range a.Batches {
+		cells, ok := batch.Column(column).(*array.String)
+		for i := 0; ok && i < cells.Len(); i++ {
+			if cells.IsValid(i) {
+				all = append(all, strings.Clone(cells.Value(i))) // the batch's memory is not ours to keep
+			}
+		}
+	}
+	return all
+}
+
+// note adds something to what the answer says of itself.
+func (a *Answer) note(key, text string) {
+	if text == "" {
 		return
 	}
 	said := a.Schema.Metadata()
-	metadata := arrow.NewMetadata(append(said.Keys(), MetaNote), append(said.Values(), note))
+	metadata := arrow.NewMetadata(append(said.Keys(), key), append(said.Values(), text))
 	a.Schema = arrow.NewSchema(a.Schema.Fields(), &metadata)
 	for i, batch := range a.Batches {
 		a.Batches[i] = array.NewRecordBatch(a.Schema, batch.Columns(), batch.NumRows())

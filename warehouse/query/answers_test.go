@@ -181,6 +181,23 @@ func TestRecoveryAnswers(t *testing.T) {
 			want:    []string{"1531-C01 | claim rejected; sent 2026-07-03; answered 2026-07-10; invoiced 2026-07-02"},
 		},
 		{
+			name:    "leaks of 90.00 and more",
+			request: of("leak_worklist", map[string]any{"minimum": 90}),
+			columns: []string{"source_id", "amount_cents"},
+			want:    []string{"1531-C01 | 12000", "9001 | 9500"},
+		},
+		{
+			name:    "leaks that are nobody's task",
+			request: of("leak_worklist", map[string]any{"assignee": "nobody", "minimum": 100}),
+			columns: []string{"source_id"},
+			want:    []string{"1531-C01"},
+		},
+		{
+			name:    "leaks of somebody who has none",
+			request: of("leak_worklist", map[string]any{"assignee": "kim"}),
+			columns: []string{"source_id"},
+		},
+		{
 			name:    "a practitioner without a leak has an empty list",
 			request: of("leak_worklist", map[string]any{"staff_member": "Sam Okafor"}),
 			columns: []string{"source_id"},

@@ -14,8 +14,12 @@ var falloffQueries = []Definition{
 		Title:       "Share of patients not yet lapsed",
 		Description: "Kaplan–Meier estimate of the days from the first visit to the first lapse, with its 95 % interval, read off at regular days.",
 		Parameters: []Parameter{
-			groupParameter("all", "discipline", "cohort_month", "staff_member"),
+			groupParameter("all", "discipline", "cohort_month", "staff_member", "location", "payer_kind", "beginning"),
 			disciplineParameter,
+			{
+				Name: "definition", Title: "Falls off", Type: ChoiceParameter, Default: "first_lapse", Allowed: []string{"first_lapse", "last_visit"},
+				Description: "first_lapse: when the first gap without visit and booking began; last_visit: at the last visit, if it is long ago",
+			},
 			{
 				Name: "days", Title: "Up to day", Type: IntegerParameter, Default: int64(365), Min: 30, Max: 3650,
 				Description: "The last day of the curves",

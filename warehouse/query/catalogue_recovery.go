@@ -19,6 +19,14 @@ var recoveryQueries = []Definition{
 			chosen("staff_member", "Practitioner"),
 			chosen("location", "Location"),
 			disciplineParameter,
+			{
+				Name: "assignee", Title: "Assigned to", Type: TextParameter, Default: "all",
+				Description: "Whoever has it as a task, as the column says it; nobody for what no one has, or all",
+			},
+			{
+				Name: "minimum", Title: "At least", Type: IntegerParameter, Default: int64(0), Min: 0, Max: 1_000_000,
+				Description: "The least amount, in whole units of the currency",
+			},
 		},
 		Columns: []Column{
 			{Name: "occurred_on", Title: "Service day", Type: Day},

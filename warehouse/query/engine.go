@@ -83,7 +83,10 @@ type Engine struct {
 	// withoutReleased says of queries why they cannot be answered from released tables; releasedOn of which day those are.
 	withoutReleased map[string]string
 	releasedOn      map[string]string
-	saying          saying
+	// present are the tables that are loaded; narrowed says that they are of a caseload alone.
+	present  map[string]bool
+	narrowed bool
+	saying   saying
 	// broken says that DuckDB met an error after which this database answers nothing any more.
 	broken atomic.Bool
 }
@@ -118,7 +121,7 @@ func OpenFiles(ctx context.Context, files Files, meta Meta, limits Limits) (*Eng
 	if err != nil {
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}
-	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits}
+	e := &Engine{db: sql.OpenDB(connector), meta: meta, limits: limits, narrowed: files.AssignedTo != nil}
 	e.db.SetMaxIdleConns(idleConns)
 	if err := e.load(ctx, files); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening snapshot %s of clinic %s: %w", meta.Commit, meta.Clinic, err), e.db.Close())
@@ -176,6 +179,9 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 		return err
 	}
 	if err := e.loadLeakCategories(ctx); err != nil {
+		return err
+	}
+	if err := e.nameMarts(ctx, files); err != nil {
 		return err
 	}
 	// Loading takes all threads; of questions several run at once, each on the thread that asks it. Spread over threads, a question of
@@ -258,6 +264,7 @@ func (e *Engine) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.present = present
 	e.unavailable, e.withoutReleased = map[string]string{}, map[string]string{}
 	for _, d := range catalogue {
 		if d.Released != nil {

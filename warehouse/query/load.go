@@ -170,3 +170,23 @@ func (e *Engine) columnsOf(ctx context.Context, relation string) ([]string, erro
 	}
 	return columns, rows.Err()
 }
+
+// nameMarts lets the marts be asked as marts.NAME, which is how the metric dictionary and analysts call them.
+func (e *Engine) nameMarts(ctx context.Context, files Files) error {
+	present, err := e.tables(ctx)
+	if err != nil {
+		return err
+	}
+	statements := []string{"create schema marts"}
+	for _, mart := range slices.Sorted(maps.Keys(files.Marts)) {
+		if present[mart] {
+			statements = append(statements, fmt.Sprintf(`create view marts."%s" as from main."%s"`, mart, mart))
+		}
+	}
+	for _, statement := range statements {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("naming the marts: %w", err)
+		}
+	}
+	return nil
+}

@@ -116,11 +116,16 @@ func (d Definition) IsReleasedOnly() bool { return d.text == "" }
 func (d Definition) asReleased() Definition {
 	d.text = d.Released.text
 	d.Marts = nil
-	d.Columns = append(slices.Clone(d.Columns), Column{
+	d.Columns = append(slices.Clone(d.Columns), withheldFlag())
+	return d
+}
+
+// withheldFlag is the column that says of a row that its numbers are withheld.
+func withheldFlag() Column {
+	return Column{
 		Name: withheldColumn, Title: "Withheld", Type: Flag,
 		Description: fmt.Sprintf("Whether the numbers are withheld: they are of fewer than %d patients, or would tell of ones that are", disclosure.MinThreshold),
-	})
-	return d
+	}
 }
 
 // BindReleased is Bind for an answer from released tables.

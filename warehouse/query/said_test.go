@@ -49,6 +49,9 @@ func TestWhatIsSaidOfALeakShowsAtOnce(t *testing.T) {
 	if got := worklist(t, engine, map[string]any{"limit": 2, "state": "all"}, columns...); !slices.Equal(got, want) {
 		t.Errorf("then: %q, want %q", got, want)
 	}
+	if got := worklist(t, engine, map[string]any{"assignee": "Robin Mercer", "state": "all"}, "source_id"); !slices.Equal(got, []string{"1531-C01"}) {
+		t.Errorf("the tasks of one: %q", got)
+	}
 	// The list asks by what is said by now, and an older word does not come back.
 	if err := engine.Say(t.Context(), 6, []query.LeakSaid{{LeakID: "claim_rejected/1531-C01", State: "open", Since: september(2)}}); err != nil {
 		t.Fatal(err)

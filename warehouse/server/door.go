@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
+	"github.com/falloff-analytics/falloff/warehouse/dictionary"
 	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/identity"
 	"github.com/falloff-analytics/falloff/warehouse/query"
@@ -201,7 +202,18 @@ type sight struct {
 // refused before anything is opened.
 func (v *visit) ask(clinic string, d query.Definition) (engine Engine, view View, how sight, release func(), err error) {
 	v.event.Clinic, v.event.Query = clinicName(clinic), d.Name
-	how = v.sight(clinic, d)
+	return v.open(clinic, v.sight(clinic, d))
+}
+
+// askMetric is ask of a metric.
+func (v *visit) askMetric(clinic string, m dictionary.Metric) (engine Engine, view View, how sight, release func(), err error) {
+	v.event.Clinic, v.event.Query = clinicName(clinic), "metric."+m.Name
+	return v.open(clinic, v.sightOfMetric(clinic, m))
+}
+
+// open opens the snapshot as somebody sees it.
+func (v *visit) open(clinic string, seen sight) (engine Engine, view View, how sight, release func(), err error) {
+	how = seen
 	if how.reach.None() {
 		return nil, View{}, how, nil, forbidden("it needs another permission at this clinic: falloff access explain says which")
 	}
@@ -221,12 +233,25 @@ func (v *visit) sight(clinic string, d query.Definition) sight {
 		}
 		return sight{allowed, true}
 	}
+	return v.sightOf(clinic, allowed, d.Marts, d.Released != nil)
+}
+
+// sightOfMetric says how a metric may be answered, by the same rule.
+func (v *visit) sightOfMetric(clinic string, m dictionary.Metric) sight {
+	return v.sightOf(clinic, v.sees.Metric(clinic, m.Name), query.MetricMarts(m), query.MetricIsReleased(m))
+}
+
+// sightOf is whose rows somebody sees who may see figures of some marts, or that they see what is released.
+func (v *visit) sightOf(clinic string, allowed access.Reach, marts []string, isReleased bool) sight {
+	if allowed.None() {
+		return sight{}
+	}
 	rows := allowed
-	for _, mart := range d.Marts {
+	for _, mart := range marts {
 		reach := v.sees.Rows(clinic, mart)
 		switch {
 		case reach.None():
-			if d.Released != nil && allowed.Everyones() {
+			if isReleased && allowed.Everyones() {
 				return sight{allowed, true}
 			}
 			return sight{reach, false}

@@ -16,7 +16,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
-	"github.com/falloff-analytics/falloff/warehouse/dictionary"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
@@ -134,25 +133,6 @@ func (v *visit) listQueries() (*reply, error) {
 	return asJSON(map[string]any{"queries": list})
 }
 
-// listMetrics lists the entries of the metric dictionary that the caller may see somewhere.
-func (v *visit) listMetrics() (*reply, error) {
-	clinics, err := v.clinics()
-	if err != nil {
-		return nil, fmt.Errorf("listing the clinics: %w", err)
-	}
-	all, err := dictionary.Metrics()
-	if err != nil {
-		return nil, fmt.Errorf("reading the metric dictionary: %w", err)
-	}
-	list := []dictionary.Metric{}
-	for _, m := range all {
-		if slices.ContainsFunc(clinics, func(clinic string) bool { return !v.sees.Metric(clinic, m.Name).None() }) {
-			list = append(list, m)
-		}
-	}
-	return asJSON(map[string]any{"metrics": list})
-}
-
 // freshnessEntry is one dataset of GET /v1/freshness. Days are YYYY-MM-DD, empty where unknown.
 type freshnessEntry struct {
 	Dataset     string `json:"dataset"`
@@ -231,9 +211,44 @@ func (v *visit) query() (*reply, error) {
 		return nil, err
 	}
 	request.Released = how.released
-	answer, kept, err := v.answer(clinic, d, params, request, engine, view, release)
+	key, err := v.keyOfQuery(clinic, d, params, request, engine, view)
 	if err != nil {
+		release()
 		return nil, err
+	}
+	return v.kept(key, engine, view, release, func(ctx context.Context) (*query.Answer, error) { return engine.Run(ctx, request) })
+}
+
+// keyOfQuery is the key of a named query's answer; what people said since the engine was opened is shown in it.
+func (v *visit) keyOfQuery(clinic string, d query.Definition, params map[string]any, request query.Request, engine Engine, view View) (answerKey, error) {
+	said, err := v.showSaid(clinic, d.Marts, engine)
+	if err != nil {
+		return answerKey{}, err
+	}
+	return keyOf(clinic, engine.Meta().Commit, view, request.Released, said, d.Name, params, request.From, request.To)
+}
+
+// kept is the answer that is kept under a key, or the one that asking gives, once for all who ask meanwhile. It lets go of the engine.
+func (v *visit) kept(key answerKey, engine Engine, view View, release func(), ask func(context.Context) (*query.Answer, error)) (*reply, error) {
+	answer, kept := v.server.answers.get(key)
+	v.server.metrics.cached.WithLabelValues(strconv.FormatBool(kept)).Inc()
+	if kept {
+		release()
+	} else {
+		var err error
+		answer, err = v.server.flights.answer(v.http.Context(), key, release, func(ctx context.Context) (*stored, error) {
+			if computed, ok := v.server.answers.get(key); ok { // since this one looked
+				return computed, nil
+			}
+			computed, err := run(ctx, ask)
+			if err == nil {
+				v.server.answers.put(key, computed)
+			}
+			return computed, err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	v.event.Snapshot, v.event.Rows, v.event.Suppressed = engine.Meta().Commit, answer.rows, answer.suppressed
 	v.event.Cached, v.event.Caseload = kept, view.AssignedTo != nil
@@ -243,53 +258,16 @@ func (v *visit) query() (*reply, error) {
 	}}, nil
 }
 
-// answer gives the kept answer, or has it computed. It lets go of the engine.
-func (v *visit) answer(
-	clinic string, d query.Definition, params map[string]any, request query.Request, engine Engine, view View, release func(),
-) (answer *stored, kept bool, err error) {
-	given := false // to the flight, which then lets go
-	defer func() {
-		if !given {
-			release()
-		}
-	}()
-	said, err := v.showSaid(clinic, d, engine)
-	if err != nil {
-		return nil, false, err
-	}
-	key, err := keyOf(clinic, engine.Meta().Commit, view, request.Released, said, d.Name, params, request.From, request.To)
-	if err != nil {
-		return nil, false, err
-	}
-	answer, kept = v.server.answers.get(key)
-	v.server.metrics.cached.WithLabelValues(strconv.FormatBool(kept)).Inc()
-	if kept {
-		return answer, true, nil
-	}
-	given = true
-	answer, err = v.server.flights.answer(v.http.Context(), key, release, func(ctx context.Context) (*stored, error) {
-		if computed, ok := v.server.answers.get(key); ok { // since this one looked
-			return computed, nil
-		}
-		computed, err := run(ctx, engine, request)
-		if err == nil {
-			v.server.answers.put(key, computed)
-		}
-		return computed, err
-	})
-	return answer, false, err
-}
-
 // run asks the engine and encodes what it says.
-func run(ctx context.Context, engine Engine, request query.Request) (*stored, error) {
-	answer, err := engine.Run(ctx, request)
+func run(ctx context.Context, ask func(context.Context) (*query.Answer, error)) (*stored, error) {
+	answer, err := ask(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Release()
 	var body bytes.Buffer
 	if err := writeStream(&body, answer); err != nil {
-		return nil, fmt.Errorf("encoding the answer of %s: %w", request.Query, err)
+		return nil, fmt.Errorf("encoding the answer: %w", err)
 	}
 	return &stored{body: body.Bytes(), rows: answer.Rows, suppressed: answer.Withheld}, nil
 }

@@ -143,8 +143,8 @@ func (v *visit) sayLeaks() (*reply, error) {
 
 // showSaid has an engine that is to answer a query about leaks show what people say of them by now, and gives the version of that,
 // so that what was kept before it is not given out after.
-func (v *visit) showSaid(clinic string, d query.Definition, engine Engine) (int64, error) {
-	if !slices.Contains(d.Marts, query.LedgerMart) {
+func (v *visit) showSaid(clinic string, marts []string, engine Engine) (int64, error) {
+	if !slices.Contains(marts, query.LedgerMart) {
 		return 0, nil
 	}
 	return v.server.said.show(v.http.Context(), clinic, engine)

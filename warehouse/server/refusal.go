@@ -61,6 +61,7 @@ func refusalOf(err error) *refusal {
 	var (
 		plain       *refusal
 		unknown     *query.UnknownQueryError
+		noMetric    *query.UnknownMetricError
 		parameter   *query.ParameterError
 		unavailable *query.UnavailableError
 		tooLarge    *query.TooLargeError
@@ -76,6 +77,8 @@ func refusalOf(err error) *refusal {
 		return refusedStatement(statement)
 	case errors.As(err, &unknown):
 		return &refusal{http.StatusNotFound, codeUnknownQuery, unknown.Error(), unknown.Hint()}
+	case errors.As(err, &noMetric):
+		return &refusal{http.StatusNotFound, codeUnknownQuery, noMetric.Error(), noMetric.Hint()}
 	case errors.As(err, &parameter):
 		return &refusal{http.StatusBadRequest, codeBadParameter, parameter.Error(), parameter.Hint()}
 	case errors.As(err, &unavailable):

@@ -32,6 +32,10 @@ var ErrUnknownClinic = errors.New("no such clinic")
 // Engine answers queries from one snapshot; *query.Engine is one. It is safe for concurrent use.
 type Engine interface {
 	Run(ctx context.Context, request query.Request) (*query.Answer, error)
+	RunMetric(ctx context.Context, request query.MetricRequest) (*query.Answer, error)
+	// MetricSQL says what a question about a metric would be answered with, and runs nothing.
+	MetricSQL(request query.MetricRequest) (string, error)
+	MetricValues(ctx context.Context, metric, dimension string, released bool) ([]string, error)
 	Meta() query.Meta
 	Close() error
 }
@@ -115,6 +119,7 @@ type Server struct {
 	said      *saidKeeper
 	flights   *flights
 	sending   *sending
+	tables    explained
 	metrics   *metrics
 	log       *slog.Logger
 }

@@ -63,13 +63,13 @@ type wireQuery struct {
 	To     string         `json:"to,omitempty"`
 }
 
-// stream asks a named query. The caller closes the stream.
-func (c *client) stream(ctx context.Context, q wireQuery) (io.ReadCloser, error) {
-	body, err := json.Marshal(q)
+// stream asks what is answered with an Arrow stream. The caller closes it.
+func (c *client) stream(ctx context.Context, q question) (io.ReadCloser, error) {
+	body, err := json.Marshal(q.body)
 	if err != nil {
 		return nil, &problem{Category: categoryQuery, Message: "The query's parameters cannot be sent", cause: err}
 	}
-	response, err := c.do(ctx, http.MethodPost, "/v1/query", body)
+	response, err := c.do(ctx, http.MethodPost, q.path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,12 @@ func (c *client) stream(ctx context.Context, q wireQuery) (io.ReadCloser, error)
 
 // get asks for JSON.
 func (c *client) get(ctx context.Context, path string, into any) error {
-	response, err := c.do(ctx, http.MethodGet, path, nil)
+	return c.json(ctx, http.MethodGet, path, nil, into)
+}
+
+// json asks for JSON with a body, nil for none.
+func (c *client) json(ctx context.Context, method, path string, body []byte, into any) error {
+	response, err := c.do(ctx, method, path, body)
 	if err != nil {
 		return err
 	}

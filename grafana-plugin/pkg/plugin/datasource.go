@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
@@ -61,6 +60,12 @@ type queryModel struct {
 	Params map[string]any `json:"params"`
 	// Format is table, series or matrix; empty is table.
 	Format string `json:"format"`
+	// Mode is metric or sql; whatever else asks the named query.
+	Mode   string      `json:"mode"`
+	Metric metricModel `json:"metric"`
+	SQL    string      `json:"sql"`
+	// Adhoc are a dashboard's ad-hoc filters.
+	Adhoc []filterModel `json:"adhoc"`
 	// Clinic is asked where the data source is not bound to one.
 	Clinic string `json:"clinic"`
 	// UseTimeRange narrows the answer to the dashboard's time range, where the query knows how.
@@ -114,17 +119,14 @@ func (d *Datasource) frame(ctx context.Context, q backend.DataQuery) (*data.Fram
 	if err := json.Unmarshal(q.JSON, &model); err != nil {
 		return nil, &problem{Category: categoryQuery, Message: "The query cannot be read", Hint: "Choose it again in the query editor", cause: err}
 	}
-	if model.Query == "" {
-		return nil, &problem{Category: categoryQuery, Message: "No query is chosen", Hint: "Choose one in the query editor"}
+	if model.Mode == modeMetric && model.Query != "" {
+		model.Mode = "" // a saved named query that Grafana filled up with what a new query begins with
 	}
-	wire := wireQuery{Clinic: d.clinicFor(model), Query: model.Query, Params: model.Params}
-	if wire.Clinic == "" {
-		return nil, &problem{Category: categoryClinic, Message: "No clinic is chosen", Hint: "Set it in the data source, or in the query"}
+	asked, err := d.question(model, q)
+	if err != nil {
+		return nil, err
 	}
-	if model.UseTimeRange {
-		wire.From, wire.To = q.TimeRange.From.UTC().Format(time.RFC3339), q.TimeRange.To.UTC().Format(time.RFC3339)
-	}
-	stream, err := d.client.stream(ctx, wire)
+	stream, err := d.client.stream(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,7 @@ func (d *Datasource) frame(ctx context.Context, q backend.DataQuery) (*data.Fram
 	switch model.Format {
 	case "", "table":
 	case "series", "matrix":
-		if frame, err = spread(frame, schema); err != nil {
+		if frame, err = drawn(frame, schema, model.Mode); err != nil {
 			return nil, err
 		}
 		if model.Format == "series" {
@@ -151,24 +153,6 @@ func (d *Datasource) frame(ctx context.Context, q backend.DataQuery) (*data.Fram
 	default:
 		return nil, &problem{Category: categoryQuery, Message: "The query's format is not known", Hint: "Choose table, series or matrix"}
 	}
-	frame.Meta.ExecutedQueryString = executed(wire)
+	frame.Meta.ExecutedQueryString = executed(asked, schema)
 	return frame, nil
-}
-
-// clinicFor is the clinic that a query is about. A data source that is bound to one asks for no other, whatever a query
-// says: its token may open more doors than its viewers should.
-func (d *Datasource) clinicFor(model queryModel) string {
-	if d.settings.clinic != "" {
-		return d.settings.clinic
-	}
-	return model.Clinic
-}
-
-// executed is what was asked, for Grafana's query inspector.
-func executed(q wireQuery) string {
-	text, err := json.MarshalIndent(q, "", "  ")
-	if err != nil {
-		return "POST /v1/query " + q.Query
-	}
-	return "POST /v1/query\n" + string(text)
 }

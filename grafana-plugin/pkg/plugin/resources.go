@@ -35,7 +35,20 @@ func (d *Datasource) resources() http.Handler {
 			return err
 		})
 	})
+	d.editorResources(mux)
 	return mux
+}
+
+// clinicNamed is the clinic that a request is about. A data source that is bound to one asks for no other, whatever a request says: its
+// token may open more doors than its viewers should.
+func (d *Datasource) clinicNamed(named string) (string, error) {
+	if d.settings.clinic != "" {
+		return d.settings.clinic, nil
+	}
+	if named == "" {
+		return "", &problem{Category: categoryClinic, Message: "No clinic is chosen", Hint: "Set it in the data source, or in the query"}
+	}
+	return named, nil
 }
 
 func (d *Datasource) reply(w http.ResponseWriter, body any, fill func() error) {

@@ -71,8 +71,10 @@ func spread(long *data.Frame, schema *arrow.Schema) (*data.Frame, error) {
 		key, _ := x.ConcreteAt(i)
 		wide.Fields[1+columnOf[text(name, i)]].Set(rowOf[key], cells.At(i))
 	}
-	wide.Meta.PreferredVisualization = data.VisTypeGraph
+	// Explore draws over time alone.
+	wide.Meta.PreferredVisualization = data.VisTypeTable
 	if x.Type() == data.FieldTypeNullableTime {
+		wide.Meta.PreferredVisualization = data.VisTypeGraph
 		wide.Meta.Type = data.FrameTypeTimeSeriesWide
 		wide.Meta.TypeVersion = data.FrameTypeVersion{0, 1}
 	}

@@ -1,7 +1,7 @@
 import React, { FocusEvent } from 'react';
 import { Combobox, InlineField, Input } from '@grafana/ui';
 
-import { Parameter, ParameterValue } from '../types';
+import { Choice, Parameter, ParameterValue } from '../types';
 
 interface Props {
   id: string;
@@ -10,20 +10,32 @@ interface Props {
   /** undefined takes the default. */
   value?: ParameterValue;
   onChange: (value?: ParameterValue) => void;
+  /** Where its values can be asked for; others may be typed all the same. */
+  choices?: () => Promise<Choice[]>;
 }
 
 /** One parameter of a query: a list where the values are known, a box otherwise. A template variable fits into both. */
-export function ParameterField({ id, labelWidth, parameter, value, onChange }: Props) {
+export function ParameterField({ id, labelWidth, parameter, value, onChange, choices }: Props) {
   const { title, description, type, allowed } = parameter;
   return (
     <InlineField label={title} labelWidth={labelWidth} tooltip={hintOf(parameter)}>
-      {type === 'choice' ? (
+      {choices ? (
         <Combobox
           id={id}
           aria-label={title}
           width={25}
           createCustomValue
-          options={(allowed ?? []).map((choice) => ({ value: choice, label: choice.replaceAll('_', ' ') }))}
+          options={matching(choices)}
+          value={optionOf(String(value ?? parameter.default))}
+          onChange={(option) => onChange(option.value)}
+        />
+      ) : type === 'choice' ? (
+        <Combobox
+          id={id}
+          aria-label={title}
+          width={25}
+          createCustomValue
+          options={(allowed ?? []).map((choice) => ({ value: choice, label: words(choice) }))}
           value={String(value ?? parameter.default)}
           onChange={(option) => onChange(option.value)}
         />
@@ -60,4 +72,24 @@ function read(parameter: Parameter, text: string): ParameterValue | undefined {
 
 function hintOf({ type, description, min, max }: Parameter): string {
   return type === 'integer' ? `${description} (${min ?? 0} to ${max ?? 0})` : description;
+}
+
+/** Slugs as people read them; names and variables as they are. */
+export function words(value: string): string {
+  return /^[a-z][a-z0-9_]*$/.test(value) ? value.charAt(0).toUpperCase() + value.slice(1).replaceAll('_', ' ') : value;
+}
+
+function optionOf(value: string) {
+  return { value, label: words(value) };
+}
+
+/** Those choices that what is typed is in. */
+export function matching(choices: () => Promise<Choice[]>) {
+  return async (typed: string) => {
+    const all = await choices();
+    const sought = typed.trim().toLowerCase();
+    return all
+      .filter(({ text }) => text.toLowerCase().includes(sought))
+      .map(({ text, value }) => ({ value, label: text }));
+  };
 }

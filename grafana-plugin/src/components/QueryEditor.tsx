@@ -1,163 +1,88 @@
-import React, { useEffect, useState } from 'react';
+import React from 'react';
 import { QueryEditorProps } from '@grafana/data';
-import {
-  Alert,
-  Combobox,
-  InlineField,
-  InlineSwitch,
-  LoadingPlaceholder,
-  RadioButtonGroup,
-  Stack,
-  Text,
-} from '@grafana/ui';
+import { Alert, InlineField, LoadingPlaceholder, RadioButtonGroup, Stack, Text } from '@grafana/ui';
 
 import { DataSource } from '../datasource';
-import { Clinic, Definition, FalloffOptions, FalloffQuery, Format } from '../types';
-import { ParameterField } from './ParameterField';
+import { BEGINNINGS, FalloffOptions, FalloffQuery, Mode, modeOf } from '../types';
+import { ClinicField, LABEL } from './fields';
+import { CohortEditor, LeaksEditor } from './ListedEditor';
+import { useLoaded } from './loaded';
+import { MetricEditor } from './MetricEditor';
+import { NamedEditor } from './NamedEditor';
+import { SqlEditor } from './SqlEditor';
 
 type Props = QueryEditorProps<DataSource, FalloffQuery, FalloffOptions>;
 
-const LABEL = 16;
-const FORMATS = [
-  { label: 'Table', value: 'table' as Format, description: 'One row after another, as the query server answers' },
-  { label: 'Series', value: 'series' as Format, description: 'A column for each series, for charts' },
-  { label: 'Matrix', value: 'matrix' as Format, description: 'A column for each series, to be coloured by value' },
+const MODES: Array<{ value: Mode; label: string; description: string }> = [
+  { value: 'metric', label: 'Metric', description: 'A figure of the metric dictionary, split and filtered' },
+  { value: 'cohort', label: 'Falloff cohorts', description: 'How long patients stay' },
+  { value: 'leaks', label: 'Leak list', description: 'Single leaks, the largest first' },
+  { value: 'named', label: 'Named query', description: 'Any question of the server’s catalogue' },
+  { value: 'sql', label: 'SQL', description: 'A SELECT of your own, over the marts' },
 ];
 
 export function QueryEditor({ datasource, query, onChange, onRunQuery }: Props) {
-  const [catalogue, setCatalogue] = useState<Definition[]>();
-  const [clinics, setClinics] = useState<Clinic[]>([]);
-  const [failure, setFailure] = useState<string>();
-
-  useEffect(() => {
-    let left = false;
-    const tell = (error: unknown) => !left && setFailure(messageOf(error));
-    datasource.getCatalogue().then((found) => !left && setCatalogue(found), tell);
-    if (!datasource.clinic) {
-      datasource.getClinics().then((found) => !left && setClinics(found), tell);
-    }
-    return () => {
-      left = true;
-    };
-  }, [datasource]);
+  const clinic = datasource.clinicOf(query);
+  const mode = modeOf(query);
+  const permissions = useLoaded(clinic, (at) => datasource.getPermissions(at));
+  // Until it is known, and where it cannot be, the query server has the last word.
+  const maySql = permissions.value?.includes('sql.run');
 
   const change = (part: Partial<FalloffQuery>) => {
     onChange({ ...query, ...part });
     onRunQuery();
   };
-
-  if (failure) {
-    return (
-      <Alert title="The query server's catalogue cannot be read" severity="error">
-        {failure}
-      </Alert>
-    );
-  }
-  if (!catalogue) {
-    return <LoadingPlaceholder text="Reading the catalogue…" />;
-  }
-  const definition = catalogue.find((candidate) => candidate.name === query.query);
+  const begin = (next: Mode) => {
+    const { mode: _mode, metric: _metric, sql: _sql, query: _query, params: _params, adhoc: _adhoc, ...kept } = query;
+    onChange({ ...kept, mode: next, ...BEGINNINGS[next] });
+    onRunQuery();
+  };
+  const parts = { datasource, query, clinic, change };
 
   return (
     <Stack direction="column" gap={0.5}>
-      <Stack direction="row" gap={0.5} wrap="wrap">
-        <InlineField label="Query" labelWidth={LABEL}>
-          <Combobox
-            id={`falloff-query-${query.refId}`}
-            aria-label="Query"
-            width={40}
-            options={catalogue.map(({ name, title, description }) => ({ value: name, label: title, description }))}
-            value={query.query ?? null}
-            placeholder="Choose a query"
-            onChange={({ value }) => change(chosen(query, catalogue, value))}
+      <Stack direction="row" gap={0.5} wrap="wrap" alignItems="center">
+        <InlineField label="Ask by" labelWidth={LABEL}>
+          <RadioButtonGroup
+            options={MODES}
+            disabledOptions={maySql === false && mode !== 'sql' ? ['sql'] : []}
+            value={mode}
+            onChange={begin}
           />
         </InlineField>
-        {!datasource.clinic && (
-          <InlineField label="Clinic" labelWidth={LABEL}>
-            <Combobox
-              id={`falloff-clinic-${query.refId}`}
-              aria-label="Clinic"
-              width={30}
-              createCustomValue
-              options={clinics.map(({ id, name }) => ({ value: id, label: name || id }))}
-              value={query.clinic ?? null}
-              placeholder="Choose a clinic"
-              onChange={({ value }) => change({ clinic: value })}
-            />
-          </InlineField>
-        )}
-        {definition?.series && (
-          <InlineField label="Format">
-            <RadioButtonGroup
-              options={FORMATS}
-              value={query.format ?? 'table'}
-              onChange={(format) => change({ format })}
-            />
-          </InlineField>
-        )}
-        {definition?.time_range && (
-          <InlineField label="Time range" tooltip={`Narrow the ${definition.time_range} to the dashboard's time range`}>
-            <InlineSwitch
-              id={`falloff-range-${query.refId}`}
-              aria-label="Time range"
-              value={Boolean(query.useTimeRange)}
-              onChange={(event) => change({ useTimeRange: event.currentTarget.checked })}
-            />
-          </InlineField>
+        {!datasource.clinic && <ClinicField {...parts} />}
+        {maySql === false && mode !== 'sql' && (
+          <Text color="secondary" variant="bodySmall">
+            SQL needs the permission sql.run at this clinic.
+          </Text>
         )}
       </Stack>
-      {definition && definition.parameters.length > 0 && (
-        <Stack direction="row" gap={0.5} wrap="wrap">
-          {definition.parameters.map((parameter) => (
-            <ParameterField
-              key={parameter.name}
-              id={`falloff-${parameter.name}-${query.refId}`}
-              labelWidth={LABEL}
-              parameter={parameter}
-              value={query.params?.[parameter.name]}
-              onChange={(value) => change({ params: withParameter(query.params, parameter.name, value) })}
-            />
-          ))}
-        </Stack>
-      )}
-      {definition && (
-        <Text color="secondary" variant="bodySmall">
-          {definition.description}
-        </Text>
-      )}
-      {query.query && !definition && (
-        <Alert title={`The query server has no query called “${query.query}”`} severity="warning">
-          Choose another one, or update falloff.
-        </Alert>
-      )}
+      {mode === 'metric' && <MetricEditor {...parts} />}
+      {mode === 'sql' && <SqlEditor {...parts} isAllowed={maySql} />}
+      {mode !== 'metric' && mode !== 'sql' && <Catalogued {...parts} mode={mode} />}
     </Stack>
   );
 }
 
-/** Another question keeps nothing of the last one's parameters, and the format only if it can be drawn so. */
-function chosen(query: FalloffQuery, catalogue: Definition[], name: string): Partial<FalloffQuery> {
-  const definition = catalogue.find((candidate) => candidate.name === name);
-  return {
-    query: name,
-    params: {},
-    format: definition?.series ? query.format : 'table',
-    useTimeRange: definition?.time_range ? query.useTimeRange : false,
-  };
-}
-
-function withParameter(params: FalloffQuery['params'], name: string, value?: string | number) {
-  const { [name]: _, ...others } = params ?? {};
-  return value === undefined ? others : { ...others, [name]: value };
-}
-
-function messageOf(error: unknown): string {
-  if (typeof error === 'object' && error !== null) {
-    if ('data' in error && typeof error.data === 'object' && error.data !== null && 'message' in error.data) {
-      return String(error.data.message);
-    }
-    if ('message' in error) {
-      return String(error.message);
-    }
+/** The modes that ask a question out of the server's catalogue. */
+function Catalogued({ mode, ...parts }: Parameters<typeof MetricEditor>[0] & { mode: Mode }) {
+  const catalogue = useLoaded('catalogue', () => parts.datasource.getCatalogue());
+  if (catalogue.failure) {
+    return (
+      <Alert title="The query server's catalogue cannot be read" severity="error">
+        {catalogue.failure}
+      </Alert>
+    );
   }
-  return 'Test the data source: its settings page says what is wrong.';
+  if (!catalogue.value) {
+    return <LoadingPlaceholder text="Reading the catalogue…" />;
+  }
+  switch (mode) {
+    case 'cohort':
+      return <CohortEditor {...parts} catalogue={catalogue.value} />;
+    case 'leaks':
+      return <LeaksEditor {...parts} catalogue={catalogue.value} />;
+    default:
+      return <NamedEditor {...parts} catalogue={catalogue.value} />;
+  }
 }

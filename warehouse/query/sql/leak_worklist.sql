@@ -17,6 +17,12 @@ with chosen as (
         and ($staff_member = 'all' or leak.staff_member = $staff_member)
         and ($location = 'all' or leak.location = $location)
         and ($discipline = 'all' or leak.discipline = $discipline)
+        and case $assignee
+            when 'all' then true
+            when 'nobody' then leak.assignee is null
+            else leak.assignee = $assignee
+        end
+        and leak.amount_cents >= $minimum * 100
     order by leak.amount_cents desc, leak.occurred_on, leak.category, leak.source_id
     limit $limit
 )

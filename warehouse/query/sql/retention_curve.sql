@@ -4,7 +4,7 @@
 with curves as (
     select
         case
-            when $group in ('cohort_month', 'staff_member') then curve.value
+            when $group in ('cohort_month', 'staff_member', 'location', 'payer_kind', 'beginning') then curve.value
             when curve.discipline = 'all' then 'All disciplines'
             else curve.discipline
         end as series,
@@ -14,13 +14,13 @@ with curves as (
         curve.ci_high,
         curve.n_risk
     from falloff_by_days as curve
-    where curve.definition = 'first_lapse'
+    where curve.definition = $definition
         and case $group
             when 'discipline' then curve.discipline <> 'all' and curve.dimension = 'all'
             when 'cohort_month'
                 then curve.discipline = $discipline and curve.dimension = 'cohort_month' and curve.is_complete
-            when 'staff_member' then curve.discipline = $discipline and curve.dimension = 'staff_member'
-            else curve.discipline = $discipline and curve.dimension = 'all'
+            when 'all' then curve.discipline = $discipline and curve.dimension = 'all'
+            else curve.discipline = $discipline and curve.dimension = $group
         end
 ),
 

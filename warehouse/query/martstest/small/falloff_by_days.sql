@@ -1,6 +1,6 @@
 -- Physiotherapy: five episodes. One lapses on day 42, one is censored on day 60, one lapses on day 70, two are censored
 -- on day 100. S(42) = 4/5, S(70) = 4/5 * 2/3 = 8/15. Massage: two episodes, both lapse on day 42.
--- The curve of all seven (a split by location has other numbers, and is in no answer): S(42) = 4/7, S(70) = 4/7 * 2/3 = 8/21.
+-- The curve of all seven (a split by location has other numbers, and is in the answer by location alone): S(42) = 4/7, S(70) = 4/7 * 2/3 = 8/21.
 select
     'first_lapse' as definition,
     discipline,
