@@ -14,6 +14,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/v1/queries", answer: (*visit).listQueries},
 		{method: "GET", path: "/v1/metrics", answer: (*visit).listMetrics},
 		{method: "GET", path: "/v1/freshness", needs: access.FreshnessView, answer: (*visit).freshness},
+		{method: "GET", path: "/v1/events", needs: access.FreshnessView, answer: (*visit).listEvents},
 		{method: "POST", path: "/v1/query", kind: Question, answer: (*visit).query},
 		{method: "POST", path: "/v1/sql", kind: Statement, answer: (*visit).sql},
 		{method: "GET", path: "/v1/leaks/history", answer: (*visit).leakHistory},

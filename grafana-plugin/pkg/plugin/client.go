@@ -85,7 +85,12 @@ func (c *client) stream(ctx context.Context, q wireQuery) (io.ReadCloser, error)
 
 // get asks for JSON.
 func (c *client) get(ctx context.Context, path string, into any) error {
-	response, err := c.do(ctx, http.MethodGet, path, nil)
+	return c.json(ctx, http.MethodGet, path, nil, into)
+}
+
+// json sends a body, nil for none, and reads JSON.
+func (c *client) json(ctx context.Context, method, path string, body []byte, into any) error {
+	response, err := c.do(ctx, method, path, body)
 	if err != nil {
 		return err
 	}

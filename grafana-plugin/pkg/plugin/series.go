@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -77,6 +79,65 @@ func spread(long *data.Frame, schema *arrow.Schema) (*data.Frame, error) {
 		wide.Meta.TypeVersion = data.FrameTypeVersion{0, 1}
 	}
 	return wide, nil
+}
+
+// number keeps one column of numbers, and the columns of text that say what each row is about, all of them where none is named: what alert
+// rules reckon with. Of a column of days or instants it gives how many days ago they were. A cell that is withheld or
+// not known is left out, so that a rule takes it for missing and never for zero.
+func number(long *data.Frame, column string, labels []string, now time.Time) (*data.Frame, error) {
+	value, at := long.FieldByName(column)
+	if value != nil && value.Type() == data.FieldTypeNullableTime {
+		value = ages(value, now)
+		long.Fields[at] = value
+	}
+	if value == nil || !value.Type().Numeric() {
+		return nil, &problem{
+			Category: categoryQuery, Message: fmt.Sprintf("The answer has no column of numbers called %q", column),
+			Hint: "Give one of the query's own columns as value: falloff query shows them",
+		}
+	}
+	keeps := func(i int, field *data.Field) bool {
+		return i == at || field.Type() == data.FieldTypeNullableString && (len(labels) == 0 || slices.Contains(labels, field.Name))
+	}
+	kept := data.NewFrame(long.Name)
+	kept.Meta = long.Meta
+	for i, field := range long.Fields {
+		if keeps(i, field) {
+			kept.Fields = append(kept.Fields, data.NewFieldFromFieldType(field.Type(), 0))
+			last := kept.Fields[len(kept.Fields)-1]
+			last.Name, last.Config = field.Name, field.Config
+		}
+	}
+	for row := range long.Rows() {
+		if value.NilAt(row) {
+			continue
+		}
+		to := 0
+		for i, field := range long.Fields {
+			if keeps(i, field) {
+				kept.Fields[to].Append(field.At(row))
+				to++
+			}
+		}
+	}
+	if kept.Rows() == 0 {
+		return empty(kept), nil
+	}
+	kept.Meta.Type, kept.Meta.TypeVersion = data.FrameTypeNumericLong, data.FrameTypeVersion{0, 1}
+	return kept, nil
+}
+
+// ages are how many days before now a column's instants were.
+func ages(of *data.Field, now time.Time) *data.Field {
+	days := make([]*float64, of.Len())
+	for i := range days {
+		if at, ok := of.ConcreteAt(i); ok {
+			days[i] = new(now.Sub(at.(time.Time)).Hours() / 24)
+		}
+	}
+	field := data.NewField(of.Name, nil, days)
+	field.Config = &data.FieldConfig{Unit: "suffix: days"}
+	return field
 }
 
 // tellable are colours that people with any kind of colour vision tell apart, on a dark ground and a light one: Okabe and
