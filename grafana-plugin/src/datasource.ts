@@ -1,5 +1,15 @@
-import { CoreApp, DataSourceInstanceSettings, ScopedVars } from '@grafana/data';
+import {
+  CoreApp,
+  DataQueryRequest,
+  DataQueryResponse,
+  DataSourceInstanceSettings,
+  ScopedVars,
+} from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
+import { Observable } from 'rxjs';
+
+import { eventAnnotations } from './annotations';
+import { asksFreshness, withNews } from './live';
 
 import { Clinic, DEFAULT_QUERY, Definition, FalloffOptions, FalloffQuery, ParameterValue } from './types';
 import { FalloffVariableSupport } from './variables';
@@ -14,6 +24,7 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
     super(instanceSettings);
     this.clinic = instanceSettings.jsonData.clinic;
     this.variables = new FalloffVariableSupport();
+    this.annotations = eventAnnotations;
   }
 
   getDefaultQuery(_: CoreApp): Partial<FalloffQuery> {
@@ -30,7 +41,13 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
   }
 
   filterQuery(query: FalloffQuery): boolean {
-    return !query.hide && Boolean(query.query);
+    return !query.hide && Boolean(query.query || query.desk);
+  }
+
+  /** What shows how fresh the clinic is asks again when there is news. */
+  query(request: DataQueryRequest<FalloffQuery>): Observable<DataQueryResponse> {
+    const clinic = asksFreshness(request, this.clinic);
+    return clinic ? withNews(this.uid, clinic, () => super.query(request)) : super.query(request);
   }
 
   /** The questions there are. They change with the query server's version alone, so one answer lasts; a failure doesn't. */

@@ -13,9 +13,19 @@ export interface FalloffQuery extends DataQuery {
   clinic?: string;
   /** Narrow the answer to the dashboard's time range, where the question knows how. */
   useTimeRange?: boolean;
+  /** Asked instead of a question: what the query server answers beside figures. */
+  desk?: Desk;
+  /** Which events; none is all that may be seen. */
+  kinds?: EventKind[];
+  /** The column that the format "number" is about, and those that say of what: for alert rules. */
+  value?: string;
+  labels?: string[];
 }
 
-export type Format = 'table' | 'series' | 'matrix';
+export type Format = 'table' | 'series' | 'matrix' | 'number';
+/** The audit log, support access, what happened, and the sentence about support access that goes on. */
+export type Desk = 'audit' | 'support' | 'events' | 'banner';
+export type EventKind = 'sync' | 'setting' | 'price' | 'support';
 export type ParameterValue = string | number;
 
 export const DEFAULT_QUERY: Partial<FalloffQuery> = {

@@ -2,7 +2,10 @@ package plugin
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -81,9 +84,9 @@ func spread(long *data.Frame, schema *arrow.Schema) (*data.Frame, error) {
 	return wide, nil
 }
 
-// number keeps one column of numbers, and the columns of text that say what each row is about, all of them where none is named: what alert
-// rules reckon with. Of a column of days or instants it gives how many days ago they were. A cell that is withheld or
-// not known is left out, so that a rule takes it for missing and never for zero.
+// number keeps one column of numbers, and the columns of text that say what each row is about, all of them where labels is nil: what
+// alert rules reckon with. Of a column of days or instants it gives how many days ago they were. A cell that is withheld or not known is
+// left out, so that a rule takes it for missing and never for zero; of rows about the same the largest stands, since a rule takes one.
 func number(long *data.Frame, column string, labels []string, now time.Time) (*data.Frame, error) {
 	value, at := long.FieldByName(column)
 	if value != nil && value.Type() == data.FieldTypeNullableTime {
@@ -97,7 +100,7 @@ func number(long *data.Frame, column string, labels []string, now time.Time) (*d
 		}
 	}
 	keeps := func(i int, field *data.Field) bool {
-		return i == at || field.Type() == data.FieldTypeNullableString && (len(labels) == 0 || slices.Contains(labels, field.Name))
+		return i == at || field.Type() == data.FieldTypeNullableString && (labels == nil || slices.Contains(labels, field.Name))
 	}
 	kept := data.NewFrame(long.Name)
 	kept.Meta = long.Meta
@@ -108,10 +111,27 @@ func number(long *data.Frame, column string, labels []string, now time.Time) (*d
 			last.Name, last.Config = field.Name, field.Config
 		}
 	}
+	stands := map[string]int{}
 	for row := range long.Rows() {
 		if value.NilAt(row) {
 			continue
 		}
+		var about []string
+		for i, field := range long.Fields {
+			if i != at && keeps(i, field) {
+				about = append(about, strconv.Quote(text(field, row)))
+			}
+		}
+		key := strings.Join(about, " ")
+		if before, ok := stands[key]; ok {
+			if larger(value, row, before) {
+				stands[key] = row
+			}
+			continue
+		}
+		stands[key] = row
+	}
+	for _, row := range slices.Sorted(maps.Values(stands)) {
 		to := 0
 		for i, field := range long.Fields {
 			if keeps(i, field) {
@@ -125,6 +145,13 @@ func number(long *data.Frame, column string, labels []string, now time.Time) (*d
 	}
 	kept.Meta.Type, kept.Meta.TypeVersion = data.FrameTypeNumericLong, data.FrameTypeVersion{0, 1}
 	return kept, nil
+}
+
+// larger says whether a column's number in one row is larger than in another. Neither is empty.
+func larger(of *data.Field, row, than int) bool {
+	a, errA := of.NullableFloatAt(row)
+	b, errB := of.NullableFloatAt(than)
+	return errA == nil && errB == nil && a != nil && b != nil && *a > *b
 }
 
 // ages are how many days before now a column's instants were.
