@@ -72,9 +72,9 @@ func (d *Datasource) audit(ctx context.Context, model queryModel, within backend
 	if len(page.Records) == 0 {
 		return nil, nil //nolint:nilnil // nothing to show is no error
 	}
-	table := newTable("at", "When", "person", "Who", "action", "What was done", "entity", "To what", "before", "Before", "after", "After", "address", "From where")
+	table := newTable("at", "When", "person", "Who", "action", "What was done", "entity", "To what", "address", "From where", "before", "Before", "after", "After")
 	for _, r := range page.Records {
-		table.add(r.At, r.Person, r.Action, r.Entity, facts(r.Before), facts(r.After), r.Address)
+		table.add(r.At, r.Person, r.Action, r.Entity, r.Address, facts(r.Before), facts(r.After))
 	}
 	frame := table.frame("Who did what")
 	if page.Found > len(page.Records) {
@@ -196,7 +196,7 @@ func (d *Datasource) banner(ctx context.Context, clinic string) (*data.Frame, er
 	}
 	var sentences []string
 	for _, s := range told.Support {
-		sentences = append(sentences, fmt.Sprintf("**Somebody of the vendor's support can see this clinic until %s UTC (%s).**", s.Until.UTC().Format("2 January, 15:04"), plain(s.Reason)))
+		sentences = append(sentences, fmt.Sprintf("**⚠ Somebody of the vendor's support can see this clinic until %s UTC (%s).**", s.Until.UTC().Format("2 January, 15:04"), plain(s.Reason)))
 	}
 	text := strings.Join(sentences, " ")
 	return data.NewFrame("banner", data.NewField("text", nil, []string{text}), data.NewField("value", nil, []string{text})), nil
@@ -270,7 +270,7 @@ func (t *table) field(column int) *data.Field {
 func cells[V time.Time | int64 | string](t *table, column int) *data.Field {
 	values := make([]*V, len(t.rows))
 	for i, row := range t.rows {
-		if value, ok := row[column].(V); ok {
+		if value, ok := row[column].(V); ok && row[column] != "" {
 			values[i] = &value
 		}
 	}

@@ -44,7 +44,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
     <Stack direction="column" gap={2}>
       <Choice matter={matter} />
       <Outcome matter={matter} />
-      <Stack direction="row" gap={4} wrap="wrap">
+      <div style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(min(320px, 100%), 1fr))', gap: 24 }}>
         <Block title="Reading of the portal">
           {shown.extraction ? (
             <>
@@ -85,7 +85,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
             description={`HH:MM-HH:MM in ${shown.time_zone}. Empty: no quiet hours of the clinic's own.`}
             disabled={!mayChange || busy}
           >
-            <Stack direction="row" gap={1}>
+            <Stack direction="row" gap={1} wrap="wrap">
               <Input
                 id="falloff-quiet-hours"
                 aria-label="Quiet hours"
@@ -165,7 +165,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
             <Needs permission="agreement.view" verb="See" />
           )}
         </Block>
-      </Stack>
+      </div>
       {shown.synced && <WhatWasSynced synced={shown.synced} staleAfter={shown.stale_after_days} />}
       <ConfirmModal
         isOpen={asking}
@@ -251,7 +251,7 @@ export function Outcome<T>({ matter }: { matter: Matter<T> }) {
 
 export function Block({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <section style={{ minWidth: 260, maxWidth: 640 }}>
+    <section style={{ minWidth: 0 }}>
       <Stack direction="column" gap={1}>
         <Text element="h4" variant="h5">
           {title}
