@@ -8,10 +8,7 @@ const config = async (env: Env): Promise<Configuration> => {
   const base = await scaffold(env);
   return {
     ...base,
-    plugins: [
-      ...(base.plugins ?? []),
-      new CopyWebpackPlugin({ patterns: [{ from: 'clinic/img', to: 'clinic/img' }] }),
-    ],
+    plugins: [...(base.plugins ?? []), new CopyWebpackPlugin({ patterns: [{ from: 'clinic/img', to: 'clinic/img' }] })],
   };
 };
 

@@ -28,7 +28,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
 
   if (refused) {
     return (
-      <Alert title="The clinic's settings are not shown" severity="info">
+      <Alert data-falloff-shown="refused" title="The clinic's settings are not shown" severity="info">
         {refused}
       </Alert>
     );
@@ -41,144 +41,150 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
   const paused = shown.extraction?.paused;
 
   return (
-    <Stack direction="column" gap={2}>
-      <Choice matter={matter} />
-      <Outcome matter={matter} />
-      <div style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(min(320px, 100%), 1fr))', gap: 24 }}>
-        <Block title="Reading of the portal">
-          {shown.extraction ? (
-            <>
-              <Text>
-                {paused ? 'Paused: nothing is read.' : (STATES[shown.extraction.state] ?? shown.extraction.state)}
-                {shown.extraction.running && ' A run is at work just now.'}
-              </Text>
-              <Text color="secondary" variant="bodySmall">
-                {shown.extraction.last_run
-                  ? `The last run ended ${moment(shown.extraction.last_run)}${shown.extraction.cause ? `: ${shown.extraction.cause.replaceAll('_', ' ')}` : ''}.`
-                  : 'There has been no run yet.'}{' '}
-                {shown.extraction.todo}
-              </Text>
-              {may(paused ? 'extraction.resume' : 'extraction.pause') ? (
-                <div>
+    <div data-falloff-shown="settings">
+      <Stack direction="column" gap={2}>
+        <Choice matter={matter} />
+        <Outcome matter={matter} />
+        <div
+          style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(min(320px, 100%), 1fr))', gap: 24 }}
+        >
+          <Block title="Reading of the portal">
+            {shown.extraction ? (
+              <>
+                <Text>
+                  {paused ? 'Paused: nothing is read.' : (STATES[shown.extraction.state] ?? shown.extraction.state)}
+                  {shown.extraction.running && ' A run is at work just now.'}
+                </Text>
+                <Text color="secondary" variant="bodySmall">
+                  {shown.extraction.last_run
+                    ? `The last run ended ${moment(shown.extraction.last_run)}${shown.extraction.cause ? `: ${shown.extraction.cause.replaceAll('_', ' ')}` : ''}.`
+                    : 'There has been no run yet.'}{' '}
+                  {shown.extraction.todo}
+                </Text>
+                {may(paused ? 'extraction.resume' : 'extraction.pause') ? (
+                  <div>
+                    <Button
+                      size="sm"
+                      variant={paused ? 'primary' : 'secondary'}
+                      icon={paused ? 'play' : 'pause'}
+                      disabled={busy}
+                      onClick={() =>
+                        paused ? save({ paused: false }, 'Reading goes on with the next run.') : setAsking(true)
+                      }
+                    >
+                      {paused ? 'Resume reading' : 'Pause reading'}
+                    </Button>
+                  </div>
+                ) : (
+                  <Needs permission={paused ? 'extraction.resume' : 'extraction.pause'} />
+                )}
+              </>
+            ) : (
+              <Needs permission="extraction.view" verb="See" />
+            )}
+          </Block>
+          <Block title="Quiet hours">
+            <Field
+              noMargin
+              label="Nothing is read from the portal between"
+              description={`HH:MM-HH:MM in ${shown.time_zone}. Empty: no quiet hours of the clinic's own.`}
+              disabled={!mayChange || busy}
+            >
+              <Stack direction="row" gap={1} wrap="wrap">
+                <Input
+                  id="falloff-quiet-hours"
+                  aria-label="Quiet hours"
+                  width={20}
+                  value={hours}
+                  placeholder="08:00-18:00"
+                  disabled={!mayChange || busy}
+                  onChange={(event) => setHours(event.currentTarget.value)}
+                />
+                {mayChange && (
                   <Button
-                    size="sm"
-                    variant={paused ? 'primary' : 'secondary'}
-                    icon={paused ? 'play' : 'pause'}
-                    disabled={busy}
-                    onClick={() => (paused ? save({ paused: false }, 'Reading goes on with the next run.') : setAsking(true))}
+                    variant="secondary"
+                    disabled={busy || hours.trim() === shown.quiet_hours}
+                    onClick={() => save({ quiet_hours: hours.trim() }, 'The quiet hours are saved.')}
                   >
-                    {paused ? 'Resume reading' : 'Pause reading'}
+                    Save quiet hours
                   </Button>
-                </div>
-              ) : (
-                <Needs permission={paused ? 'extraction.resume' : 'extraction.pause'} />
-              )}
-            </>
-          ) : (
-            <Needs permission="extraction.view" verb="See" />
-          )}
-        </Block>
-        <Block title="Quiet hours">
-          <Field
-            noMargin
-            label="Nothing is read from the portal between"
-            description={`HH:MM-HH:MM in ${shown.time_zone}. Empty: no quiet hours of the clinic's own.`}
-            disabled={!mayChange || busy}
-          >
-            <Stack direction="row" gap={1} wrap="wrap">
-              <Input
-                id="falloff-quiet-hours"
-                aria-label="Quiet hours"
-                width={20}
-                value={hours}
-                placeholder="08:00-18:00"
-                disabled={!mayChange || busy}
-                onChange={(event) => setHours(event.currentTarget.value)}
-              />
-              {mayChange && (
-                <Button
-                  variant="secondary"
-                  disabled={busy || hours.trim() === shown.quiet_hours}
-                  onClick={() => save({ quiet_hours: hours.trim() }, 'The quiet hours are saved.')}
-                >
-                  Save quiet hours
-                </Button>
-              )}
-            </Stack>
-          </Field>
-          {!mayChange && <Needs permission="settings.change" />}
-        </Block>
-        <Block title="Freshness">
-          <Field
-            noMargin
-            label="Data counts as stale after"
-            description="Days that a dataset may be behind. 0: the usual 2."
-            disabled={!mayChange || busy}
-          >
-            <Stack direction="row" gap={1}>
-              <Input
-                id="falloff-stale-after"
-                aria-label="Stale after days"
-                type="number"
-                min={0}
-                max={60}
-                width={12}
-                suffix="days"
-                value={days}
-                disabled={!mayChange || busy}
-                onChange={(event) => setDays(event.currentTarget.value)}
-              />
-              {mayChange && (
-                <Button
-                  variant="secondary"
-                  disabled={busy || !/^\d+$/.test(days) || Number(days) === shown.stale_after_days}
-                  onClick={() => save({ stale_after_days: Number(days) }, 'The days are saved.')}
-                >
-                  Save days
-                </Button>
-              )}
-            </Stack>
-          </Field>
-        </Block>
-        <Block title="Identity mode">
-          {shown.identity_mode ? (
-            <>
-              <Text>{MODES[shown.identity_mode] ?? shown.identity_mode}</Text>
-              <Text color="secondary" variant="bodySmall">
-                It is changed where the clinic&apos;s keys are: falloff identity-mode.
+                )}
+              </Stack>
+            </Field>
+            {!mayChange && <Needs permission="settings.change" />}
+          </Block>
+          <Block title="Freshness">
+            <Field
+              noMargin
+              label="Data counts as stale after"
+              description="Days that a dataset may be behind. 0: the usual 2."
+              disabled={!mayChange || busy}
+            >
+              <Stack direction="row" gap={1}>
+                <Input
+                  id="falloff-stale-after"
+                  aria-label="Stale after days"
+                  type="number"
+                  min={0}
+                  max={60}
+                  width={12}
+                  suffix="days"
+                  value={days}
+                  disabled={!mayChange || busy}
+                  onChange={(event) => setDays(event.currentTarget.value)}
+                />
+                {mayChange && (
+                  <Button
+                    variant="secondary"
+                    disabled={busy || !/^\d+$/.test(days) || Number(days) === shown.stale_after_days}
+                    onClick={() => save({ stale_after_days: Number(days) }, 'The days are saved.')}
+                  >
+                    Save days
+                  </Button>
+                )}
+              </Stack>
+            </Field>
+          </Block>
+          <Block title="Identity mode">
+            {shown.identity_mode ? (
+              <>
+                <Text>{MODES[shown.identity_mode] ?? shown.identity_mode}</Text>
+                <Text color="secondary" variant="bodySmall">
+                  It is changed where the clinic&apos;s keys are: falloff identity-mode.
+                </Text>
+              </>
+            ) : (
+              <Needs permission="identities.view" verb="See" />
+            )}
+          </Block>
+          <Block title="Agreement">
+            {shown.agreement ? (
+              <Text>
+                {shown.agreement.accepted
+                  ? `Version ${shown.agreement.version} was accepted ${moment(shown.agreement.accepted_at)}${shown.agreement.signer ? ` by ${shown.agreement.signer}` : ''}.`
+                  : shown.agreement.accepted_version > 0
+                    ? `Version ${shown.agreement.accepted_version} was accepted; version ${shown.agreement.version} is not yet. Nothing is read until it is: falloff agreement accept.`
+                    : 'It is not accepted yet. Nothing is read from the portal until it is: falloff agreement accept.'}
               </Text>
-            </>
-          ) : (
-            <Needs permission="identities.view" verb="See" />
-          )}
-        </Block>
-        <Block title="Agreement">
-          {shown.agreement ? (
-            <Text>
-              {shown.agreement.accepted
-                ? `Version ${shown.agreement.version} was accepted ${moment(shown.agreement.accepted_at)}${shown.agreement.signer ? ` by ${shown.agreement.signer}` : ''}.`
-                : shown.agreement.accepted_version > 0
-                  ? `Version ${shown.agreement.accepted_version} was accepted; version ${shown.agreement.version} is not yet. Nothing is read until it is: falloff agreement accept.`
-                  : 'It is not accepted yet. Nothing is read from the portal until it is: falloff agreement accept.'}
-            </Text>
-          ) : (
-            <Needs permission="agreement.view" verb="See" />
-          )}
-        </Block>
-      </div>
-      {shown.synced && <WhatWasSynced synced={shown.synced} staleAfter={shown.stale_after_days} />}
-      <ConfirmModal
-        isOpen={asking}
-        title="Pause reading of the portal"
-        body="Nothing more is read from the portal, on any machine, until somebody resumes it. The figures stay as they are and grow older."
-        confirmText="Pause reading"
-        onConfirm={() => {
-          setAsking(false);
-          save({ paused: true }, 'Reading is paused.');
-        }}
-        onDismiss={() => setAsking(false)}
-      />
-    </Stack>
+            ) : (
+              <Needs permission="agreement.view" verb="See" />
+            )}
+          </Block>
+        </div>
+        {shown.synced && <WhatWasSynced synced={shown.synced} staleAfter={shown.stale_after_days} />}
+        <ConfirmModal
+          isOpen={asking}
+          title="Pause reading of the portal"
+          body="Nothing more is read from the portal, on any machine, until somebody resumes it. The figures stay as they are and grow older."
+          confirmText="Pause reading"
+          onConfirm={() => {
+            setAsking(false);
+            save({ paused: true }, 'Reading is paused.');
+          }}
+          onDismiss={() => setAsking(false)}
+        />
+      </Stack>
+    </div>
   );
 }
 
@@ -190,7 +196,11 @@ function WhatWasSynced({ synced, staleAfter }: { synced: Synced[]; staleAfter: n
         <thead>
           <tr>
             {['Dataset', 'Rows', 'Good up to', 'Behind'].map((title) => (
-              <th key={title} scope="col" style={{ textAlign: title === 'Rows' ? 'right' : 'left', padding: '2px 16px 2px 0' }}>
+              <th
+                key={title}
+                scope="col"
+                style={{ textAlign: title === 'Rows' ? 'right' : 'left', padding: '2px 16px 2px 0' }}
+              >
                 {title}
               </th>
             ))}
