@@ -17,14 +17,10 @@ const MODES: Record<string, string> = {
 export function ClinicSettings({ source }: { source: DeskSource }) {
   const matter = useClinic<Settings>(source, 'settings');
   const { shown, refused, may, change, busy } = matter;
-  const [hours, setHours] = useState('');
-  const [days, setDays] = useState('');
+  const [typed, setTyped] = useState<{ hours?: string; days?: string }>({});
   const [asking, setAsking] = useState(false);
 
-  useEffect(() => {
-    setHours(shown?.quiet_hours ?? '');
-    setDays(shown ? String(shown.stale_after_days) : '');
-  }, [shown]);
+  useEffect(() => setTyped({}), [shown]);
 
   if (refused) {
     return (
@@ -39,6 +35,8 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
   const mayChange = may('settings.change');
   const save = (body: SettingsChange, done: string) => change('settings', body, done);
   const paused = shown.extraction?.paused;
+  const hours = typed.hours ?? shown.quiet_hours;
+  const days = typed.days ?? String(shown.stale_after_days);
 
   return (
     <div data-falloff-shown="settings">
@@ -98,7 +96,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
                   value={hours}
                   placeholder="08:00-18:00"
                   disabled={!mayChange || busy}
-                  onChange={(event) => setHours(event.currentTarget.value)}
+                  onChange={(event) => setTyped({ ...typed, hours: event.currentTarget.value })}
                 />
                 {mayChange && (
                   <Button
@@ -131,7 +129,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
                   suffix="days"
                   value={days}
                   disabled={!mayChange || busy}
-                  onChange={(event) => setDays(event.currentTarget.value)}
+                  onChange={(event) => setTyped({ ...typed, days: event.currentTarget.value })}
                 />
                 {mayChange && (
                   <Button

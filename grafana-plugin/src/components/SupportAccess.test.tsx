@@ -41,6 +41,11 @@ function source(permissions: string[], grants: Grant[]): jest.Mocked<DeskSource>
   } as unknown as jest.Mocked<DeskSource>;
 }
 
+beforeAll(() => {
+  // Lists measure their text, and here nothing draws any.
+  HTMLCanvasElement.prototype.getContext = (() => ({ measureText: () => ({ width: 40 }) })) as never;
+});
+
 describe('SupportAccess', () => {
   it('lists what goes on and what is over, why, and how long', async () => {
     render(<SupportAccess source={source(['support.view'], GRANTS)} />);
