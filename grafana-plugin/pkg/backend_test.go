@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	stdcmp "cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -441,10 +442,35 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 
+	answering := func(status int, body string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+
 	for _, test := range []struct {
 		name, url, clinic, key string
+		login                  string
 		category, says         string
 	}{
+		{name: "no role", login: "nobody", url: url, clinic: "harbour-street", key: pluginKey().Text(), category: "permission", says: "No role is given"},
+		{name: "not signed in", login: "-", url: url, clinic: "harbour-street", key: pluginKey().Text(), category: "person", says: "Nobody is signed in"},
+		{
+			name: "models that are not built", url: answering(200, `{"clinics":[{"id":"harbour-street","name":"H"}]}`), clinic: "harbour-street", key: pluginKey().Text(),
+			category: "snapshot", says: "falloff build",
+		},
+		{
+			name: "a server that fails", url: answering(500, `{"code":"internal","error":"the query server could not answer","hint":"its log says why"}`), key: pluginKey().Text(),
+			category: "server", says: "Its log says why",
+		},
+		{
+			name: "a server that is too slow", url: answering(504, `{"code":"timeout","error":"the query took too long","hint":"ask again"}`), key: pluginKey().Text(),
+			category: "timeout", says: "took too long",
+		},
 		{name: "well", url: url, clinic: "harbour-street", key: pluginKey().Text(), says: "snapshot 7, as of 2026-09-30"},
 		{name: "well, trailing slash, no clinic", url: url + "/", key: pluginKey().Text(), says: "harbour-street, second-clinic"},
 		{name: "no URL", key: pluginKey().Text(), category: "settings", says: "URL is missing"},
@@ -464,7 +490,9 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 		{name: "a name that is none", url: "https://no-such-host.invalid", key: pluginKey().Text(), category: "name_unresolved", says: "host name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: configured(test.url, test.clinic, test.key)})
+			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{
+				PluginContext: configuredFor(strings.Trim(stdcmp.Or(test.login, "everywhere"), "-"), test.url, test.clinic, test.key),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -483,11 +511,12 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 			var details struct {
 				Category string `json:"category"`
 				Hint     string `json:"hint"`
+				Message  string `json:"message"`
 			}
 			if err := json.Unmarshal(response.GetJsonDetails(), &details); err != nil {
 				t.Fatal(err)
 			}
-			if response.GetStatus() != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" {
+			if response.GetStatus() != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" || !strings.Contains(details.Message, test.category) {
 				t.Errorf("got %s %+v, want category %s", response.GetStatus(), details, test.category)
 			}
 		})

@@ -337,7 +337,7 @@ func schedulerAsks(t *testing.T, b backend, instance *pluginv2.PluginContext, us
 func TestAlertRulesGoByTheServiceToken(t *testing.T) {
 	b, s := start(t), newDeskServer(t)
 	fresh := map[string]any{"query": "freshness", "format": "number", "value": "days_behind", "labels": []string{"dataset"}}
-	scheduler := &pluginv2.User{Login: "grafana_scheduler", Role: "Admin"}
+	scheduler := &pluginv2.User{Login: "grafana_scheduler", Name: "grafana_scheduler", Role: "Admin"} // as Grafana 12.4 sends it
 
 	answered := frame(t, schedulerAsks(t, b, s.as("", true), scheduler, true, fresh))
 	if len(answered.Fields) != 2 || answered.Fields[0].Name != "dataset" || !answered.Fields[1].Type().Numeric() || answered.Meta.Type != data.FrameTypeNumericLong {
@@ -363,6 +363,7 @@ func TestAlertRulesGoByTheServiceToken(t *testing.T) {
 		"nobody at all":                     {nil, true, "Nobody is signed in"},
 		"the scheduler's name alone":        {scheduler, false, "Nobody is signed in"},
 		"somebody who took that name":       {&pluginv2.User{Login: "grafana_scheduler", Email: "eve@clinic.example", Role: "Viewer"}, true, "No role is given"},
+		"a viewer of that name":             {&pluginv2.User{Login: "grafana_scheduler", Role: "Viewer"}, true, "Nobody is signed in"},
 		"somebody who took another of them": {&pluginv2.User{Login: "grafana_backup", Role: "Admin"}, true, "Nobody is signed in"},
 	} {
 		before := len(s.log.Events())

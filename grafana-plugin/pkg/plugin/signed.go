@@ -25,8 +25,8 @@ func onErrand(ctx context.Context, e errand) context.Context {
 }
 
 const (
-	// scheduler is whom Grafana names where its alert rules are evaluated. It has neither a name nor an address, which every person has
-	// whom an identity provider vouches for under that login.
+	// scheduler is whom Grafana names where its alert rules are evaluated, as an Admin without a name of its own, for which Grafana gives
+	// the login, and without an address, which every person has whom an identity provider vouches for under that login.
 	scheduler = "grafana_scheduler"
 	// alertHeader is set on what alert rules ask, and anybody may send it: alone it says nothing.
 	alertHeader = "FromAlert"
@@ -34,7 +34,12 @@ const (
 
 // isScheduler says whether Grafana's own alert scheduler asks, and no person.
 func isScheduler(user *backend.User) bool {
-	return user != nil && user.Login == scheduler && user.Name == "" && user.Email == ""
+	return isGrafana(user) && user.Login == scheduler && user.Role == "Admin"
+}
+
+// isGrafana says whether one of Grafana's own background users asks.
+func isGrafana(user *backend.User) bool {
+	return user != nil && strings.HasPrefix(user.Login, "grafana_") && (user.Name == "" || user.Name == user.Login) && user.Email == ""
 }
 
 // askedByAlert says whether queries are those of an alert rule that runs by itself. One that somebody tries out while they write it is
@@ -56,7 +61,7 @@ func (s settings) token(ctx context.Context) (string, error) {
 		return s.service, nil
 	}
 	user := backend.UserFromContext(ctx)
-	if user == nil || user.Login == "" || strings.HasPrefix(user.Login, "grafana_") && user.Name == "" && user.Email == "" {
+	if user == nil || user.Login == "" || isGrafana(user) {
 		return "", &problem{
 			Category: categoryPerson, Message: "Nobody is signed in",
 			Hint: "Sign in to Grafana: public dashboards and anonymous viewers are shown nothing",
