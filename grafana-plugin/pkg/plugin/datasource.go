@@ -162,7 +162,7 @@ func (d *Datasource) frame(ctx context.Context, q backend.DataQuery) (*data.Fram
 			Hint: "Ask again; if it stays, the query server and this plugin are of different versions", status: backend.StatusBadGateway, cause: err,
 		}
 	}
-	if frame.Rows() == 0 {
+	if frame.Rows() == 0 && model.Format != "series" { // charts want their axis all the same
 		return empty(frame), nil
 	}
 	switch model.Format {

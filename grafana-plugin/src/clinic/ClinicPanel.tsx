@@ -8,9 +8,10 @@ export interface ClinicPanelOptions {
 }
 
 /** A clinic's settings on a dashboard: of the clinic that the page's variable chooses. */
-export function ClinicPanel({ options, replaceVariables }: PanelProps<ClinicPanelOptions>) {
+export function ClinicPanel({ options, replaceVariables, title }: PanelProps<ClinicPanelOptions>) {
   return (
-    <div style={{ height: '100%', overflow: 'auto' }}>
+    // What scrolls must be reached without a mouse.
+    <div style={{ height: '100%', overflow: 'auto' }} role="region" aria-label={title} tabIndex={0}>
       <SavedClinic uid={replaceVariables('${datasource}')} part={options.part} />
     </div>
   );

@@ -139,16 +139,18 @@ describe('ClinicSettings', () => {
     }
   });
 
-  it('says why nothing is shown', async () => {
+  it('says why nothing is shown, and does not ask for what may not be seen', async () => {
     const desk = source([], SETTINGS);
-    desk.getResource.mockImplementation(async (path: string) => {
-      if (path === 'me') {
-        return { person: 'robin', clinics: [{ clinic: 'harbour-street', permissions: [] }] };
-      }
-      throw { status: 403, data: { message: 'It needs settings.view at this clinic.' } };
-    });
     render(<ClinicSettings source={desk} />);
-    expect(await screen.findByText('It needs settings.view at this clinic.')).toBeInTheDocument();
+    expect(await screen.findByText(/It needs settings.view at this clinic/)).toBeInTheDocument();
+    expect(desk.getResource).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells in the words of the server why it did not answer', async () => {
+    const desk = source(ALL, SETTINGS);
+    desk.getResource.mockRejectedValue({ status: 502, data: { message: 'Nothing listens at the address.' } });
+    render(<ClinicSettings source={desk} />);
+    expect(await screen.findByText('Nothing listens at the address.')).toBeInTheDocument();
   });
 
   it('asks about the first of several clinics where the data source is bound to none', async () => {

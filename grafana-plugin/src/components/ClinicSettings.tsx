@@ -1,4 +1,4 @@
-import React, { ReactNode, useEffect, useState } from 'react';
+import React, { ReactNode, useState } from 'react';
 import { Alert, Button, Combobox, ConfirmModal, Field, Input, LoadingPlaceholder, Stack, Text } from '@grafana/ui';
 
 import { DeskSource, moment, Settings, SettingsChange, Synced } from '../desks';
@@ -17,10 +17,8 @@ const MODES: Record<string, string> = {
 export function ClinicSettings({ source }: { source: DeskSource }) {
   const matter = useClinic<Settings>(source, 'settings');
   const { shown, refused, may, change, busy } = matter;
-  const [typed, setTyped] = useState<{ hours?: string; days?: string }>({});
+  const [kept, setTyped] = useState<{ of?: Settings; hours?: string; days?: string }>({});
   const [asking, setAsking] = useState(false);
-
-  useEffect(() => setTyped({}), [shown]);
 
   if (refused) {
     return (
@@ -35,6 +33,8 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
   const mayChange = may('settings.change');
   const save = (body: SettingsChange, done: string) => change('settings', body, done);
   const paused = shown.extraction?.paused;
+  // What was typed goes when the settings were read again.
+  const typed = kept.of === shown ? kept : {};
   const hours = typed.hours ?? shown.quiet_hours;
   const days = typed.days ?? String(shown.stale_after_days);
 
@@ -96,7 +96,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
                   value={hours}
                   placeholder="08:00-18:00"
                   disabled={!mayChange || busy}
-                  onChange={(event) => setTyped({ ...typed, hours: event.currentTarget.value })}
+                  onChange={(event) => setTyped({ ...typed, of: shown, hours: event.currentTarget.value })}
                 />
                 {mayChange && (
                   <Button
@@ -129,7 +129,7 @@ export function ClinicSettings({ source }: { source: DeskSource }) {
                   suffix="days"
                   value={days}
                   disabled={!mayChange || busy}
-                  onChange={(event) => setTyped({ ...typed, days: event.currentTarget.value })}
+                  onChange={(event) => setTyped({ ...typed, of: shown, days: event.currentTarget.value })}
                 />
                 {mayChange && (
                   <Button

@@ -17,47 +17,44 @@ interface Props {
   part?: Part;
 }
 
+interface Found {
+  uid: string;
+  source?: DeskSource;
+  failure?: string;
+}
+
 /** A clinic's settings and support access, asked through a data source in the name of whoever is signed in. */
 export function SavedClinic({ uid, part }: Props) {
-  const [source, setSource] = useState<DeskSource>();
-  const [failure, setFailure] = useState<string>();
+  const [found, setFound] = useState<Found>();
 
   useEffect(() => {
     let left = false;
-    setSource(undefined);
-    setFailure(undefined);
     getDataSourceSrv()
       .get({ type: PLUGIN_ID, uid })
-      .then((found) => {
-        if (left) {
-          return;
-        }
-        if (isDesk(found)) {
-          setSource(found);
-        } else {
-          setFailure('Choose a data source of falloff above.');
-        }
-      })
-      .catch((error) => !left && setFailure(messageOf(error)));
+      .then((source): Found =>
+        isDesk(source) ? { uid, source } : { uid, failure: 'Choose a data source of falloff.' }
+      )
+      .catch((error): Found => ({ uid, failure: messageOf(error) }))
+      .then((answer) => !left && setFound(answer));
     return () => {
       left = true;
     };
   }, [uid]);
 
-  if (failure) {
+  if (!found || found.uid !== uid) {
+    return <LoadingPlaceholder text="Asking for the clinic…" />;
+  }
+  if (!found.source) {
     return (
       <Alert title="There is no clinic to show" severity="warning">
-        {failure}
+        {found.failure}
       </Alert>
     );
   }
-  if (!source) {
-    return <LoadingPlaceholder text="Asking for the clinic…" />;
-  }
   return (
     <>
-      {part !== 'support' && <ClinicSettings source={source} />}
-      {part !== 'settings' && <SupportAccess source={source} />}
+      {part !== 'support' && <ClinicSettings source={found.source} />}
+      {part !== 'settings' && <SupportAccess source={found.source} />}
     </>
   );
 }

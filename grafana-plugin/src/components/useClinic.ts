@@ -21,23 +21,32 @@ export interface Matter<T> {
   failure?: string;
 }
 
+/** What was read of a clinic, or why it was not. */
+interface Read<T> {
+  clinic: string;
+  shown?: T;
+  refused?: string;
+}
+
 /** Reads a clinic's settings or support access, as whoever is signed in may see them. */
 export function useClinic<T>(source: DeskSource, path: 'settings' | 'support'): Matter<T> {
-  const [me, setMe] = useState<Me>();
+  const [me, setMe] = useState<{ person?: Me; failure?: string }>({});
   const [chosen, setChosen] = useState<string>();
-  const [shown, setShown] = useState<T>();
-  const [refused, setRefused] = useState<string>();
+  const [known, setKnown] = useState<Read<T>>();
   const [busy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<{ done?: string; failure?: string }>({});
 
-  const clinics = me?.clinics.map(({ clinic }) => clinic) ?? [];
+  const clinics = me.person?.clinics.map(({ clinic }) => clinic) ?? [];
   const clinic = source.clinic || chosen || clinics[0];
+  const held = me.person?.clinics.find((one) => one.clinic === clinic)?.permissions ?? [];
+  const needs = `${path}.view`;
+  const mayRead = held.includes(needs);
 
   useEffect(() => {
     let left = false;
     source.getResource<Me>('me').then(
-      (answer) => !left && setMe(answer),
-      (error) => !left && setRefused(messageOf(error))
+      (person) => !left && setMe({ person }),
+      (error) => !left && setMe({ failure: messageOf(error) })
     );
     return () => {
       left = true;
@@ -47,25 +56,17 @@ export function useClinic<T>(source: DeskSource, path: 'settings' | 'support'): 
   const read = useCallback(
     (of: string) =>
       source.getResource<T>(path, { clinic: of }).then(
-        (answer) => {
-          setShown(answer);
-          setRefused(undefined);
-        },
-        (error) => {
-          setShown(undefined);
-          setRefused(messageOf(error));
-        }
+        (shown) => setKnown({ clinic: of, shown }),
+        (error) => setKnown({ clinic: of, refused: messageOf(error) })
       ),
     [source, path]
   );
 
   useEffect(() => {
-    if (me && clinic) {
+    if (clinic && mayRead) {
       read(clinic);
-    } else if (me) {
-      setRefused('There is no clinic here that you may see.');
     }
-  }, [me, clinic, read]);
+  }, [clinic, mayRead, read]);
 
   const change = async (to: string, body: object, done: string) => {
     setBusy(true);
@@ -85,10 +86,14 @@ export function useClinic<T>(source: DeskSource, path: 'settings' | 'support'): 
     }
   };
 
-  const held = me?.clinics.find((one) => one.clinic === clinic)?.permissions ?? [];
+  let refused = me.failure;
+  if (me.person && !mayRead) {
+    refused = `It needs ${needs} at this clinic: ask whoever keeps the access policy.`;
+  }
+  const current = known?.clinic === clinic ? known : undefined;
   return {
-    shown,
-    refused,
+    shown: current?.shown,
+    refused: refused ?? current?.refused,
     clinic,
     clinics: source.clinic ? [] : clinics,
     choose: (to) => {
