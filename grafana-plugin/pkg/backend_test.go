@@ -250,6 +250,7 @@ func TestQueryDataGivesFrames(t *testing.T) {
 		map[string]any{"query": "cohort_heatmap", "format": "matrix", "params": map[string]any{"months": "2"}},
 		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"category": "write_off"}},
 		map[string]any{"query": "freshness"},
+		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"category": "write_off"}, "noHeaders": true},
 	)
 
 	table := frame(t, answers["A"])
@@ -294,9 +295,12 @@ func TestQueryDataGivesFrames(t *testing.T) {
 	if diff := cmp.Diff([]string{"2026-07 · 10 | 1.00 | 0.60 | 0.40", "2026-08 · 8 | 1.00 | 0.25 | -"}, rows(frame(t, answers["D"]))); diff != "" {
 		t.Errorf("cohorts (-want +got):\n%s", diff)
 	}
-	// Columns without rows would be drawn as bare headers: a panel says its own sentence where there is no frame.
-	if empty := answers["E"]; empty.GetError() != "" || len(empty.GetFrames()) != 0 {
-		t.Errorf("an empty answer is %v", empty)
+	if empty := frame(t, answers["E"]); len(empty.Fields) != 14 || empty.Rows() != 0 {
+		t.Errorf("an empty answer has %d columns and %d rows", len(empty.Fields), empty.Rows())
+	}
+	// Columns without rows would be drawn as bare headers in a table: it says its own sentence where there is no frame.
+	if empty := answers["G"]; empty.GetError() != "" || len(empty.GetFrames()) != 0 {
+		t.Errorf("an empty answer for a table is %v", empty)
 	}
 	landed, _ := frame(t, answers["F"]).FieldByName("committed_at")
 	if at, ok := landed.ConcreteAt(0); !ok || !at.(time.Time).Equal(time.Date(2026, 10, 1, 6, 30, 0, 0, time.UTC)) {

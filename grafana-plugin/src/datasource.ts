@@ -39,7 +39,8 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
   }
 
   /** What shows how fresh the clinic is asks again when there is news. */
-  query(request: DataQueryRequest<FalloffQuery>): Observable<DataQueryResponse> {
+  query(asked: DataQueryRequest<FalloffQuery>): Observable<DataQueryResponse> {
+    const request = inTable(asked);
     const clinic = asksFreshness(request, this.clinic);
     return clinic ? withNews(this.uid, clinic, () => super.query(request)) : super.query(request);
   }
@@ -59,4 +60,12 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
     const answer = await this.getResource<{ clinics: Clinic[] }>('clinics');
     return answer.clinics;
   }
+}
+
+/** A table without rows would show bare headers. Charts want their axis all the same. */
+function inTable(request: DataQueryRequest<FalloffQuery>): DataQueryRequest<FalloffQuery> {
+  if (request.panelPluginId !== 'table') {
+    return request;
+  }
+  return { ...request, targets: request.targets.map((target) => ({ ...target, noHeaders: true })) };
 }

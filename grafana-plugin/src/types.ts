@@ -17,6 +17,8 @@ export interface FalloffQuery extends DataQuery {
   desk?: Desk;
   /** Which events; none is all that may be seen. */
   kinds?: EventKind[];
+  /** Answer nothing at all where there are no rows, so that a table says its sentence. Set while it is asked. */
+  noHeaders?: boolean;
   /** The column that the format "number" is about, and those that say of what: for alert rules. */
   value?: string;
   labels?: string[];

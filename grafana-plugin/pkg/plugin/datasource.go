@@ -71,6 +71,8 @@ type queryModel struct {
 	Kinds []string `json:"kinds"`
 	// Clinic is asked where the data source is not bound to one.
 	Clinic string `json:"clinic"`
+	// NoHeaders asks for no columns where there are no rows.
+	NoHeaders bool `json:"noHeaders"` //nolint:tagliatelle // as Grafana spells its queries
 	// UseTimeRange narrows the answer to the dashboard's time range, where the query knows how.
 	UseTimeRange bool `json:"useTimeRange"` //nolint:tagliatelle // as Grafana spells its queries
 }
@@ -162,7 +164,7 @@ func (d *Datasource) frame(ctx context.Context, q backend.DataQuery) (*data.Fram
 			Hint: "Ask again; if it stays, the query server and this plugin are of different versions", status: backend.StatusBadGateway, cause: err,
 		}
 	}
-	if frame.Rows() == 0 && model.Format != "series" { // charts want their axis all the same
+	if frame.Rows() == 0 && (model.NoHeaders || model.Format == "number") {
 		return empty(frame), nil
 	}
 	switch model.Format {

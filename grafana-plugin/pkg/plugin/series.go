@@ -158,8 +158,8 @@ func larger(of *data.Field, row, than int) bool {
 func ages(of *data.Field, now time.Time) *data.Field {
 	days := make([]*float64, of.Len())
 	for i := range days {
-		if at, ok := of.ConcreteAt(i); ok {
-			days[i] = new(now.Sub(at.(time.Time)).Hours() / 24)
+		if at, ok := of.At(i).(*time.Time); ok && at != nil {
+			days[i] = new(now.Sub(*at).Hours() / 24)
 		}
 	}
 	field := data.NewField(of.Name, nil, days)

@@ -73,7 +73,7 @@ func (d *Datasource) RunStream(ctx context.Context, request *backend.RunStreamRe
 		state, err := d.state(ctx, clinic)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // nobody watches any more
+			return nil // nobody watches any more
 		case err != nil:
 			backend.Logger.FromContext(ctx).Warn("how fresh a clinic is cannot be asked", "category", string(problemOf(err).Category))
 		case state != known:
