@@ -7,6 +7,7 @@ const scaffold = require('./.config/jest.config');
 module.exports = {
   // Jest configuration provided by Grafana scaffolding
   ...scaffold,
+  testTimeout: 60000,
   transform: {
     ...scaffold.transform,
     // d3-color is shipped as .mjs, which the scaffold's pattern leaves out

@@ -28,6 +28,8 @@ type dashboard struct {
 	Links      []struct{ Tags []string }
 	Templating struct{ List []variable }
 
+	Annotations struct{ List []annotation }
+
 	text []byte
 }
 
@@ -38,7 +40,7 @@ type panel struct {
 	Datasource               source
 	Targets                  []target
 	Options                  struct {
-		Content       string
+		Content, Part string
 		XField        string
 		ReduceOptions struct {
 			Fields string
@@ -67,6 +69,17 @@ type panel struct {
 	}
 }
 
+// clinicPanel is the plugin's own panel, which asks by itself.
+const clinicPanel = "falloff-clinic-panel"
+
+// annotation is what charts mark.
+type annotation struct {
+	Name       string
+	Datasource source
+	Enable     bool
+	Target     target
+}
+
 type source struct{ Type, UID string }
 
 type target struct {
@@ -76,13 +89,24 @@ type target struct {
 	Params       map[string]any
 	Format       string
 	UseTimeRange bool
+	// Desk is asked instead of a query, Kinds are those of events.
+	Desk  string
+	Kinds []string
+}
+
+// desks are what may be asked instead of a query, with the titles of their columns.
+var desks = map[string][]string{
+	"audit":   {"When", "Who", "What was done", "To what", "From where", "Before", "After"},
+	"support": {"State", "Who", "Reason", "From", "Until", "Granted by", "Ended by", "Requests"},
 }
 
 type variable struct {
-	Name, Type string
-	Query      any
-	Current    struct{ Value any }
-	Options    []struct{ Value any }
+	Name, Type    string
+	Hide, Refresh int
+	SkipURLSync   bool
+	Query         any
+	Current       struct{ Value any }
+	Options       []struct{ Value any }
 }
 
 // dashboards reads those that plugin.json ships, and fails if it names one that is not there or leaves one out.
@@ -161,6 +185,9 @@ func TestEveryPanelAsksWhatTheServerAnswers(t *testing.T) {
 				if p.Title == "" || p.Description == "" {
 					t.Error("it has no title or no description")
 				}
+				if p.Type == clinicPanel {
+					return
+				}
 				if p.FieldConfig.Defaults.NoValue == "" {
 					t.Error("where there is nothing to show, it does not say why")
 				}
@@ -178,6 +205,15 @@ func TestEveryPanelAsksWhatTheServerAnswers(t *testing.T) {
 
 func checkTarget(t *testing.T, d dashboard, asked target) {
 	t.Helper()
+	if asked.Datasource != (source{pluginID, "${datasource}"}) {
+		t.Errorf("its data source is %+v: a dashboard that names one fits nobody else's Grafana", asked.Datasource)
+	}
+	if asked.Desk != "" {
+		if desks[asked.Desk] == nil || asked.Query != "" {
+			t.Errorf("there is no desk %q, or it asks for a query too", asked.Desk)
+		}
+		return
+	}
 	definition, ok := query.Lookup(asked.Query)
 	if !ok {
 		t.Errorf("there is no query %q", asked.Query)
@@ -192,9 +228,6 @@ func checkTarget(t *testing.T, d dashboard, asked target) {
 	if asked.UseTimeRange && definition.TimeRange == "" {
 		t.Errorf("%s knows no time range", asked.Query)
 	}
-	if asked.Datasource != (source{pluginID, "${datasource}"}) {
-		t.Errorf("its data source is %+v: a dashboard that names one fits nobody else's Grafana", asked.Datasource)
-	}
 }
 
 // checkColumns demands that the columns which a panel names are those that its query answers with, by their titles. Series are
@@ -207,11 +240,14 @@ func checkColumns(t *testing.T, p panel) {
 	for _, c := range definition.Columns {
 		titles[c.Title] = true
 	}
+	for _, title := range desks[asked.Desk] {
+		titles[title] = true
+	}
 	named := func(by string, names ...string) {
 		t.Helper()
 		for _, name := range names {
 			if !titles[name] {
-				t.Errorf("%s names a column %q, which %s does not answer", by, name, asked.Query)
+				t.Errorf("%s names a column %q, which %s does not answer", by, name, asked.Query+asked.Desk)
 			}
 		}
 	}
@@ -262,6 +298,9 @@ func TestVariablesAskWhatTheServerAnswers(t *testing.T) {
 				t.Errorf("%s: variable %s is not asked as a query", d.UID, v.Name)
 				continue
 			}
+			if asked["desk"] == "banner" {
+				continue
+			}
 			definition, ok := query.Lookup(fmt.Sprint(asked["query"]))
 			if !ok || !slices.ContainsFunc(definition.Columns, func(c query.Column) bool { return c.Name == "value" }) {
 				t.Errorf("%s: variable %s asks %v, which has no column value", d.UID, v.Name, asked["query"])
@@ -282,6 +321,9 @@ func TestEveryValueOfAVariableCanBeAsked(t *testing.T) {
 				d.Templating.List[i].Current.Value = option.Value
 				for _, p := range d.Panels {
 					for _, asked := range p.Targets {
+						if asked.Desk != "" {
+							continue
+						}
 						definition, _ := query.Lookup(asked.Query)
 						if _, err := definition.Bind(d.resolved(asked.Params)); err != nil {
 							t.Errorf("%s: %q with %s = %v: %v", d.UID, p.Title, v.Name, option.Value, err)
@@ -320,6 +362,109 @@ func TestEveryDashboardSaysHowFreshItIsAndWhatIsWithheld(t *testing.T) {
 				t.Errorf("%s links to %s, which is not there", d.Title, found[1])
 			}
 		}
+	}
+}
+
+// K10: support access that goes on is said at the top of every page, by a variable that nobody sets and no link carries along.
+func TestEveryDashboardHasTheSupportBanner(t *testing.T) {
+	for _, d := range dashboards(t) {
+		if !strings.HasPrefix(d.Panels[1].Options.Content, "${support}\n\n") || d.Panels[1].GridPos.Y != 0 {
+			t.Errorf("%s does not begin with it", d.Title)
+		}
+		at := slices.IndexFunc(d.Templating.List, func(v variable) bool { return v.Name == "support" })
+		if at < 0 {
+			t.Errorf("%s does not ask for it", d.Title)
+			continue
+		}
+		v := d.Templating.List[at]
+		asked, _ := v.Query.(map[string]any)
+		if asked["desk"] != "banner" || !v.SkipURLSync || v.Hide != 2 || v.Refresh != 2 {
+			t.Errorf("%s asks for it as %+v", d.Title, v)
+		}
+	}
+}
+
+// Charts mark what happened, where that helps: each kind can be switched off, and what comes every night is off at first.
+func TestAnnotationsAskForEvents(t *testing.T) {
+	kinds := []string{"sync", "setting", "price", "support"}
+	marked := map[string][]string{}
+	for _, d := range dashboards(t) {
+		for _, a := range d.Annotations.List {
+			if a.Datasource != (source{pluginID, "${datasource}"}) || a.Target.Desk != "events" || len(a.Target.Kinds) == 0 || a.Name == "" {
+				t.Errorf("%s: %+v", d.Title, a)
+			}
+			for _, kind := range a.Target.Kinds {
+				if !slices.Contains(kinds, kind) || a.Enable == (kind == "sync") {
+					t.Errorf("%s: %s marks %s: %v", d.Title, a.Name, kind, a.Enable)
+				}
+				marked[d.UID] = append(marked[d.UID], kind)
+			}
+		}
+	}
+	for uid, want := range map[string][]string{
+		"falloff-overview": {"price", "support", "sync"}, "falloff-leaks": {"price", "support", "sync"}, "falloff-trust": {"price", "setting", "support", "sync"},
+	} {
+		if slices.Sort(marked[uid]); !slices.Equal(marked[uid], want) {
+			t.Errorf("%s marks %v, and should mark %v", uid, marked[uid], want)
+		}
+	}
+}
+
+// The rules that are provisioned must ask what the server answers, and reckon with a column of it.
+func TestAlertRulesAskWhatTheServerAnswers(t *testing.T) {
+	var provisioned struct {
+		Groups []struct {
+			Name, Folder, Interval string
+			Rules                  []struct {
+				UID, Title, Condition string
+				NoDataState           string `yaml:"noDataState"`  //nolint:tagliatelle // as Grafana spells its rules
+				ExecErrState          string `yaml:"execErrState"` //nolint:tagliatelle // as Grafana spells its rules
+				Annotations           map[string]string
+				Data                  []struct {
+					RefID         string `yaml:"refId"`         //nolint:tagliatelle // as Grafana spells its rules
+					DatasourceUID string `yaml:"datasourceUid"` //nolint:tagliatelle // as Grafana spells its rules
+					Model         struct {
+						RefID                                  string `yaml:"refId"` //nolint:tagliatelle // as Grafana spells its rules
+						Query, Format, Value, Type, Expression string
+						Params                                 map[string]any
+						Labels                                 []string
+					}
+				}
+			}
+		}
+	}
+	readYAML(t, "../../infra/grafana/provisioning/alerting/falloff.yaml", &provisioned)
+	var sources struct{ Datasources []struct{ UID string } }
+	readYAML(t, "../../infra/grafana/provisioning/datasources/falloff.yaml", &sources)
+	asked := map[string]string{}
+	for _, group := range provisioned.Groups {
+		for _, rule := range group.Rules {
+			if rule.UID == "" || rule.Annotations["summary"] == "" || rule.NoDataState == "" || rule.ExecErrState != "Error" || len(rule.Data) != 2 {
+				t.Fatalf("a rule is %+v", rule)
+			}
+			ask, judge := rule.Data[0], rule.Data[1]
+			if ask.DatasourceUID != sources.Datasources[0].UID || judge.DatasourceUID != "__expr__" || judge.Model.Expression != ask.RefID ||
+				rule.Condition != judge.RefID || judge.Model.Type != "threshold" || ask.Model.RefID != ask.RefID || judge.Model.RefID != judge.RefID {
+				t.Errorf("%s does not hang together: %+v", rule.Title, rule.Data)
+			}
+			definition, ok := query.Lookup(ask.Model.Query)
+			if !ok || ask.Model.Format != "number" {
+				t.Errorf("%s asks %q as %q", rule.Title, ask.Model.Query, ask.Model.Format)
+			}
+			if _, err := definition.Bind(ask.Model.Params); err != nil {
+				t.Errorf("%s: %v", rule.Title, err)
+			}
+			for _, column := range append([]string{ask.Model.Value}, ask.Model.Labels...) {
+				at := slices.IndexFunc(definition.Columns, func(c query.Column) bool { return c.Name == column })
+				if at < 0 || column == ask.Model.Value && definition.Columns[at].Type == query.Text {
+					t.Errorf("%s reckons with %q, which %s does not answer as a number", rule.Title, column, ask.Model.Query)
+				}
+			}
+			asked[ask.Model.Query] = ask.Model.Value
+		}
+	}
+	if !maps.Equal(asked, map[string]string{"freshness": "as_of", "leak_total": "amount_cents"}) {
+		t.Errorf("the rules watch %v", asked)
 	}
 }
 
@@ -371,7 +516,7 @@ people:
 			}
 			for _, p := range d.Panels {
 				for _, asked := range p.Targets {
-					if sees.Query("harbour-street", asked.Query).None() {
+					if asked.Desk == "" && sees.Query("harbour-street", asked.Query).None() {
 						t.Errorf("%s is refused %q of %s", test.login, p.Title, d.Title)
 					}
 				}
@@ -422,8 +567,8 @@ func TestInfrastructureFitsThePlugin(t *testing.T) {
 	if !ok || !strings.HasPrefix(grafana.Image, "grafana/grafana:12.3") {
 		t.Errorf("compose starts %q, and the plugin asks for 12.3 or newer", grafana.Image)
 	}
-	if grafana.Environment["GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS"] != pluginID {
-		t.Error("compose does not allow the plugin, which is not signed")
+	if grafana.Environment["GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS"] != pluginID+","+clinicPanel {
+		t.Error("compose does not allow the plugin and its panel, which are not signed")
 	}
 	if grafana.Environment["GF_SERVER_HTTP_ADDR"] != "127.0.0.1" {
 		t.Errorf("Grafana listens on %q", grafana.Environment["GF_SERVER_HTTP_ADDR"])
@@ -446,7 +591,7 @@ func TestInfrastructureFitsThePlugin(t *testing.T) {
 	if len(sources.Datasources) != 1 || sources.Datasources[0].Type != pluginID {
 		t.Errorf("provisioned are %+v", sources.Datasources)
 	}
-	for _, name := range []string{"FALLOFF_URL", "FALLOFF_CLINIC", "FALLOFF_KEY", "FALLOFF_DASHBOARDS"} {
+	for _, name := range []string{"FALLOFF_URL", "FALLOFF_CLINIC", "FALLOFF_KEY", "FALLOFF_DASHBOARDS", "FALLOFF_SERVICE_TOKEN"} {
 		if _, ok := grafana.Environment[name]; !ok {
 			t.Errorf("compose does not hand %s to Grafana, which the provisioning asks for", name)
 		}

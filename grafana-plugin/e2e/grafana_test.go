@@ -219,6 +219,7 @@ const panelStates = `() => [...document.querySelectorAll('section[data-testid^="
   const text = panel.innerText;
   const drawn = [...panel.querySelectorAll('canvas')].some((c) => c.width > 0) ||
     panel.querySelectorAll('[role=gridcell], [role=cell]').length > 0 ||
+    panel.querySelector('[data-falloff-shown]') !== null ||
     [...panel.querySelectorAll('[data-testid="data-testid Bar gauge value"], .flot-base, span')].some((s) => /\d/.test(s.textContent));
   return {
     title: panel.getAttribute('data-testid').replace('data-testid Panel header ', ''),
@@ -226,7 +227,7 @@ const panelStates = `() => [...document.querySelectorAll('section[data-testid^="
     noData: /\bNo data\b/.test(text),
     failed: panel.querySelector('[data-testid="data-testid Panel status error"]') !== null,
     loading: panel.querySelector('[aria-label="Panel loading bar"], [data-testid="data-testid panel-loading-bar"]') !== null,
-    text: text.slice(0, 200),
+    text: text.slice(0, 400),
   };
 }).filter((panel) => panel.title !== '')`
 
@@ -350,7 +351,7 @@ func settle(t *testing.T, page *rod.Page, d dashboard) []panelState {
 	t.Helper()
 	asking := 0
 	for _, p := range d.Panels {
-		if len(p.Targets) > 0 {
+		if len(p.Targets) > 0 || p.Type == clinicPanel {
 			asking++
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/civil"
+
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/disclosure"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
@@ -35,6 +37,47 @@ func (f fixture) Open(ctx context.Context, clinic string, view server.View) (ser
 	return servertest.Open(ctx, f.marts, f.released, clinic, "7", view)
 }
 
+// desk is what a clinic has beside its figures: settings, a record in the audit log, support access that is over, a sync and a price.
+type desk struct{}
+
+func (desk) Show(_ context.Context, clinic string) (*server.ClinicSettings, error) {
+	return &server.ClinicSettings{
+		Clinic: clinic, Name: "Harbour Street", TimeZone: "America/Toronto", Currency: "CAD", QuietHours: "08:00-18:00", StaleAfterDays: 2,
+		IdentityMode: "privacy", Extraction: &server.ExtractionState{State: "ok"}, Agreement: &server.AgreementState{Accepted: true, Version: 1, AcceptedVersion: 1},
+	}, nil
+}
+
+func (desk) Change(context.Context, server.Asker, string, server.SettingsChange) error { return nil }
+
+func (desk) Search(context.Context, server.Asker, server.AuditQuery) (*server.AuditPage, error) {
+	return &server.AuditPage{Found: 1, Records: []server.AuditRecord{{
+		Chain: "desk", Number: 1, At: staged, Person: "mia", Action: "query.answered", Entity: "query/leak_total", After: map[string]any{"rows": 1},
+	}}}, nil
+}
+
+func (desk) Events(_ context.Context, _ string, kind server.EventKind, _, _ civil.Date) ([]server.ClinicEvent, error) {
+	return []server.ClinicEvent{{At: staged, Kind: kind, Title: "It happened", Text: "at last"}}, nil
+}
+
+type supportDesk struct{}
+
+var staged = time.Date(2026, time.September, 3, 8, 0, 0, 0, time.UTC)
+
+func (supportDesk) List(context.Context, string) ([]server.SupportGrant, error) {
+	ended := staged.Add(time.Hour)
+	return []server.SupportGrant{{
+		Session: "s", Login: "sam", Issuer: access.Grafana, Reason: "ticket/4711", GrantedBy: "mia", From: staged, Until: ended, Ended: &ended, Uses: 3,
+	}}, nil
+}
+
+func (supportDesk) Grant(context.Context, server.Asker, string, server.SupportRequest) (*server.SupportGrant, error) {
+	return nil, server.ErrUnknownClinic
+}
+
+func (supportDesk) End(context.Context, server.Asker, string, string) (*server.SupportGrant, error) {
+	return nil, server.ErrUnknownClinic
+}
+
 // stage is a query server over fixture marts, and a data source of Grafana's that asks it. Both go with the test.
 type stage struct {
 	grafana grafana
@@ -47,6 +90,7 @@ func (g grafana) stage(t *testing.T, policy *access.Policy) stage {
 	key := servertest.NewKey(t)
 	o := servertest.SignedOptions(t, fixture{martstest.Small(t), martstest.Released(t)}, key)
 	o.Policy = func() *access.Policy { return policy }
+	o.Settings, o.AuditLog, o.History, o.Support = desk{}, desk{}, desk{}, supportDesk{}
 	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	stdcmp "cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -71,6 +72,7 @@ type backend struct {
 	data        grpcplugin.DataClient
 	diagnostics grpcplugin.DiagnosticsClient
 	resource    grpcplugin.ResourceClient
+	stream      grpcplugin.StreamClient
 }
 
 func start(t *testing.T) backend {
@@ -90,6 +92,7 @@ func start(t *testing.T) backend {
 			"data":        &grpcplugin.DataGRPCPlugin{},
 			"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
 			"resource":    &grpcplugin.ResourceGRPCPlugin{},
+			"stream":      &grpcplugin.StreamGRPCPlugin{},
 		}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		Logger:           hclog.NewNullLogger(),
@@ -110,6 +113,7 @@ func start(t *testing.T) backend {
 		data:        dispense("data").(grpcplugin.DataClient),
 		diagnostics: dispense("diagnostics").(grpcplugin.DiagnosticsClient),
 		resource:    dispense("resource").(grpcplugin.ResourceClient),
+		stream:      dispense("stream").(grpcplugin.StreamClient),
 	}
 }
 
@@ -252,6 +256,7 @@ func TestQueryDataGivesFrames(t *testing.T) {
 		map[string]any{"query": "cohort_heatmap", "format": "matrix", "params": map[string]any{"months": "2"}},
 		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"category": "write_off"}},
 		map[string]any{"query": "freshness"},
+		map[string]any{"query": "worst_open_leaks", "params": map[string]any{"category": "write_off"}, "noHeaders": true},
 	)
 
 	table := frame(t, answers["A"])
@@ -298,6 +303,10 @@ func TestQueryDataGivesFrames(t *testing.T) {
 	}
 	if empty := frame(t, answers["E"]); len(empty.Fields) != 14 || empty.Rows() != 0 {
 		t.Errorf("an empty answer has %d columns and %d rows", len(empty.Fields), empty.Rows())
+	}
+	// Columns without rows would be drawn as bare headers in a table: it says its own sentence where there is no frame.
+	if empty := answers["G"]; empty.GetError() != "" || len(empty.GetFrames()) != 0 {
+		t.Errorf("an empty answer for a table is %v", empty)
 	}
 	landed, _ := frame(t, answers["F"]).FieldByName("committed_at")
 	if at, ok := landed.ConcreteAt(0); !ok || !at.(time.Time).Equal(time.Date(2026, 10, 1, 6, 30, 0, 0, time.UTC)) {
@@ -351,20 +360,20 @@ func TestADataSourceAsksForItsOwnClinicAlone(t *testing.T) {
 
 func call(t *testing.T, b backend, instance *pluginv2.PluginContext, method, path string) (int, string) {
 	t.Helper()
-	return send(t, b, instance, method, path, nil)
+	return callWith(t, b, instance, &pluginv2.CallResourceRequest{Method: method, Url: path})
 }
 
 func post(t *testing.T, b backend, instance *pluginv2.PluginContext, path, body string) (int, string) {
 	t.Helper()
-	return send(t, b, instance, http.MethodPost, path, []byte(body))
+	return callWith(t, b, instance, &pluginv2.CallResourceRequest{Method: http.MethodPost, Url: path, Body: []byte(body)})
 }
 
-func send(t *testing.T, b backend, instance *pluginv2.PluginContext, method, path string, body []byte) (int, string) {
+// callWith calls a resource: method, address, body and headers are the request's.
+func callWith(t *testing.T, b backend, instance *pluginv2.PluginContext, request *pluginv2.CallResourceRequest) (int, string) {
 	t.Helper()
-	bare, _, _ := strings.Cut(path, "?")
-	stream, err := b.resource.CallResource(t.Context(), &pluginv2.CallResourceRequest{
-		PluginContext: instance, Method: method, Path: bare, Url: path, Body: body,
-	})
+	request.PluginContext = instance
+	request.Path, _, _ = strings.Cut(request.GetUrl(), "?")
+	stream, err := b.resource.CallResource(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,10 +463,35 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 
+	answering := func(status int, body string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+
 	for _, test := range []struct {
 		name, url, clinic, key string
+		login                  string
 		category, says         string
 	}{
+		{name: "no role", login: "nobody", url: url, clinic: "harbour-street", key: pluginKey().Text(), category: "permission", says: "No role is given"},
+		{name: "not signed in", login: "-", url: url, clinic: "harbour-street", key: pluginKey().Text(), category: "person", says: "Nobody is signed in"},
+		{
+			name: "models that are not built", url: answering(200, `{"clinics":[{"id":"harbour-street","name":"H"}]}`), clinic: "harbour-street", key: pluginKey().Text(),
+			category: "snapshot", says: "falloff build",
+		},
+		{
+			name: "a server that fails", url: answering(500, `{"code":"internal","error":"the query server could not answer","hint":"its log says why"}`), key: pluginKey().Text(),
+			category: "server", says: "Its log says why",
+		},
+		{
+			name: "a server that is too slow", url: answering(504, `{"code":"timeout","error":"the query took too long","hint":"ask again"}`), key: pluginKey().Text(),
+			category: "timeout", says: "took too long",
+		},
 		{name: "well", url: url, clinic: "harbour-street", key: pluginKey().Text(), says: "snapshot 7, as of 2026-09-30"},
 		{name: "well, trailing slash, no clinic", url: url + "/", key: pluginKey().Text(), says: "harbour-street, second-clinic"},
 		{name: "no URL", key: pluginKey().Text(), category: "settings", says: "URL is missing"},
@@ -477,7 +511,9 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 		{name: "a name that is none", url: "https://no-such-host.invalid", key: pluginKey().Text(), category: "name_unresolved", says: "host name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{PluginContext: configured(test.url, test.clinic, test.key)})
+			response, err := b.diagnostics.CheckHealth(t.Context(), &pluginv2.CheckHealthRequest{
+				PluginContext: configuredFor(strings.Trim(stdcmp.Or(test.login, "everywhere"), "-"), test.url, test.clinic, test.key),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -496,11 +532,12 @@ func TestHealthNamesWhatIsWrong(t *testing.T) {
 			var details struct {
 				Category string `json:"category"`
 				Hint     string `json:"hint"`
+				Message  string `json:"message"`
 			}
 			if err := json.Unmarshal(response.GetJsonDetails(), &details); err != nil {
 				t.Fatal(err)
 			}
-			if response.GetStatus() != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" {
+			if response.GetStatus() != pluginv2.CheckHealthResponse_ERROR || details.Category != test.category || details.Hint == "" || !strings.Contains(details.Message, test.category) {
 				t.Errorf("got %s %+v, want category %s", response.GetStatus(), details, test.category)
 			}
 		})

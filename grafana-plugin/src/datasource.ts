@@ -1,6 +1,8 @@
 import {
   AdHocVariableFilter,
   CoreApp,
+  DataQueryRequest,
+  DataQueryResponse,
   DataSourceGetTagKeysOptions,
   DataSourceGetTagValuesOptions,
   DataSourceInstanceSettings,
@@ -8,6 +10,10 @@ import {
   ScopedVars,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
+import { Observable } from 'rxjs';
+
+import { eventAnnotations } from './annotations';
+import { asksFreshness, withNews } from './live';
 
 import { intoSql, intoValues } from './interpolate';
 import {
@@ -38,6 +44,7 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
     super(instanceSettings);
     this.clinic = instanceSettings.jsonData.clinic;
     this.variables = new FalloffVariableSupport(this);
+    this.annotations = eventAnnotations;
   }
 
   getDefaultQuery(_: CoreApp): Partial<FalloffQuery> {
@@ -81,6 +88,13 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
   /** The clinic that a query is about, with its variables put in; none where it is still to be chosen. */
   clinicOf(query?: Pick<FalloffQuery, 'clinic'>): string | undefined {
     return this.clinic || (query?.clinic ? getTemplateSrv().replace(query.clinic) : undefined);
+  }
+
+  /** What shows how fresh the clinic is asks again when there is news. */
+  query(asked: DataQueryRequest<FalloffQuery>): Observable<DataQueryResponse> {
+    const request = inTable(asked);
+    const clinic = asksFreshness(request, this.clinic);
+    return clinic ? withNews(this.uid, clinic, () => super.query(request)) : super.query(request);
   }
 
   /** The questions there are. They change with the query server's version alone, so one answer lasts; a failure doesn't. */
@@ -210,4 +224,12 @@ function adhocOf(query: FalloffQuery, filters?: AdHocVariableFilter[]): Pick<Fal
     ...(values?.length ? { values } : { value }),
   }));
   return adhoc?.length ? { adhoc } : query.adhoc ? { adhoc: query.adhoc } : {};
+}
+
+/** A table without rows would show bare headers. Charts want their axis all the same. */
+function inTable(request: DataQueryRequest<FalloffQuery>): DataQueryRequest<FalloffQuery> {
+  if (request.panelPluginId !== 'table') {
+    return request;
+  }
+  return { ...request, targets: request.targets.map((target) => ({ ...target, noHeaders: true })) };
 }

@@ -19,12 +19,24 @@ export interface FalloffQuery extends DataQuery {
   clinic?: string;
   /** Narrow the answer to the dashboard's time range, where the question knows how. */
   useTimeRange?: boolean;
+  /** Asked instead of a question: what the query server answers beside figures. */
+  desk?: Desk;
+  /** Which events; none is all that may be seen. */
+  kinds?: EventKind[];
+  /** Answer nothing at all where there are no rows, so that a table says its sentence. Set while it is asked. */
+  noHeaders?: boolean;
+  /** The column that the format "number" is about, and those that say of what: for alert rules. */
+  value?: string;
+  labels?: string[];
   /** A dashboard's ad-hoc filters, put in on the way out. */
   adhoc?: Filter[];
 }
 
 export type Mode = 'metric' | 'cohort' | 'leaks' | 'named' | 'sql';
-export type Format = 'table' | 'series' | 'matrix';
+export type Format = 'table' | 'series' | 'matrix' | 'number';
+/** The audit log, support access, what happened, and the sentence about support access that goes on. */
+export type Desk = 'audit' | 'support' | 'events' | 'banner';
+export type EventKind = 'sync' | 'setting' | 'price' | 'support';
 export type ParameterValue = string | number;
 
 export interface MetricQuery {
@@ -76,7 +88,7 @@ export const BEGINNINGS: Record<Mode, Partial<FalloffQuery>> = {
  * The mode of a query. One that names a question is never a metric: Grafana fills saved queries up with what new ones begin with.
  */
 export function modeOf(query: FalloffQuery): Mode {
-  if (query.mode === 'metric' && query.query) {
+  if (query.desk || (query.mode === 'metric' && query.query)) {
     return 'named';
   }
   return query.mode ?? 'named';
@@ -90,7 +102,7 @@ export function isAsked(query: FalloffQuery): boolean {
     case 'sql':
       return Boolean(query.sql?.trim());
     default:
-      return Boolean(query.query);
+      return Boolean(query.query || query.desk);
   }
 }
 

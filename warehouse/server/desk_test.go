@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/civil"
+
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/server"
@@ -128,11 +130,53 @@ func (d identityDesk) Reveal(_ context.Context, by server.Asker, clinic, patient
 	return &server.Identity{Patient: patient, FirstName: "Rosalind", GUID: "0d9c1c6e"}, nil
 }
 
+type historyDesk struct{ *desks }
+
+func (d historyDesk) Events(_ context.Context, clinic string, kind server.EventKind, from, to civil.Date) ([]server.ClinicEvent, error) {
+	d.note("events " + clinic + " " + string(kind) + " " + from.String() + " " + to.String())
+	return []server.ClinicEvent{{At: time.Unix(0, 0), Kind: kind, Title: "It happened", Text: "at last"}}, nil
+}
+
 // withDesks has everything answered.
 func withDesks(o server.Options) (server.Options, *desks) {
 	d := &desks{}
-	o.Leaks, o.AuditLog, o.Support, o.Settings, o.Identities = &sayings{}, auditDesk{d}, supportDesk{d}, settingsDesk{d}, identityDesk{d}
+	o.Leaks, o.AuditLog, o.Support, o.Settings, o.Identities, o.History = &sayings{}, auditDesk{d}, supportDesk{d}, settingsDesk{d}, identityDesk{d}, historyDesk{d}
 	return o, d
+}
+
+// Each kind of events is for those who may see what it tells of; whoever may see none of them is refused before anything is asked.
+func TestWhoSeesWhichEvents(t *testing.T) {
+	o, d := withDesks(options(t, newLake(t)))
+	address, _ := serve(t, o)
+	all := []string{"sync", "setting", "price", "support"}
+	for person, want := range map[string][]string{
+		access.ClinicOwner: all, access.Manager: all, access.PrivacyOfficer: all, "everywhere": all,
+		access.Analyst: all[:3], access.BatchService: all[:3],
+		access.Biller: all[:1], access.FrontDesk: all[:1], access.Practitioner: all[:1], access.RecoveryCoordinator: all[:1], servertest.Figures: all[:1],
+		"elsewhere": nil, "nobody": nil, access.VendorSupport: nil,
+	} {
+		before := d.count()
+		status, body := askAs(t, person, http.MethodGet, "http://"+address+"/v1/events?clinic=harbour-street&from=2026-01-01&to=2026-02-01T10:00:00Z", "")
+		var told struct{ Events []server.ClinicEvent }
+		if err := json.Unmarshal(body, &told); err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, e := range told.Events {
+			kinds = append(kinds, string(e.Kind))
+		}
+		if !slices.Equal(kinds, want) || (status == http.StatusOK) != (want != nil) || d.count() != before+len(want) {
+			t.Errorf("%s sees %v with %d after %d questions, and should see %v", person, kinds, status, d.count()-before, want)
+		}
+	}
+	if last := d.asked[len(d.asked)-1]; !strings.HasSuffix(last, "2026-01-01 2026-02-01") {
+		t.Errorf("it was asked %q", last)
+	}
+	for query, want := range map[string]string{"&kinds=price,sync": `"kind":"price"`, "&kinds=rumour": "no such kind", "&from=yesterday": "neither a day"} {
+		if _, body := askAs(t, access.Manager, http.MethodGet, "http://"+address+"/v1/events?clinic=harbour-street"+query, ""); !bytes.Contains(body, []byte(want)) || bytes.Contains(body, []byte("support")) && query[1] == 'k' && want[0] == '"' {
+			t.Errorf("%s: %s", query, body)
+		}
+	}
 }
 
 // Who may have what done is written down here by hand. Whoever may not is refused before anything is asked, at their own clinic and at

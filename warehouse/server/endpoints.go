@@ -18,6 +18,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "POST", path: "/v1/metric/sql", answer: (*visit).metricSQL},
 		{method: "GET", path: "/v1/tables", answer: (*visit).listTables},
 		{method: "GET", path: "/v1/freshness", needs: access.FreshnessView, answer: (*visit).freshness},
+		{method: "GET", path: "/v1/events", needs: access.FreshnessView, answer: (*visit).listEvents},
 		{method: "POST", path: "/v1/query", kind: Question, answer: (*visit).query},
 		{method: "POST", path: "/v1/sql", kind: Statement, answer: (*visit).sql},
 		{method: "GET", path: "/v1/leaks/history", answer: (*visit).leakHistory},

@@ -69,6 +69,8 @@ func TestTheDescriptionSaysWhatTheServerDoes(t *testing.T) {
 		{"GET", "/v1/leaks/history?clinic=harbour-street&leak=", ""},
 		{"GET", "/v1/audit?clinic=harbour-street&limit=10", ""},
 		{"GET", "/v1/audit", ""},
+		{"GET", "/v1/events?clinic=harbour-street&from=2026-01-01&kinds=sync,price", ""},
+		{"GET", "/v1/events?clinic=harbour-street&kinds=rumour", ""},
 		{"GET", "/v1/support?clinic=harbour-street", ""},
 		{"POST", "/v1/support", `{"clinic":"harbour-street","login":"sam","reason":"ticket/1","minutes":60}`},
 		{"POST", "/v1/support/end", `{"clinic":"harbour-street","session":"s"}`},

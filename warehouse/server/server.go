@@ -80,6 +80,8 @@ type Options struct {
 	AuditLog AuditLog
 	// Support grants and ends support access; nil does neither. Policy is to know of its grants.
 	Support SupportDesk
+	// History knows what happened at clinics; nil knows nothing.
+	History History
 	// Settings shows and changes clinics' settings, Identities reveals who patients are; nil does not.
 	Settings   SettingsDesk
 	Identities Identities

@@ -20,7 +20,11 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 		}
 		return &backend.CheckHealthResult{
 			Status: backend.HealthStatusError, Message: p.Error(),
-			JSONDetails: details(map[string]string{"category": string(p.Category), "message": p.Message, "hint": p.Hint}),
+			// Grafana shows the message as the title, and message of the details below it.
+			JSONDetails: details(map[string]string{
+				"category": string(p.Category), "hint": p.Hint,
+				"message": "Category " + string(p.Category) + ": the plugin's README lists the categories, and what to do about each.",
+			}),
 		}, nil
 	}
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: message}, nil

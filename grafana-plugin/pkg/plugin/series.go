@@ -2,6 +2,11 @@ package plugin
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -79,6 +84,89 @@ func spread(long *data.Frame, schema *arrow.Schema) (*data.Frame, error) {
 		wide.Meta.TypeVersion = data.FrameTypeVersion{0, 1}
 	}
 	return wide, nil
+}
+
+// number keeps one column of numbers, and the columns of text that say what each row is about, all of them where labels is nil: what
+// alert rules reckon with. Of a column of days or instants it gives how many days ago they were. A cell that is withheld or not known is
+// left out, so that a rule takes it for missing and never for zero; of rows about the same the largest stands, since a rule takes one.
+func number(long *data.Frame, column string, labels []string, now time.Time) (*data.Frame, error) {
+	value, at := long.FieldByName(column)
+	if value != nil && value.Type() == data.FieldTypeNullableTime {
+		value = ages(value, now)
+		long.Fields[at] = value
+	}
+	if value == nil || !value.Type().Numeric() {
+		return nil, &problem{
+			Category: categoryQuery, Message: fmt.Sprintf("The answer has no column of numbers called %q", column),
+			Hint: "Give one of the query's own columns as value: falloff query shows them",
+		}
+	}
+	keeps := func(i int, field *data.Field) bool {
+		return i == at || field.Type() == data.FieldTypeNullableString && (labels == nil || slices.Contains(labels, field.Name))
+	}
+	kept := data.NewFrame(long.Name)
+	kept.Meta = long.Meta
+	for i, field := range long.Fields {
+		if keeps(i, field) {
+			kept.Fields = append(kept.Fields, data.NewFieldFromFieldType(field.Type(), 0))
+			last := kept.Fields[len(kept.Fields)-1]
+			last.Name, last.Config = field.Name, field.Config
+		}
+	}
+	stands := map[string]int{}
+	for row := range long.Rows() {
+		if value.NilAt(row) {
+			continue
+		}
+		var about []string
+		for i, field := range long.Fields {
+			if i != at && keeps(i, field) {
+				about = append(about, strconv.Quote(text(field, row)))
+			}
+		}
+		key := strings.Join(about, " ")
+		if before, ok := stands[key]; ok {
+			if larger(value, row, before) {
+				stands[key] = row
+			}
+			continue
+		}
+		stands[key] = row
+	}
+	for _, row := range slices.Sorted(maps.Values(stands)) {
+		to := 0
+		for i, field := range long.Fields {
+			if keeps(i, field) {
+				kept.Fields[to].Append(field.At(row))
+				to++
+			}
+		}
+	}
+	if kept.Rows() == 0 {
+		return empty(kept), nil
+	}
+	kept.Meta.Type, kept.Meta.TypeVersion = data.FrameTypeNumericLong, data.FrameTypeVersion{0, 1}
+	return kept, nil
+}
+
+// larger says whether a column's number in one row is larger than in another. Neither is empty.
+func larger(of *data.Field, row, than int) bool {
+	a, errA := of.NullableFloatAt(row)
+	b, errB := of.NullableFloatAt(than)
+	return errA == nil && errB == nil && a != nil && b != nil && *a > *b
+}
+
+// ages are how many days before now a column's instants were.
+func ages(of *data.Field, now time.Time) *data.Field {
+	days := make([]*float64, of.Len())
+	for i := range days {
+		if at, ok := of.At(i).(*time.Time); ok && at != nil {
+			days[i] = new(now.Sub(*at).Hours() / 24)
+		}
+	}
+	field := data.NewField(of.Name, nil, days)
+	field.Config = &data.FieldConfig{Unit: "suffix: days"}
+	return field
 }
 
 // tellable are colours that people with any kind of colour vision tell apart, on a dark ground and a light one: Okabe and

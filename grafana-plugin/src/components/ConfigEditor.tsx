@@ -1,8 +1,17 @@
 import React, { ChangeEvent } from 'react';
 import { DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { FieldSet, InlineField, InlineSwitch, Input, SecretInput, SecretTextArea } from '@grafana/ui';
+import {
+  CollapsableSection,
+  FieldSet,
+  InlineField,
+  InlineSwitch,
+  Input,
+  SecretInput,
+  SecretTextArea,
+} from '@grafana/ui';
 
 import { FalloffOptions, FalloffSecrets } from '../types';
+import { SavedClinic } from './SavedClinic';
 
 interface Props extends DataSourcePluginOptionsEditorProps<FalloffOptions, FalloffSecrets> {}
 
@@ -154,6 +163,11 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           </>
         )}
       </FieldSet>
+      {Boolean(secureJsonFields?.pluginKey) && (
+        <CollapsableSection label="The clinic's settings, as you may see and change them" isOpen={false}>
+          <SavedClinic uid={options.uid} />
+        </CollapsableSection>
+      )}
     </>
   );
 }

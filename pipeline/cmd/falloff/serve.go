@@ -69,6 +69,7 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 					_, _, err := jane.ParseQuietHours(text)
 					return err
 				}},
+				History:    pipeline.NewServerEvents(snapshots, d.audit, d.support, a.now),
 				Identities: pipeline.ServerIdentities{Snapshots: snapshots, Chain: d.chain},
 				Leaks:      pipeline.ServerLeaks{Snapshots: snapshots, Chain: d.chain},
 				CertFile:   certFile, KeyFile: certKey, Log: log, Now: a.now,
