@@ -42,6 +42,7 @@ type LeakMoney struct {
 const (
 	ledgerMart     = "leak_ledger"
 	recoveriesMart = "leak_recoveries"
+	outlookMart    = "patient_outlook"
 )
 
 // LeakHistory says what people said of a leak, and what came in for it. Of a leak that nobody knows it is a *LeakError.
@@ -136,7 +137,7 @@ func (s *Site) leaksAt(ctx context.Context, head *lake.Commit, ids []string) (ma
 	for id := range steps {
 		at(id)
 	}
-	view, err := s.openView(ctx, head, lake.Want{Datasets: []string{}, Marts: append([]string{ledgerMart, recoveriesMart}, staffMarts...)})
+	view, err := s.openView(ctx, head, lake.Want{Datasets: []string{}, Marts: append([]string{ledgerMart, recoveriesMart, outlookMart}, staffMarts...)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -179,6 +180,9 @@ func (v *View) findLeaks(ctx context.Context, ids []string, at func(id string) *
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	if err := v.findAtRisk(ctx, among, arguments, at); err != nil {
+		return err
+	}
 	if _, built := v.Commit.Marts[recoveriesMart]; !built {
 		return nil
 	}
@@ -202,6 +206,30 @@ func (v *View) findLeaks(ctx context.Context, ids []string, at func(id string) *
 		leak.money, leak.paid, leak.patient = &m, m.AllRecovered, cmp.Or(leak.patient, patient)
 	}
 	return paid.Err()
+}
+
+// findAtRisk notes which of the leaks are of patients with nothing booked: an episode has the same name before it has fallen off.
+func (v *View) findAtRisk(ctx context.Context, among string, arguments []any, at func(id string) *knownLeak) error {
+	if _, built := v.Commit.Marts[outlookMart]; !built {
+		return nil
+	}
+	rows, err := v.DB.QueryContext(ctx, `
+		select leak_id, patient
+		from (select 'falloff/' || episode_id as leak_id, patient from marts.patient_outlook where list_rank is not null)
+		where `+among, arguments...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, patient string
+		if err := rows.Scan(&id, &patient); err != nil {
+			return err
+		}
+		leak := at(id)
+		leak.atRisk, leak.patient = true, patient
+	}
+	return rows.Err()
 }
 
 // staffMarts are where staff members are known from.

@@ -173,8 +173,13 @@ func TestSayLeaks(t *testing.T) {
 	if err != nil || history.State != contract.LeakContacted || !history.InLedger || len(history.Said) != 2 || history.Said[1].Note != "booked_again" {
 		t.Errorf("%+v, %v", history, err)
 	}
-	if word := l.LeakWord(falloff[0]); strings.Contains(word, falloff[1]) || !strings.HasPrefix(word, "falloff/p1_") {
-		t.Errorf("an audit record would say %s", word)
+	for _, id := range []string{falloff[0], balance[0], "claim_rejected/1544-C/p1_" + strings.Repeat("a", 26), "late_cancel_fee/" + strings.Repeat("1", 80), "no_show_fee/a b"} {
+		record := l.LeakRecord(pipeline.LeakSaid{LeakID: id, From: "open", State: "assigned"})
+		record.Person = "ada"
+		word, _ := record.After["leak"].(string)
+		if err := record.Check(); err != nil || strings.Contains(word, falloff[1]) || id == balance[0] && word != id {
+			t.Errorf("the audit record of %s says %s: %v", id, word, err)
+		}
 	}
 }
 

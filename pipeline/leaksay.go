@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -192,16 +193,22 @@ func (s *Site) PersonPseudonym(person string) string {
 }
 
 // LeakWord is a leak's name as an audit record may have it: its own, where nobody is part of that and it is one word, else its
-// category with a keyed hash.
+// category with a keyed hash, which does not look like a pseudonym: the log takes none.
 func (s *Site) LeakWord(leakID string) string {
-	if category := categoryOf(leakID); category == "falloff" || !auditWord.MatchString(leakID) {
-		return category + "/" + s.Keys.Pseudonym(identity.Leak, leakID)
+	category := categoryOf(leakID)
+	if category != "falloff" && auditWord.MatchString(leakID) && !namesSomebody.MatchString(leakID) {
+		return leakID
 	}
-	return leakID
+	_, hash, _ := strings.Cut(s.Keys.Pseudonym(identity.Leak, leakID), "_")
+	return category + "/" + hash
 }
 
-// auditWord is narrower than what the audit log takes for a word.
-var auditWord = regexp.MustCompile(`^[a-z_]{1,30}/[A-Za-z0-9_.:/+-]{1,60}$`)
+var (
+	// auditWord is narrower than what the audit log takes for a word.
+	auditWord = regexp.MustCompile(`^[a-z_]{1,30}/[A-Za-z0-9_.:/+-]{1,60}$`)
+	// namesSomebody finds pseudonyms: of an insurer, as a rule.
+	namesSomebody = regexp.MustCompile(`p[1-9][0-9]*_`)
+)
 
 func optionalText(text string) *string {
 	if text == "" {

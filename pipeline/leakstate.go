@@ -89,10 +89,11 @@ var followers = map[string][]string{
 
 // knownLeak is a leak as the newest marts and what was said of it show it.
 type knownLeak struct {
-	// inLedger says that the ledger has it, portal that the portal wrote it off, paid that all of it came in.
-	inLedger, portal, paid bool
-	patient                string
-	money                  *LeakMoney
+	// inLedger says that the ledger has it, portal that the portal wrote it off, paid that all of it came in. atRisk says that it is of a
+	// patient with nothing booked who has not fallen off, so that there is something to do before it is a leak.
+	inLedger, portal, paid, atRisk bool
+	patient                        string
+	money                          *LeakMoney
 	// said are the steps so far, in order.
 	said []contract.LeakStep
 }
@@ -145,7 +146,7 @@ func (l *knownLeak) check(place int, step LeakStep) *LeakError {
 		return no(LeakIllegal, what, "money does that: import or extract the payments")
 	case l.inLedger && l.portal:
 		return no(LeakIllegal, what, "the portal has written it off: reverse that there")
-	case !l.inLedger && (step.State == contract.LeakOpen || step.State == contract.LeakAssigned || step.State == contract.LeakContacted):
+	case !l.inLedger && !l.atRisk && (step.State == contract.LeakOpen || step.State == contract.LeakAssigned || step.State == contract.LeakContacted):
 		return no(LeakIllegal, what, "the newest ledger does not have it any more. It can be noted, written off or let expire")
 	case slices.Contains(followers[is], step.State):
 		return nil

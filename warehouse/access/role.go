@@ -54,7 +54,7 @@ func Templates() []Role {
 		{Name: Practitioner, Says: "Treats patients: their own caseload, and no money.", Narrowed: true,
 			holds: closed(FalloffView, ScheduleView, PatientsView, MetricsView, FreshnessView)},
 		{Name: Analyst, Says: "Asks questions nobody foresaw: all figures, rows under pseudonyms, SQL.",
-			holds: figures.with(closed(PatientsView, LeaksView, SQLRun, ReportsExport, SettingsView, BuildView))},
+			holds: figures.with(closed(PatientsView, LeaksView, TasksView, SQLRun, ReportsExport, SettingsView, BuildView))},
 		{Name: RecoveryCoordinator, Says: "Wins patients and money back: the work list, tasks, and in recovery mode whom to call.",
 			holds: closed(FalloffView, ScheduleView, PatientsView, LeaksAssign, LeaksContact, LeaksNote, TasksCreate, TasksAssign, TasksWork,
 				IdentitiesReveal, MetricsView, FreshnessView)},

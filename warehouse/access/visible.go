@@ -301,12 +301,9 @@ func (v Visible) Query(clinic, query string) Reach {
 	return v.reach(clinic, needs, by)
 }
 
-// needs joins what the marts of a query ask for.
+// needs joins what a query asks for itself and what its marts do.
 func (q Query) needs() (needs []Permission, by Caseload) {
-	if len(q.Needs) > 0 {
-		return q.Needs, ByPatient
-	}
-	by = ByPatient
+	needs, by = slices.Clone(q.Needs), ByPatient
 	for _, name := range q.Marts {
 		m, _ := martNamed(name)
 		more := m.Aggregates

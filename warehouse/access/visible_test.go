@@ -54,7 +54,7 @@ var promised = map[string]map[string]string{
 	},
 	access.Practitioner: {"falloff": "all", "schedule": "all", "patients": "all", "metrics": "all", "freshness": "all"},
 	access.Analyst: {
-		"falloff": "all", "money": "all", "payers": "all", "schedule": "all", "patients": "all", "leaks": "view", "sql": "all", "metrics": "all",
+		"falloff": "all", "money": "all", "payers": "all", "schedule": "all", "patients": "all", "leaks": "view", "tasks": "view", "sql": "all", "metrics": "all",
 		"freshness": "all", "reports": "view export", "settings": "view", "build": "view",
 	},
 	access.RecoveryCoordinator: {

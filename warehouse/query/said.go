@@ -21,15 +21,19 @@ type LeakSaid struct {
 	Since civil.Date
 }
 
-// LedgerMart is the mart whose rows show what people say of leaks.
-const LedgerMart = "leak_ledger"
+// The marts whose rows show what people say: the ledger of leaks, and the patients who may be won back, of whom each is a leak once
+// fallen off.
+const (
+	LedgerMart  = "leak_ledger"
+	OutlookMart = "patient_outlook"
+)
 
 // saying is how far an engine has come with what people say.
 type saying struct {
 	mu      sync.Mutex
 	version int64
-	// shown says that the snapshot has a ledger that can show it.
-	shown bool
+	// shown says that the snapshot has what can show it, inLedger that the ledger does.
+	shown, inLedger bool
 }
 
 // saidColumns are what the engine's ledger has beside the mart's own columns, which say how a leak stood at the day that the models
@@ -39,8 +43,16 @@ var saidColumns = []string{"assignee varchar", "last_note varchar", "state_since
 // loadSaid makes room for what people say of leaks.
 func (e *Engine) loadSaid(ctx context.Context) error {
 	present, err := e.tables(ctx)
-	if err != nil || !present[LedgerMart] {
+	if err != nil || !present[LedgerMart] && !present[OutlookMart] {
 		return err
+	}
+	_, err = e.db.ExecContext(ctx, "create table leak_said (leak_id varchar, state varchar, assignee varchar, note varchar, since date)")
+	if err != nil {
+		return fmt.Errorf("making room for what is said of leaks: %w", err)
+	}
+	e.saying.shown = true
+	if !present[LedgerMart] {
+		return nil
 	}
 	columns, err := e.columnsOf(ctx, LedgerMart)
 	if err != nil {
@@ -53,16 +65,12 @@ func (e *Engine) loadSaid(ctx context.Context) error {
 	if !named["leak_id"] || !named["state"] {
 		return nil // it was built by a version that knew no states; the queries that show them say so
 	}
-	statements := []string{"create table leak_said (leak_id varchar, state varchar, assignee varchar, note varchar, since date)"}
 	for _, c := range saidColumns {
-		statements = append(statements, "alter table "+LedgerMart+" add column "+c)
-	}
-	for _, statement := range statements {
-		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+		if _, err := e.db.ExecContext(ctx, "alter table "+LedgerMart+" add column "+c); err != nil {
 			return fmt.Errorf("making room for what is said of leaks: %w", err)
 		}
 	}
-	e.saying.shown = true
+	e.saying.inLedger = true
 	return nil
 }
 
@@ -102,6 +110,9 @@ func (e *Engine) say(ctx context.Context, said []LeakSaid) (err error) {
 		return appendSaid(plain, said)
 	}); err != nil {
 		return err
+	}
+	if !e.saying.inLedger {
+		return nil
 	}
 	_, err = conn.ExecContext(ctx, `
 		update `+LedgerMart+` as leak

@@ -72,6 +72,79 @@ func TestWhatIsSaidOfALeakShowsAtOnce(t *testing.T) {
 	}
 }
 
+// A patient with nothing booked is a task under the name that the leak has once they have fallen off; who is booked, or came in a new
+// episode, has ended it.
+func TestTasksOfWinningPatientsBack(t *testing.T) {
+	engine := open(t, martstest.Small(t), query.Limits{})
+	tasks := func(params map[string]any) []string {
+		answer, err := engine.Run(t.Context(), query.Request{Query: "recovery_tasks", Params: params})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Release()
+		lines := table(t, answer, "place", "patient", "state", "state_since", "assignee", "result", "ended_on", "leak_id")
+		for i := range lines {
+			lines[i] = strings.Clone(lines[i])
+		}
+		return lines
+	}
+	same := func(when string, params map[string]any, want ...string) {
+		t.Helper()
+		if got := tasks(params); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", when, got, want)
+		}
+	}
+	same("before anybody said anything", nil,
+		"1 | p1_bbb | Open | - | - | Not begun | - | falloff/p1_bbb/Physiotherapy/2026",
+		"2 | p1_ccc | Open | - | - | Not begun | - | falloff/p1_ccc/Physiotherapy/2026",
+	)
+	september := func(d int) civil.Date { return civil.Date{Year: 2026, Month: time.September, Day: d} }
+	if err := engine.Say(t.Context(), 3, []query.LeakSaid{
+		{LeakID: "falloff/p1_aaa/Physiotherapy/2026", State: "contacted", Assignee: "Robin Mercer", Since: september(26)},
+		{LeakID: "falloff/p1_bbb/Physiotherapy/2026", State: "assigned", Assignee: "Robin Mercer", Since: september(28)},
+		{LeakID: "falloff/p1_ccc/Physiotherapy/2026", State: "written_off", Note: "no_answer", Since: september(29)},
+		{LeakID: "falloff/p1_eee/Physiotherapy/2024", State: "contacted", Assignee: "Sam Okafor", Since: civil.Date{Year: 2026, Month: time.January, Day: 2}},
+		{LeakID: "falloff/p1_zzz/Physiotherapy/2024", State: "contacted", Since: september(1)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	same("what waits", nil, "1 | p1_bbb | Assigned | 2026-09-28 | Robin Mercer | Waiting | - | falloff/p1_bbb/Physiotherapy/2026")
+	same("what has ended", map[string]any{"state": "ended"},
+		"1 | p1_ccc | Written off | 2026-09-29 | - | Given up | - | falloff/p1_ccc/Physiotherapy/2026",
+		"2 | p1_aaa | Contacted | 2026-09-26 | Robin Mercer | Booked | 2026-10-02 | falloff/p1_aaa/Physiotherapy/2026",
+		"3 | p1_eee | Contacted | 2026-01-02 | Sam Okafor | Came back | 2026-01-05 | falloff/p1_eee/Physiotherapy/2024",
+	)
+	same("the tasks of one", map[string]any{"state": "all", "assignee": "Sam Okafor"}, "1 | p1_eee | Contacted | 2026-01-02 | Sam Okafor | Came back | 2026-01-05 | falloff/p1_eee/Physiotherapy/2024")
+	same("of one state", map[string]any{"state": "contacted"})
+
+	back, err := engine.Run(t.Context(), query.Request{Query: "patients_won_back"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := table(t, back, "month", "series", "patients"); !slices.Equal(got, []string{"2026-01-01 | By us | 1"}) {
+		t.Errorf("who came back: %q", got)
+	}
+	back.Release()
+}
+
+// A practitioner's engine has no ledger, and shows tasks all the same.
+func TestTasksShowWithoutALedger(t *testing.T) {
+	files := martstest.Small(t)
+	delete(files, query.LedgerMart)
+	engine := open(t, files, query.Limits{})
+	if err := engine.Say(t.Context(), 1, []query.LeakSaid{{LeakID: "falloff/p1_bbb/Physiotherapy/2026", State: "contacted"}, {LeakID: "no_show_fee/9003", State: "assigned"}}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := engine.Run(t.Context(), query.Request{Query: "recovery_tasks", Params: map[string]any{"state": "contacted"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Release()
+	if got := table(t, answer, "patient"); !slices.Equal(got, []string{"p1_bbb"}) {
+		t.Errorf("contacted: %q", got)
+	}
+}
+
 // Answers that run while something is said are of before or after it: what is said of two leaks together shows together.
 func TestAnAnswerIsOfOneSaying(t *testing.T) {
 	engine := open(t, martstest.Small(t), query.Limits{})

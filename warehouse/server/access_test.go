@@ -52,7 +52,7 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 	groups := map[string][]string{
 		"falloff": {
 			"cohort_heatmap", "retention_curve", "retention_by_visit", "patient_status_counts", "outcomes", "falloff_summary",
-			"outlook_models", "caseload_summary",
+			"outlook_models", "caseload_summary", "patients_won_back",
 		},
 		"money": {
 			"leak_total", "leaks_by_category", "leaks_by_month", "leaks_by_age", "leaks_by_state", "receivables_aging", "restatements",
@@ -62,6 +62,7 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 		"payers":   {"payers", "payers_by_month"},
 		"leaks":    {"worst_open_leaks", "leak_worklist", "billing_warnings"},
 		"patients": {"work_list", "caseload"},
+		"tasks":    {"recovery_tasks"},
 		"schedule": {
 			"visits_by_week", "show_rates", "show_rates_by_month", "utilisation_by_month", "idle_hours", "missed_recovery",
 		},
@@ -74,18 +75,18 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 		"released payers":   {"released_payers"},
 	}
 	everything := []string{
-		"falloff", "money", "payers", "leaks", "patients", "schedule", "freshness", "lists",
+		"falloff", "money", "payers", "leaks", "patients", "tasks", "schedule", "freshness", "lists",
 		"released falloff", "released money", "released schedule", "released payers",
 	}
 	sees := map[string][]string{
 		"everywhere":               everything,
 		access.ClinicOwner:         everything,
 		access.Manager:             everything,
-		access.Biller:              {"money", "payers", "leaks", "patients", "freshness", "lists", "released money", "released payers"},
-		access.FrontDesk:           {"schedule", "leaks", "patients", "freshness", "lists", "released schedule"},
+		access.Biller:              {"money", "payers", "leaks", "patients", "tasks", "freshness", "lists", "released money", "released payers"},
+		access.FrontDesk:           {"schedule", "leaks", "patients", "tasks", "freshness", "lists", "released schedule"},
 		access.Practitioner:        {"own falloff", "own schedule", "patients", "freshness", "lists"},
 		access.Analyst:             everything,
-		access.RecoveryCoordinator: {"falloff", "schedule", "leaks", "patients", "freshness", "lists", "released falloff", "released schedule"},
+		access.RecoveryCoordinator: {"falloff", "schedule", "leaks", "patients", "tasks", "freshness", "lists", "released falloff", "released schedule"},
 		access.PrivacyOfficer:      {"freshness", "lists"},
 		access.VendorSupport:       {}, // nobody granted support access
 		access.BatchService:        {"freshness", "lists"},
@@ -101,7 +102,7 @@ func TestEveryRoleIsAnsweredWhatItsRoleIsFor(t *testing.T) {
 		"utilisation_by_month", "falloff_summary",
 	}
 	groups["own schedule"] = []string{"visits_by_week", "show_rates", "show_rates_by_month", "utilisation_by_month", "idle_hours"}
-	groups["own falloff"] = []string{"patient_status_counts", "retention_curve", "retention_by_visit", "falloff_summary", "caseload_summary"}
+	groups["own falloff"] = []string{"patients_won_back", "patient_status_counts", "retention_curve", "retention_by_visit", "falloff_summary", "caseload_summary"}
 	for _, person := range servertest.People() {
 		var allowed []string
 		for _, group := range sees[person] {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,6 +81,38 @@ var needed = map[string]access.Permission{
 	"open":        access.LeaksReopen,
 }
 
+// taskNeeded is what it takes of a task of winning a patient back. Assigning it to oneself makes it one; giving it to others is more.
+var taskNeeded = map[string]access.Permission{
+	"":            access.TasksWork,
+	"assigned":    access.TasksAssign,
+	"contacted":   access.TasksWork,
+	"written_off": access.TasksWork,
+	"expired":     access.TasksWork,
+	"open":        access.TasksWork,
+}
+
+// isTask says whether a leak is a patient to be won back. Before they fall off the name is the same.
+func isTask(leakID string) bool { return strings.HasPrefix(leakID, "falloff/") }
+
+// needs are the permissions that a step takes; none where there is no such state.
+func (step LeakStep) needs(person string) []access.Permission {
+	states, note := needed, access.LeaksNote
+	if isTask(step.LeakID) {
+		states, note = taskNeeded, access.TasksWork
+	}
+	permission, ok := states[step.State]
+	if !ok {
+		return nil
+	}
+	if permission == access.TasksAssign && step.Assignee == person {
+		permission = access.TasksCreate
+	}
+	if step.Note == "" {
+		return []access.Permission{permission}
+	}
+	return []access.Permission{permission, note}
+}
+
 func (v *visit) leaks(clinic string, needs ...access.Permission) (Leaks, error) {
 	return desk(v, v.server.options.Leaks, v.server.options.Leaks != nil, "leak states", clinic, needs...)
 }
@@ -118,14 +151,11 @@ func (v *visit) sayLeaks() (*reply, error) {
 	}
 	var needs []access.Permission
 	for _, step := range body.Steps {
-		permission, ok := needed[step.State]
-		if !ok {
+		more := step.needs(v.asker().Person)
+		if more == nil {
 			return nil, &refusal{http.StatusBadRequest, "malformed_step", "a leak is given a state that people do not give", "GET /openapi.json lists those that they do"}
 		}
-		needs = append(needs, permission)
-		if step.Note != "" {
-			needs = append(needs, access.LeaksNote)
-		}
+		needs = append(needs, more...)
 	}
 	slices.Sort(needs)
 	leaks, err := v.leaks(body.Clinic, slices.Compact(needs)...)
@@ -144,7 +174,7 @@ func (v *visit) sayLeaks() (*reply, error) {
 // showSaid has an engine that is to answer a query about leaks show what people say of them by now, and gives the version of that,
 // so that what was kept before it is not given out after.
 func (v *visit) showSaid(clinic string, marts []string, engine Engine) (int64, error) {
-	if !slices.Contains(marts, query.LedgerMart) {
+	if !slices.Contains(marts, query.LedgerMart) && !slices.Contains(marts, query.OutlookMart) {
 		return 0, nil
 	}
 	return v.server.said.show(v.http.Context(), clinic, engine)

@@ -134,6 +134,13 @@ func TestWhoMaySayWhatOfLeaks(t *testing.T) {
 		{`{"leak_id":"a/1","state":"expired"}`, boss},
 		{`{"leak_id":"a/1","state":"open"}`, boss},
 		{`{"leak_id":"a/1","note":"no_answer"},{"leak_id":"a/2","state":"expired"}`, boss},
+		// Patients to be won back are tasks.
+		{`{"leak_id":"falloff/p/x/1","state":"assigned","assignee":"kim"}`, append([]string{access.RecoveryCoordinator}, boss...)},
+		{`{"leak_id":"falloff/p/x/1","state":"contacted","note":"left_message"}`, desk},
+		{`{"leak_id":"falloff/p/x/1","note":"no_answer"}`, desk},
+		{`{"leak_id":"falloff/p/x/1","state":"written_off"}`, desk},
+		{`{"leak_id":"falloff/p/x/1","state":"open"}`, desk},
+		{`{"leak_id":"falloff/p/x/1","note":"no_answer"},{"leak_id":"a/2","state":"written_off"}`, boss},
 	} {
 		for _, person := range servertest.People() {
 			for _, clinic := range []string{servertest.Clinic, "second-clinic", "no-clinic"} {

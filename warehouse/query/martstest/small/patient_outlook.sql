@@ -3,7 +3,7 @@ select
     patient,
     'Physiotherapy' as discipline,
     patient || '/Physiotherapy/2026' as episode_id,
-    'new' as beginning,
+    case patient when 'p1_eee' then 'returning' else 'new' end as beginning,
     status,
     date '2026-01-05' as first_on,
     date '2026-09-30' - days_since::integer as last_on,
