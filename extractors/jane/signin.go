@@ -171,7 +171,15 @@ func (r *run) signOutIfIn(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeouts.SignOut)
 	defer cancel()
 	r.cfg.Progress(Event{Step: SignOut})
-	if err := r.signOut(bounded); err != nil {
+	err := r.signOut(bounded)
+	// What the portal answered to what was done before can still come in, and then looks like an answer to this.
+	for range 2 {
+		if err == nil || bounded.Err() != nil {
+			break
+		}
+		err = r.signOut(bounded)
+	}
+	if err != nil {
 		r.cfg.Progress(Event{Step: Remark, Note: "signing out did not succeed; the portal ends the session by itself after a while"})
 	}
 }
