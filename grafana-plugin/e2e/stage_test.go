@@ -13,6 +13,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/disclosure"
+	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
@@ -35,6 +36,24 @@ func (fixture) Head(_ context.Context, clinic string) (string, error) {
 
 func (f fixture) Open(ctx context.Context, clinic string, view server.View) (server.Engine, error) {
 	return servertest.Open(ctx, f.marts, f.released, clinic, "7", view)
+}
+
+// tasks are what people said at the clinic: of a patient who then booked, and of one who came back.
+type tasks struct{}
+
+func (tasks) Said(context.Context, string) (version int64, said []query.LeakSaid, err error) {
+	return 1, []query.LeakSaid{
+		{LeakID: "falloff/p1_aaa/Physiotherapy/2026", State: "contacted", Assignee: "Robin Mercer", Note: "left_message", Since: civil.Date{Year: 2026, Month: time.September, Day: 26}},
+		{LeakID: "falloff/p1_eee/Physiotherapy/2024", State: "contacted", Assignee: "Robin Mercer", Since: civil.Date{Year: 2026, Month: time.January, Day: 2}},
+	}, nil
+}
+
+func (tasks) History(context.Context, string, string) (*server.LeakHistory, error) {
+	return nil, server.ErrUnknownClinic
+}
+
+func (tasks) Say(context.Context, server.Asker, string, []server.LeakStep) ([]server.LeakStepSaid, error) {
+	return nil, server.ErrUnknownClinic
 }
 
 // desk is what a clinic has beside its figures: settings, a record in the audit log, support access that is over, a sync and a price.
@@ -90,7 +109,7 @@ func (g grafana) stage(t *testing.T, policy *access.Policy) stage {
 	key := servertest.NewKey(t)
 	o := servertest.SignedOptions(t, fixture{martstest.Small(t), martstest.Released(t)}, key)
 	o.Policy = func() *access.Policy { return policy }
-	o.Settings, o.AuditLog, o.History, o.Support = desk{}, desk{}, desk{}, supportDesk{}
+	o.Settings, o.AuditLog, o.History, o.Support, o.Leaks = desk{}, desk{}, desk{}, supportDesk{}, tasks{}
 	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
