@@ -26,6 +26,8 @@ type session struct {
 	made func(table string) bool
 	// wide is how many models run at once, at least one.
 	wide int
+	// heldPlain is how many bytes tables may take before they are compressed.
+	heldPlain int64
 	// isTested says that tables are held to what is declared of them, and warnings are the rules that were broken and only warn.
 	isTested bool
 	warnings []*Broken
@@ -35,7 +37,7 @@ type session struct {
 
 // open starts a DuckDB that can read the input files and write to its scratch directory, and nothing else outside.
 func open(ctx context.Context, in Inputs) (_ *session, err error) {
-	s := &session{asOf: in.AsOf, fitted: in.Fitted}
+	s := &session{asOf: in.AsOf, fitted: in.Fitted, heldPlain: mostHeldPlain}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -153,7 +155,7 @@ func (s *session) loadReady(ctx context.Context, in Inputs) error {
 			return fmt.Errorf("reading the mart %s: %w", mart, err)
 		}
 		if kind == "table" {
-			if err := s.compress(ctx, string(Marts)+"."+mart); err != nil {
+			if err := s.compress(ctx); err != nil {
 				return err
 			}
 		}

@@ -155,7 +155,7 @@ func (s *session) loadDataset(ctx context.Context, dataset, source string, encry
 		return fmt.Errorf("reading dataset %s: %w", dataset, err)
 	}
 	if encrypted {
-		return s.compress(ctx, "lake."+dataset)
+		return s.compress(ctx)
 	}
 	return nil
 }

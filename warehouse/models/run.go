@@ -47,24 +47,26 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 // thread whole row groups. Above, models that run beside each other would share the threads, and only need more memory.
 const fewRows = 500_000
 
-// rowGroup is how many rows DuckDB compresses together.
-const rowGroup = 122_880
+// mostHeldPlain is how many bytes tables may take before they are compressed.
+const mostHeldPlain = 1 << 30
 
-// compress makes a large table that was just filled small, to a tenth as a rule: DuckDB keeps rows in memory as they came until a
-// checkpoint. Where models run beside each other tables are small, and a checkpoint would have to wait for the others.
-func (s *session) compress(ctx context.Context, table string) error {
+// compress makes the tables small, to a tenth as a rule, where they take much memory by now: DuckDB keeps rows as they came until a
+// checkpoint, which takes time that tables which soon go are not worth. Where models run beside each other tables are small, and a
+// checkpoint would have to wait for the others.
+func (s *session) compress(ctx context.Context) error {
 	if s.wide > 1 {
 		return nil
 	}
-	var rows int64
-	if err := s.conn.QueryRowContext(ctx, "select count(*) from "+table).Scan(&rows); err != nil {
-		return fmt.Errorf("counting the rows of %s: %w", table, err)
+	var held int64
+	err := s.conn.QueryRowContext(ctx, "select coalesce(sum(memory_usage_bytes), 0)::bigint from duckdb_memory() where tag = 'IN_MEMORY_TABLE'").Scan(&held)
+	if err != nil {
+		return fmt.Errorf("looking how much memory tables take: %w", err)
 	}
-	if rows < rowGroup {
+	if held < s.heldPlain {
 		return nil
 	}
 	if err := s.exec(ctx, "checkpoint"); err != nil {
-		return fmt.Errorf("compressing %s: %w", table, err)
+		return fmt.Errorf("compressing tables: %w", err)
 	}
 	return nil
 }
@@ -238,7 +240,7 @@ func (r *running) makeOne(ctx context.Context, w *session, m *Model) (Timing, er
 		return Timing{}, w.withColumns(ctx, m, describe(err, "model "+m.Name(), m.File))
 	}
 	if kind == "table" {
-		if err := w.compress(ctx, m.Name()); err != nil {
+		if err := w.compress(ctx); err != nil {
 			return Timing{}, err
 		}
 	}
