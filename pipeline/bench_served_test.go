@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -72,26 +71,12 @@ func wholeServer(b *testing.B, marts map[string][]string, cache int64) (ask func
 	key := servertest.NewKey(b)
 	o := servertest.SignedOptions(b, oneClinic{marts, martstest.Released(b)}, key)
 	o.Audit, o.CacheBytes = pipeline.ServerAudit{Chain: log}, cache
-	s, err := server.New(o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener) }()
-	b.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			b.Error(err)
-		}
+	b.Cleanup(func() { // after the server has stopped
 		if err := log.Close(context.Background()); err != nil {
 			b.Error(err)
 		}
 	})
+	url, _ := servertest.Serve(b, o)
 	signer, err := plugintoken.NewSigner(key, nil)
 	if err != nil {
 		b.Fatal(err)
@@ -106,7 +91,7 @@ func wholeServer(b *testing.B, marts map[string][]string, cache int64) (ask func
 			b.Error(err)
 			return
 		}
-		r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "http://"+listener.Addr().String()+"/v1/query",
+		r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url+"/v1/query",
 			strings.NewReader(`{"clinic":"`+servertest.Clinic+`",`+text+`}`))
 		if err != nil {
 			b.Error(err)

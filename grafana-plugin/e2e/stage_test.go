@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -110,25 +109,14 @@ func (g grafana) stage(t *testing.T, policy *access.Policy) stage {
 	o := servertest.SignedOptions(t, fixture{martstest.Small(t), martstest.Released(t)}, key)
 	o.Policy = func() *access.Policy { return policy }
 	o.Settings, o.AuditLog, o.History, o.Support, o.Leaks = desk{}, desk{}, desk{}, supportDesk{}, tasks{}
-	s, err := server.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	address, _ := servertest.Serve(t, o)
 
 	var source struct {
 		Datasource struct{ UID string }
 	}
 	g.call(t, http.MethodPost, "/api/datasources", map[string]any{
 		"name": fmt.Sprintf("Falloff test %d", time.Now().UnixNano()), "type": pluginID, "access": "proxy",
-		"url": "http://" + listener.Addr().String(), "jsonData": map[string]any{"clinic": servertest.Clinic, "secondFactor": true},
+		"url": address, "jsonData": map[string]any{"clinic": servertest.Clinic, "secondFactor": true},
 		"secureJsonData": map[string]any{"pluginKey": key.Text()},
 	}, &source)
 	t.Cleanup(func() { g.call(t, http.MethodDelete, "/api/datasources/uid/"+source.Datasource.UID, nil, nil) })

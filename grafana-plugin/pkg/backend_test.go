@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -147,24 +146,8 @@ func queryServer(t *testing.T) string {
 // served starts a query server; it gives its URL.
 func served(t *testing.T, options server.Options) string {
 	t.Helper()
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the query server: %v", err)
-		}
-	})
-	return "http://" + listener.Addr().String()
+	url, _ := servertest.Serve(t, options)
+	return url
 }
 
 // configured is a data source's settings as Grafana sends them along, asked by the owner of every clinic.

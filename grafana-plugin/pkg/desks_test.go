@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -144,19 +143,7 @@ func newDeskServer(t *testing.T) *deskServer {
 	s := &deskServer{desks: d, log: o.Audit.(*servertest.Log), policy: servertest.Policy(t)}
 	o.Policy = s.current
 	o.Settings, o.Support, o.AuditLog, o.History = d, supportDesk{d}, auditDesk{d}, historyDesk{}
-	made, err := server.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- made.Serve(ctx, listener) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	s.url = "http://" + listener.Addr().String()
+	s.url, _ = servertest.Serve(t, o)
 	return s
 }
 

@@ -144,24 +144,8 @@ func newLake(t *testing.T) *lake {
 // serve starts a server on a free loopback port and stops it with the test.
 func serve(t *testing.T, options server.Options) (address string, stop func() error) {
 	t.Helper()
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener) }()
-	stop = sync.OnceValue(func() error { cancel(); return <-ended })
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Errorf("serving: %v", err)
-		}
-	})
-	return listener.Addr().String(), stop
+	url, stop := servertest.Serve(t, options)
+	return strings.TrimPrefix(url, "http://"), stop
 }
 
 func options(t *testing.T, l *lake) server.Options {

@@ -1,9 +1,7 @@
 package server_test
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -47,24 +45,8 @@ func served(b *testing.B, l *lake, change func(*server.Options)) (string, *serve
 	if change != nil {
 		change(&o)
 	}
-	s, err := server.New(o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener) }()
-	b.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			b.Error(err)
-		}
-	})
-	return "http://" + listener.Addr().String() + "/v1/query", log
+	url, _ := servertest.Serve(b, o)
+	return url + "/v1/query", log
 }
 
 func asked(panel string) string { return `{"clinic":"harbour-street",` + panel + `}` }

@@ -136,7 +136,7 @@ var promises = []promise{
 	{
 		"K9", "What people do about a leak is kept with name and time.",
 		[]string{"falloff leaks assign", "falloff leaks history"},
-		[]string{"TestSayLeaks", "TestScripts/leak_states"}, "",
+		[]string{"TestSayLeaks", "TestScripts/leak_states", "TestScripts/serve_tasks"}, "",
 	},
 	{
 		"K10", "Support access is for a time and a reason; while it lasts every answer says so, and session and duration are recorded.",
