@@ -508,7 +508,7 @@ func TestSimulation(t *testing.T) {
 	}
 	n := *runs
 	if n == 0 {
-		n = 200
+		n = 230
 		if os.Getenv("FALLOFF_LONG") != "" {
 			n = 4_000
 		}
