@@ -64,6 +64,9 @@ func (s *Site) Build(ctx context.Context, o BuildOptions) (*Built, error) {
 		if errors.Is(err, errOvertaken) {
 			continue
 		}
+		if err == nil {
+			s.noteBuild(ctx, nil)
+		}
 		return built, err
 	}
 }
@@ -96,6 +99,7 @@ func (s *Site) buildFrom(ctx context.Context, head *lake.Commit, o BuildOptions,
 	}
 	result, err := b.make(ctx, plan.toMake())
 	if err != nil {
+		s.noteBuild(ctx, err)
 		return nil, err
 	}
 	built := &Built{Input: b.input, AsOf: b.in.AsOf, Marts: map[string]int64{}, Made: plan.toMake(), Behind: plan.behind()}

@@ -109,6 +109,7 @@ type extraction struct {
 	reading     string
 
 	tenure  *tenure
+	took    time.Time // when the lease was taken
 	record  record[extractionRecord]
 	run     extractionRecord
 	version int64
@@ -147,6 +148,7 @@ func (x *extraction) hold(ctx context.Context, do func(ctx context.Context) erro
 	if x.tenure, err = x.site.take(working, x.site.tenant(), stop); err != nil {
 		return err
 	}
+	x.took = x.site.clock().UTC()
 	defer x.tenure.release(ctx)
 	watched := make(chan struct{})
 	go func() {

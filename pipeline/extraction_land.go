@@ -88,7 +88,7 @@ func (x *extraction) close(ctx context.Context, ended error) error {
 		}
 		return ended
 	}
-	outcome := Outcome{Run: x.run.Run, Day: x.o.Plan.Day, At: x.site.clock().UTC(), Orders: len(x.parts), Of: len(x.run.Plan.Orders)}
+	outcome := Outcome{Run: x.run.Run, Day: x.o.Plan.Day, Began: x.took, At: x.site.clock().UTC(), Orders: len(x.parts), Of: len(x.run.Plan.Orders)}
 	outcome.Cause, outcome.Doing, outcome.Hint = outcomeOf(ended)
 	errs := []error{ended}
 	if refusedAtOnce := !x.begun && (outcome.Cause == extractors.Paused || outcome.Cause.RejectsAccount()); !refusedAtOnce {

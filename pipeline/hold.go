@@ -22,6 +22,8 @@ type Hold struct {
 	Proven  string   `json:"proven,omitempty"`
 	// Last is how the last run ended.
 	Last *Outcome `json:"last,omitempty"`
+	// BuildFailed is the last build's failure, nil where it succeeded.
+	BuildFailed *BuildFailure `json:"build_failed,omitempty"`
 }
 
 // A Pause was asked for by a person.
@@ -50,7 +52,9 @@ type Attempt struct {
 type Outcome struct {
 	Run string     `json:"run"`
 	Day civil.Date `json:"day"`
-	At  time.Time  `json:"at"`
+	// Began is when it took the clinic's lease, zero in what earlier versions wrote; At is when it ended.
+	Began time.Time `json:"began,omitzero"`
+	At    time.Time `json:"at"`
 	// Cause is empty for a run that landed; `other` for an error without a name.
 	Cause extractors.Cause `json:"cause,omitempty"`
 	Doing string           `json:"doing,omitempty"`
@@ -88,6 +92,8 @@ func (h Hold) State() (state State, todo string) {
 		return StateRevoked, fmt.Sprintf("the clinic ended the account's access on %s; nothing signs in again. If that was a mistake, the clinic switches the account on and falloff credentials set takes its password anew", day(h.Rejected.At))
 	case h.Rejected != nil:
 		return StatePerson, fmt.Sprintf("the portal refused the credentials on %s (%s); nothing signs in with them again. Put them right with falloff credentials set", day(h.Rejected.At), h.Rejected.Cause)
+	case (h.Last == nil || h.Last.Cause == "") && h.BuildFailed != nil:
+		return StatePerson, fmt.Sprintf("the models could not be built on %s, and the marts of before stay: %s", day(h.BuildFailed.At), h.BuildFailed.Message)
 	case h.Last == nil || h.Last.Cause == "":
 		return StateOK, ""
 	case h.Last.Cause == otherCause || h.Last.Cause == extractors.Paused:

@@ -114,6 +114,15 @@ func (s *Snapshots) name(ctx context.Context, site *Site, head *lake.Commit) (st
 	return name, nil
 }
 
+// Status says how a served clinic stands.
+func (s *Snapshots) Status(ctx context.Context, clinic string) (*Status, error) {
+	site, err := s.open(ctx, clinic)
+	if err != nil {
+		return nil, err
+	}
+	return site.Status(ctx)
+}
+
 // site opens a clinic that is served and holds something.
 func (s *Snapshots) site(ctx context.Context, clinic string) (*Site, error) {
 	_, site, err := s.head(ctx, clinic)

@@ -26,11 +26,13 @@ type Status struct {
 	Quarantine map[string]map[string]int64 `json:"quarantine,omitempty"`
 	// State says how extraction stands, Todo what to do about it, Running who is at it just now, nil for nobody. Last is how the
 	// last run ended, nil before the first. Mode is the identity mode as this machine has it.
-	State   State        `json:"state"`
-	Todo    string       `json:"todo,omitempty"`
-	Running *Lease       `json:"running,omitempty"`
-	Last    *Outcome     `json:"last_run,omitempty"`
-	Mode    IdentityMode `json:"identity_mode"`
+	State   State    `json:"state"`
+	Todo    string   `json:"todo,omitempty"`
+	Running *Lease   `json:"running,omitempty"`
+	Last    *Outcome `json:"last_run,omitempty"`
+	// BuildFailed is the last build's failure, nil where it succeeded.
+	BuildFailed *BuildFailure `json:"build_failed,omitempty"`
+	Mode        IdentityMode  `json:"identity_mode"`
 	// Erasing says that the erasure of a patient was begun and has not ended.
 	Erasing bool `json:"erasing,omitempty"`
 	// Closed are the months whose published figures are fixed.
@@ -78,7 +80,7 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 		current.Wipe()
 	}
 	out.State, out.Todo = hold.State()
-	out.Last, out.Mode = hold.Last, s.Mode()
+	out.Last, out.BuildFailed, out.Mode = hold.Last, hold.BuildFailed, s.Mode()
 	if lease.Holder != "" && lease.Until.After(s.clock()) {
 		out.Running = &lease
 	}

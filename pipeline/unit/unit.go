@@ -137,17 +137,17 @@ func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 		out.Exit = exit.ExitCode()
 	case errors.As(err, &exit) && ctx.Err() != nil:
 		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end, did not in time, and was killed"
-		return out, nil
+		return out, nil //nolint:nilerr // how it ended is its outcome
 	case errors.As(err, &exit):
 		// Killed from outside, by the system when memory runs out for instance: what it had read is kept.
 		out.Exit, out.Cause, out.Message = 130, "killed", "the unit's process was killed: "+exit.String()
-		return out, nil
+		return out, nil //nolint:nilerr // how it ended is its outcome
 	case err != nil && ctx.Err() == nil:
 		return out, fmt.Errorf("running %s for clinic %s: %w", p.Binary, order.Clinic, err)
 	}
 	var s summary
 	if said.Len() == 0 {
-		return out, nil // it ended before it knew what to say, as at a wrong flag: the exit code says enough
+		return out, nil //nolint:nilerr // it ended before it knew what to say, as at a wrong flag: the exit code says enough
 	}
 	if err := json.Unmarshal(said.Bytes(), &s); err != nil {
 		return out, fmt.Errorf("the summary of the run for clinic %s cannot be read, its exit code is %d: %w", order.Clinic, out.Exit, err)

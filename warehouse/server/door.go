@@ -56,7 +56,10 @@ func (s *Server) door(e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := s.options.Now()
 		v := &visit{server: s, http: r, body: w, event: Event{Kind: cmp.Or(e.kind, Other), Method: e.method, Route: e.path, Address: addressOf(r)}}
+		asked, answering := s.options.Tracer.Start(r.Context(), "answer")
+		v.http = r.WithContext(asked)
 		out, err := v.through(e)
+		answering.End()
 		if err != nil {
 			told := refusalOf(err)
 			v.event.Refused = told.Code
@@ -77,12 +80,17 @@ func (s *Server) door(e endpoint) http.HandlerFunc {
 		// The caller may have gone; the record is kept all the same.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), longestRecord)
 		defer cancel()
-		if err := s.options.Audit.Record(ctx, v.event); err != nil {
+		ctx, recording := s.options.Tracer.Start(ctx, "record")
+		err = s.options.Audit.Record(ctx, v.event)
+		recording.End()
+		if err != nil {
 			s.log.Error("a request cannot be recorded, so it is not answered", "path", e.path, "error", err)
 			s.metrics.unrecorded.Inc()
 			out = (&refusal{http.StatusServiceUnavailable, codeUnrecorded, "the audit log takes no records, so nothing is answered",
 				"ask again in a while; the query server's log says why"}).reply()
 		}
+		_, sending := s.options.Tracer.Start(ctx, "send")
+		defer sending.End()
 		if !s.send(w, out) {
 			s.metrics.unsent.Inc() // nothing can be said to a reader who has gone, or takes too long
 		}

@@ -240,6 +240,8 @@ func (v *visit) kept(key answerKey, engine Engine, view View, release func(), as
 			if computed, ok := v.server.answers.get(key); ok { // since this one looked
 				return computed, nil
 			}
+			ctx, computing := v.server.options.Tracer.Start(ctx, "compute")
+			defer computing.End()
 			computed, err := run(ctx, ask)
 			if err == nil {
 				v.server.answers.put(key, computed)

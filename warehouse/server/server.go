@@ -22,6 +22,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
@@ -90,6 +94,10 @@ type Options struct {
 	CertFile, KeyFile string
 	// Log takes one line a request; nil is silent.
 	Log *slog.Logger
+	// Tracer makes a span of each request and of what it takes; nil makes none. What spans say is for the caller to redact.
+	Tracer trace.Tracer
+	// Gather is told by the Prometheus endpoint besides the server's own figures; nil is nothing.
+	Gather prometheus.Gatherer
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// HeadEvery is how long a head is believed before the lake is asked again; zero is two seconds, negative always asks.
@@ -142,6 +150,9 @@ func New(options Options) (*Server, error) {
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Tracer == nil {
+		options.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	if options.HeadEvery == 0 {
 		options.HeadEvery = 2 * time.Second

@@ -8,9 +8,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
-// metrics are what Prometheus is told. Labels are routes and statuses: no clinic, no person, no query's parameter.
+// metrics are what Prometheus is told of the server. Labels are routes and statuses: no clinic, no person, no query's parameter.
 type metrics struct {
 	registry   *prometheus.Registry
 	requests   *prometheus.CounterVec
@@ -52,12 +55,17 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-// measured counts and times the requests of a route.
+// measured counts, times and traces the requests of a route. A caller's own trace goes on.
 func (s *Server) measured(route string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		recorded := &statusWriter{ResponseWriter: w}
-		next.ServeHTTP(recorded, r)
+		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx, span := s.options.Tracer.Start(ctx, r.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer))
+		next.ServeHTTP(recorded, r.WithContext(ctx))
+		span.SetAttributes(attribute.String("http.request.method", r.Method), attribute.String("http.route", route),
+			attribute.Int("http.response.status_code", recorded.status), attribute.Int64("bytes", recorded.bytes))
+		span.End()
 		s.metrics.requests.WithLabelValues(route, strconv.Itoa(recorded.status)).Inc()
 		s.metrics.took.WithLabelValues(route).Observe(time.Since(began).Seconds())
 	})
@@ -65,7 +73,11 @@ func (s *Server) measured(route string, next http.Handler) http.Handler {
 
 // telemetry is the Prometheus endpoint.
 func (v *visit) telemetry() (*reply, error) {
-	families, err := v.server.metrics.registry.Gather()
+	gather := prometheus.Gatherers{v.server.metrics.registry}
+	if more := v.server.options.Gather; more != nil {
+		gather = append(gather, more)
+	}
+	families, err := gather.Gather()
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	defer a.unlocking.passphrase.Wipe()
 	err := root.ExecuteContext(ctx)
+	a.observedEnd(ctx, err)
 	code := exitCode(err)
 	if err != nil {
 		if failure, ok := errors.AsType[*extractors.Failure](err); ok && failure.Cause == extractors.RefusedWrite {
@@ -47,7 +48,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if code == exitInterrupted {
 			text = "interrupted; what had landed stays, nothing half-landed"
 		}
-		_, _ = fmt.Fprintln(stderr, "falloff: "+text)
+		if a.logForm == logJSON {
+			named := nameError(err)
+			if named.Doing != "" {
+				text = named.Doing + ": " + named.Cause // what to do about it can name who did it, and docs/running.md has it
+			}
+			newLog(stderr, logJSON).Error("failed", "error", text, "exit_code", code, "cause", named.Cause)
+		} else {
+			_, _ = fmt.Fprintln(stderr, "falloff: "+text)
+		}
 	}
 	return code
 }
@@ -67,6 +76,9 @@ type app struct {
 	quiet       bool
 	unlocking   unlocking
 	actor       string
+	// logForm is how standard error is written, observed the command as telemetry sees it.
+	logForm  string
+	observed *observed
 }
 
 func (a *app) root() *cobra.Command {
@@ -92,7 +104,14 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 			if a.file, err = loadConfig(a.configFile); err != nil {
 				return err
 			}
-			cmd.SetContext(lake.WithS3Encryption(cmd.Context(), lake.S3Encryption{
+			if a.logForm != logText && a.logForm != logJSON {
+				return usagef("--log-format %q is not known: use text or json", a.logForm)
+			}
+			ctx, err := a.observe(cmd.Context(), strings.TrimPrefix(cmd.CommandPath(), "falloff "))
+			if err != nil {
+				return err
+			}
+			cmd.SetContext(lake.WithS3Encryption(ctx, lake.S3Encryption{
 				Mode: lake.EncryptionMode(a.file.S3Encryption), KMSKey: a.file.S3KMSKey, Warn: func(text string) { a.tellf("%s", text) },
 			}))
 			return nil
@@ -115,6 +134,7 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.StringVar(&a.flags.CacheSize, "cache-size", "", "how many `bytes` it may take, such as 500MB; 0 keeps nothing (default "+defaultCacheSize+")")
 	a.unlockFlags(flags)
 	flags.BoolVar(&a.json, "json", false, "print a machine-readable summary on standard output")
+	flags.StringVar(&a.logForm, "log-format", logText, "`form` of what goes to standard error: text, or json for a log store")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.connectCommand(), a.preflightCommand(), a.runCommand(), a.pauseCommand(), a.resumeCommand(), a.reconcileCommand(),
 		a.identityModeCommand(), a.backupCommand(), a.restoreCommand(), a.deleteCommand(), a.importCommand(), a.planCommand(), a.buildCommand(), a.closeCommand(), a.retainCommand(), a.leaksCommand(),
@@ -233,7 +253,11 @@ func (a *app) existingSite(ctx context.Context) (*pipeline.Site, error) {
 
 // progress shows steps on standard error.
 func (a *app) progress() (pipeline.Progress, func()) {
-	return newProgress(a.stderr, drawable(a.stderr), a.quiet, a.now)
+	show, stop := newProgress(a.stderr, drawable(a.stderr), a.quiet, a.now)
+	if a.logForm == logJSON && !a.quiet {
+		show = logged(a.log(), a.now)
+	}
+	return a.observed.stepped(show), stop
 }
 
 // drawable says that lines can be drawn anew in place: w is a terminal that knows how wide it is and how to go back.
@@ -248,7 +272,11 @@ func drawable(w io.Writer) bool {
 
 // tellf prints a line of explanation on standard error, unless told to be quiet.
 func (a *app) tellf(format string, args ...any) {
-	if !a.quiet {
+	switch {
+	case a.quiet:
+	case a.logForm == logJSON:
+		a.log().Info("remark", "note", fmt.Sprintf(format, args...))
+	default:
 		_, _ = fmt.Fprintf(a.stderr, format+"\n", args...)
 	}
 }

@@ -51,6 +51,7 @@ signs in. Reports are exported as CSV, which is read several times faster than X
 				return a.inJSON(&extracted{}, err)
 			}
 			out, err := a.runOnce(cmd.Context(), o, manners)
+			a.counted(cmd.Context(), firstOf(a.flags.Clinic, a.file.Clinic), out)
 			if o.dry && err == nil {
 				return nil
 			}

@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -171,6 +173,29 @@ func (s *stage) start(ts *testscript.TestScript, mutation ...string) {
 	ts.Check(os.WriteFile(ts.MkAbs("password.txt"), []byte(clerk.Password+"\n"), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("credentials.txt"), []byte(clerk.Username+"\n"+clerk.Password+"\n\n"), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("clinic.yaml"), s.clinic.SettingsYAML(), 0o600))
+}
+
+// collect starts a collector of traces and metrics, which keeps what it gets in a file, and has the commands that follow tell it.
+func collect(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "collector FILE")
+	path := ts.MkAbs(args[0])
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		kept, openErr := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil || openErr != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_, err = fmt.Fprintf(kept, "%s %s\n", r.URL.Path, body)
+		if errors.Join(err, kept.Close()) != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 }
 
 // planted lists what nobody may find again: of the clinic that the portal shows, or of the one that is exported with these

@@ -93,6 +93,7 @@ func TestScripts(t *testing.T) {
 			"garbage":         garbage,
 			"planted":         planted,
 			"portal":          portalCommand,
+			"collector":       collect,
 			"fetch":           fetch,
 			"awaitfetch":      awaitFetch,
 			"awaitsays":       awaitSays,

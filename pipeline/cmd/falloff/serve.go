@@ -6,10 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"strings"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/extractors/jane"
@@ -41,10 +42,7 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewTextHandler(a.stderr, nil))
-			if a.quiet {
-				log = slog.New(slog.DiscardHandler)
-			}
+			log := a.log()
 			snapshots, err := pipeline.NewSnapshots(ctx, site, query.Limits{})
 			if err != nil {
 				return err
@@ -72,7 +70,8 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 				History:    pipeline.NewServerEvents(snapshots, d.audit, d.support, a.now),
 				Identities: pipeline.ServerIdentities{Snapshots: snapshots, Chain: d.chain},
 				Leaks:      pipeline.ServerLeaks{Snapshots: snapshots, Chain: d.chain},
-				CertFile:   certFile, KeyFile: certKey, Log: log, Now: a.now,
+				CertFile:   certFile, KeyFile: certKey, Log: log, Now: a.now, Tracer: a.tracer(),
+				Gather: clinicMetrics(snapshots, a.now),
 			})
 			if err != nil {
 				return errors.Join(usagef("%v", err), listener.Close())
@@ -98,6 +97,16 @@ Without --clinic every clinic of the lake is served. docs/running.md, The query 
 	flags.StringVar(&certKey, "tls-key", "", "PEM key `file`")
 	o.register(cmd)
 	return cmd
+}
+
+// clinicsEvery is how often the lake is asked how its clinics stand, for Prometheus.
+const clinicsEvery = time.Minute
+
+// clinicMetrics tells Prometheus how the served clinics stand.
+func clinicMetrics(of *pipeline.Snapshots, now func() time.Time) prometheus.Gatherer {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(pipeline.NewClinicMetrics(of.Clinics, of.Status, clinicsEvery, now))
+	return registry
 }
 
 // serving is where the server listens, as --json prints it.
