@@ -1,0 +1,120 @@
+package infra_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/falloff-analytics/falloff/pipeline"
+)
+
+// told are the metrics that Prometheus can be told: those of clinics by their descriptions, those of the server by its source.
+func told(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{"up": true}
+	described := make(chan *prometheus.Desc, 64)
+	pipeline.NewClinicMetrics(nil, nil, 0, nil).Describe(described)
+	close(described)
+	for d := range described {
+		names[regexp.MustCompile(`fqName: "([a-z_]+)"`).FindStringSubmatch(d.String())[1]] = true
+	}
+	for _, m := range regexp.MustCompile(`Name: "(falloff_[a-z_]+)"`).FindAllStringSubmatch(read(t, "../warehouse/server/telemetry.go"), -1) {
+		names[m[1]], names[m[1]+"_bucket"] = true, true
+	}
+	if len(names) < 20 {
+		t.Fatalf("only %d metrics were found", len(names))
+	}
+	return names
+}
+
+var metricName = regexp.MustCompile(`\b(?:falloff_[a-z_]+|up)\b`)
+
+func unknownMetrics(t *testing.T, expr string) (out []string) {
+	t.Helper()
+	known := told(t)
+	found := metricName.FindAllString(expr, -1)
+	if len(found) == 0 {
+		return []string{"none"}
+	}
+	for _, name := range found {
+		if !known[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func TestOperatorsPageAsksForWhatIsTold(t *testing.T) {
+	t.Parallel()
+	var page struct {
+		UID    string `json:"uid"`
+		Panels []struct {
+			Type, Title, Description string
+			Targets                  []struct{ Expr string }
+		} `json:"panels"`
+	}
+	if err := json.Unmarshal([]byte(read(t, "grafana/operators/operators.json")), &page); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, p := range page.Panels {
+		if p.Type != "row" && (p.Title == "" || p.Description == "") {
+			t.Errorf("a panel does not say what it shows: %+v", p)
+		}
+		for _, target := range p.Targets {
+			asked++
+			if unknown := unknownMetrics(t, target.Expr); unknown != nil {
+				t.Errorf("%s asks for %v", p.Title, unknown)
+			}
+		}
+	}
+	if asked < 15 {
+		t.Errorf("the page asks %d questions", asked)
+	}
+}
+
+func TestOperatorsRulesWatchWhatIsTold(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				UID, Title, Condition string
+				Data                  []struct {
+					RefID         string `yaml:"refId"`
+					DatasourceUID string `yaml:"datasourceUid"`
+					Model         struct{ Expr string }
+				}
+				Labels, Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "grafana/provisioning/alerting/operators.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	var sources struct{ Datasources []struct{ UID string } }
+	if err := yaml.Unmarshal([]byte(read(t, "grafana/provisioning/datasources/operators.yaml")), &sources); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, r := range file.Groups[0].Rules {
+		named[strings.TrimPrefix(r.UID, "falloff-")] = true
+		if r.Data[0].DatasourceUID != sources.Datasources[0].UID {
+			t.Errorf("%s asks the data source %q", r.Title, r.Data[0].DatasourceUID)
+		}
+		if unknown := unknownMetrics(t, r.Data[0].Model.Expr); unknown != nil {
+			t.Errorf("%s watches %v", r.Title, unknown)
+		}
+		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" || r.Labels["severity"] == "" {
+			t.Errorf("%s does not say what to do: %+v", r.Title, r)
+		}
+	}
+	for _, must := range []string{"stale-clinic", "page-changed", "credential-rejected", "quarantine-grows", "build-failed", "portal-slow"} {
+		if !named[must] {
+			t.Errorf("nothing watches for %s", must)
+		}
+	}
+}
