@@ -21,6 +21,10 @@ type Order struct {
 	Clinic string
 	// To is the day whose end the reports show, zero for the clinic's yesterday.
 	To civil.Date
+	// From is the first day to read, zero for what is due.
+	From civil.Date
+	// Once says that a day which has landed already is not read again: whoever orders it does not know what became of it.
+	Once bool
 	// Deadline bounds the unit, zero for none.
 	Deadline time.Duration
 }
@@ -111,8 +115,14 @@ const longestSummary = 1 << 20
 // Run implements Runner.
 func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 	args := append([]string{"run", "--json", "--clinic", order.Clinic}, p.Args...)
+	if order.From.IsValid() {
+		args = append(args, "--from", order.From.String())
+	}
 	if order.To.IsValid() {
 		args = append(args, "--to", order.To.String())
+	}
+	if order.Once {
+		args = append(args, "--once")
 	}
 	if order.Deadline > 0 {
 		args = append(args, "--deadline", order.Deadline.String())
