@@ -131,7 +131,7 @@ setup-demo:
 
 .PHONY: setup-test
 setup-test: setup-plugin
-	@infra/setup/install.sh compiler browser units
+	@infra/setup/install.sh compiler browser units postgres
 
 .PHONY: setup-plugin
 setup-plugin: grafana-plugin/node_modules/.package-lock.json

@@ -63,7 +63,7 @@ func (s scrubber) attr(a slog.Attr) slog.Attr {
 }
 
 func (s scrubber) Handle(ctx context.Context, r slog.Record) error {
-	clean := slog.NewRecord(r.Time, r.Level, s.text(r.Message), r.PC)
+	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC) // what River says never varies; what it was said of does
 	r.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(s.attr(a))
 		return true
