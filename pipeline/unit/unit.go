@@ -152,6 +152,9 @@ func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 		// Killed from outside, by the system when memory runs out for instance: what it had read is kept.
 		out.Exit, out.Cause, out.Message = 130, "killed", "the unit's process was killed: "+exit.String()
 		return out, nil //nolint:nilerr // how it ended is its outcome
+	case err != nil && ctx.Err() != nil && cmd.ProcessState == nil:
+		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end before it had begun"
+		return out, nil
 	case err != nil && ctx.Err() == nil:
 		return out, fmt.Errorf("running %s for clinic %s: %w", p.Binary, order.Clinic, err)
 	}

@@ -193,16 +193,16 @@ func (w *worker) carryOut(ctx context.Context, id int64, args work, earlier []by
 	out, err := w.Runner.Run(held, args.order())
 	asked := context.Cause(held)
 	release()
+	if asked != nil && !errors.Is(asked, context.DeadlineExceeded) && (err != nil || out.Verdict() == unit.Later) {
+		// We asked it to end: this worker stops, or has lost its lease. That is nobody's failure; another goes on.
+		return river.JobSnooze(0)
+	}
 	if err != nil {
 		out.Exit, out.Cause, out.Message = 1, "unexpected", err.Error()
 	}
 	record := w.record(ctx, out, earlier)
 	if record.Verdict == unit.Done {
 		return nil
-	}
-	if record.Verdict == unit.Later && asked != nil && !errors.Is(asked, context.DeadlineExceeded) {
-		// We asked it to end: this worker stops, or has lost its lease. Another goes on.
-		return river.JobSnooze(0)
 	}
 	pause, ok := w.Pauses.again(record.Verdict, record.Cause, record.Tries[record.Verdict])
 	if left := args.until(); ok && !left.IsZero() && w.Now().Add(pause).After(left) {

@@ -350,13 +350,16 @@ func testAsked(t *testing.T, url string) {
 
 // A worker that is told to stop lets its nights end, and asks those to end that take too long. Those are nobody's failure, and go on elsewhere.
 func testStop(t *testing.T, url string) {
-	s := newStage(t, url, "quick", "slow")
+	s := newStage(t, url, "quick", "slow", "mute")
 	told := make(chan bool)
 	s.run = func(ctx context.Context, order unit.Order, nth int) (unit.Outcome, error) {
 		switch {
 		case nth > 1:
 		case order.Clinic == "quick":
 			<-told // it does not end by being asked
+		case order.Clinic == "mute": // it ends without a word
+			<-ctx.Done()
+			return unit.Outcome{}, context.Cause(ctx)
 		default:
 			<-ctx.Done()
 			return unit.Outcome{Exit: 130, Cause: "interrupted"}, nil
@@ -366,24 +369,26 @@ func testStop(t *testing.T, url string) {
 	o := s.options()
 	o.Grace = 300 * time.Millisecond
 	end := s.begin(o)
-	s.await("both are at work", func() bool { return s.begun("") == 2 })
+	s.await("all are at work", func() bool { return s.begun("") == 3 })
 	stopping := make(chan bool)
 	go func() {
 		end()
 		close(stopping)
 	}()
-	s.await("the slow one was asked to end", func() bool { return s.state("slow", firstDay) == "available" })
+	s.await("those that do were asked to end", func() bool {
+		return s.state("slow", firstDay) == "available" && s.state("mute", firstDay) == "available"
+	})
 	close(told)
 	<-stopping
 	jobs := s.jobs()
-	if quick, slow := jobs[fmt.Sprint("quick ", firstDay)], jobs[fmt.Sprint("slow ", firstDay)]; quick.State != "completed" || slow.State != "available" || slow.Attempt != 0 {
-		t.Errorf("quick %+v, slow %+v", quick, slow)
+	if quick, slow, mute := jobs[fmt.Sprint("quick ", firstDay)], jobs[fmt.Sprint("slow ", firstDay)], jobs[fmt.Sprint("mute ", firstDay)]; quick.State != "completed" || slow.Attempt+mute.Attempt != 0 {
+		t.Errorf("quick %+v, slow %+v, mute %+v", quick, slow, mute)
 	}
 	other := s.options()
 	other.Pool = s.open()
 	s.begin(other)
-	s.await("the slow one is done elsewhere", func() bool { return s.state("slow", firstDay) == "completed" })
-	if s.begun("quick") != 1 || s.begun("slow") != 2 {
+	s.await("they are done elsewhere", func() bool { return s.state("slow", firstDay) == "completed" && s.state("mute", firstDay) == "completed" })
+	if s.begun("quick") != 1 || s.begun("slow") != 2 || s.begun("mute") != 2 {
 		t.Errorf("begun: %+v", s.orders)
 	}
 }
