@@ -387,7 +387,9 @@ func testStop(t *testing.T, url string) {
 	other := s.options()
 	other.Pool = s.open()
 	s.begin(other)
-	s.await("they are done elsewhere", func() bool { return s.state("slow", firstDay) == "completed" && s.state("mute", firstDay) == "completed" })
+	s.await("they are done elsewhere", func() bool {
+		return s.state("slow", firstDay) == "completed" && s.state("mute", firstDay) == "completed"
+	})
 	if s.begun("quick") != 1 || s.begun("slow") != 2 || s.begun("mute") != 2 {
 		t.Errorf("begun: %+v", s.orders)
 	}
