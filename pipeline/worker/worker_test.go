@@ -271,6 +271,7 @@ func testHosts(t *testing.T, url string) {
 	var mu sync.Mutex
 	at, most := map[string]int{}, map[string]int{}
 	turned := make(chan bool)
+	turn := sync.OnceFunc(func() { close(turned) })
 	s.run = func(_ context.Context, order unit.Order, _ int) (unit.Outcome, error) {
 		mu.Lock()
 		at[host(order.Clinic)]++
@@ -288,12 +289,13 @@ func testHosts(t *testing.T, url string) {
 	other := s.options()
 	other.PerHost, other.Pool = 2, s.open()
 	s.begin(other)
+	t.Cleanup(turn) // where the test fails before that
 	// All others have been begun and found no place.
 	s.await("four are read and ten wait", func() bool {
 		counts, err := worker.Count(t.Context(), s.pool)
 		return err == nil && counts["running"] == 4 && counts["scheduled"] == 10
 	})
-	close(turned)
+	turn()
 	s.await("all are done", func() bool {
 		counts, err := worker.Count(t.Context(), s.pool)
 		return err == nil && counts["completed"] == len(clinics)
@@ -352,6 +354,7 @@ func testAsked(t *testing.T, url string) {
 func testStop(t *testing.T, url string) {
 	s := newStage(t, url, "quick", "slow", "mute")
 	told := make(chan bool)
+	tell := sync.OnceFunc(func() { close(told) })
 	s.run = func(ctx context.Context, order unit.Order, nth int) (unit.Outcome, error) {
 		switch {
 		case nth > 1:
@@ -369,6 +372,7 @@ func testStop(t *testing.T, url string) {
 	o := s.options()
 	o.Grace = 300 * time.Millisecond
 	end := s.begin(o)
+	t.Cleanup(tell) // where the test fails before that
 	s.await("all are at work", func() bool { return s.begun("") == 3 })
 	stopping := make(chan bool)
 	go func() {
@@ -378,7 +382,7 @@ func testStop(t *testing.T, url string) {
 	s.await("those that do were asked to end", func() bool {
 		return s.state("slow", firstDay) == "available" && s.state("mute", firstDay) == "available"
 	})
-	close(told)
+	tell()
 	<-stopping
 	jobs := s.jobs()
 	if quick, slow, mute := jobs[fmt.Sprint("quick ", firstDay)], jobs[fmt.Sprint("slow ", firstDay)], jobs[fmt.Sprint("mute ", firstDay)]; quick.State != "completed" || slow.Attempt+mute.Attempt != 0 {
@@ -426,17 +430,19 @@ func testPriorities(t *testing.T, url string) {
 	// The nights are inserted by a worker that has no place for them.
 	o := s.options()
 	blocked := make(chan bool)
+	unblock := sync.OnceFunc(func() { close(blocked) })
 	s.run = func(ctx context.Context, order unit.Order, nth int) (unit.Outcome, error) {
 		<-blocked
 		return done(ctx, order, nth)
 	}
 	o.Parallel = 1
 	s.begin(o)
+	t.Cleanup(unblock) // where the test fails before that
 	s.await("all wait but one", func() bool {
 		counts, err := worker.Count(t.Context(), s.pool)
 		return err == nil && counts["available"] == 3 && counts["running"] == 1
 	})
-	close(blocked)
+	unblock()
 	s.await("all are done", func() bool {
 		counts, err := worker.Count(t.Context(), s.pool)
 		return err == nil && counts["completed"] == 4
