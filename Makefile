@@ -85,7 +85,7 @@ $(GOLANGCI):
 
 .PHONY: bench
 bench: ## benchmarks, each beside the alternative it is compared with
-	go test -run '^$$' -bench . -benchtime 3x -timeout 60m ./pipeline/ ./pipeline/backup/ ./transforms/... ./warehouse/... ./extractors/simclinic/ ./extractors/browser/ ./grafana-plugin/pkg/plugin/
+	go test -run '^$$' -bench . -benchtime 3x -timeout 60m ./pipeline/ ./pipeline/backup/ ./pipeline/worker/ ./transforms/... ./warehouse/... ./extractors/simclinic/ ./extractors/browser/ ./grafana-plugin/pkg/plugin/
 
 FUZZTIME ?= 10s
 
@@ -131,7 +131,7 @@ setup-demo:
 
 .PHONY: setup-test
 setup-test: setup-plugin
-	@infra/setup/install.sh compiler browser units
+	@infra/setup/install.sh compiler browser units postgres
 
 .PHONY: setup-plugin
 setup-plugin: grafana-plugin/node_modules/.package-lock.json

@@ -212,7 +212,7 @@ func composeFindings(t *testing.T, text string) (out []string) {
 	if err := yaml.Unmarshal([]byte(text), &compose); err != nil {
 		return []string{err.Error()}
 	}
-	for _, name := range []string{"s3", "server", "nightly", "cli", "portal", "prometheus", "grafana"} {
+	for _, name := range []string{"s3", "server", "nightly", "worker", "cli", "portal", "prometheus", "grafana"} {
 		s, ok := compose.Services[name]
 		if !ok {
 			found("there is no service %s", name)
@@ -261,6 +261,20 @@ func composeFindings(t *testing.T, text string) (out []string) {
 	if !strings.Contains(server.Environment["AWS_ENDPOINT_URL"], "http://"+listen) {
 		found("the S3 server listens on %s, and is asked at %s", listen, server.Environment["AWS_ENDPOINT_URL"])
 	}
+	// So must the worker and its database, which lets in whoever reaches it.
+	database, worker := compose.Services["postgres"], compose.Services["worker"]
+	port := ""
+	for _, word := range database.Command {
+		if at, ok := strings.CutPrefix(word, "port="); ok {
+			port = at
+		}
+	}
+	if !slices.Contains(database.Command, "listen_addresses=127.0.0.1") || len(database.Ports) > 0 || !slices.Equal(database.Capabilities, []string{"ALL"}) {
+		found("the worker's database is not shut in")
+	}
+	if port == "" || !strings.Contains(worker.Environment["FALLOFF_DATABASE_URL"], "@127.0.0.1:"+port+"/") {
+		found("the database listens on port %q, and is asked at %s", port, worker.Environment["FALLOFF_DATABASE_URL"])
+	}
 	gateway := read(t, "../warehouse/lake/storetest/gateway.go")
 	for variable, constant := range map[string]string{"AWS_ACCESS_KEY_ID": "AccessKey", "AWS_SECRET_ACCESS_KEY": "SecretKey", "AWS_REGION": "Region"} {
 		is := regexp.MustCompile(`\b` + constant + ` += "(.*)"`).FindStringSubmatch(gateway)[1]
@@ -289,6 +303,8 @@ func TestComposeKeepsItsRules(t *testing.T) {
 		{":-falloff-test-secret}", ":-secret}", "AWS_SECRET_ACCESS_KEY"},
 		{`tmpfs: ["/tmp:mode=1777,size=512m"]`, `tmpfs: []`, "no memory"},
 		{"cap_drop: [ALL]", "cap_drop: []", "not shut in"},
+		{"listen_addresses=127.0.0.1", "listen_addresses=*", "database is not shut in"},
+		{"port=5433", "port=5432", "listens on port"},
 	} {
 		if !strings.Contains(text, c.old) {
 			t.Errorf("compose.yaml has no %q any more", c.old)

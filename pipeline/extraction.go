@@ -52,6 +52,9 @@ type ExtractOptions struct {
 	// Settings is the clinic's clinic.yaml; nil takes the one in the lake.
 	Settings *settings.Clinic
 	Plan     PlanOptions
+	// Once says that a day which a run has landed already is not read again. It is for whoever orders a day and may order it twice,
+	// not knowing what became of the first time.
+	Once bool
 	// Seal seals what is kept of a run until it lands.
 	Seal Cipher
 	// Budget is how many requests a day the portal is asked at most, DefaultBudget if zero, any number if negative.

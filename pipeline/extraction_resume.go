@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -23,6 +24,11 @@ func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool,
 		said := hold.Last != nil && hold.Last.Run == found.Run && hold.Last.Cause == ""
 		if landed && !said && found.Day == x.o.Plan.Day {
 			return true, nil
+		}
+	}
+	if x.o.Once && (found.Run == "" || landed) {
+		if done, err := x.dayLanded(ctx); done || err != nil {
+			return done, err
 		}
 	}
 	// Whoever stood still since it read the record must not change it: others have changed it, or hold the lease by now.
@@ -89,6 +95,23 @@ func (x *extraction) hasLanded(ctx context.Context) (bool, error) {
 	}
 	x.out.Run, x.out.Commit, x.out.AsOf = x.run.Run, head.Number, head.AsOf
 	x.out.Orders, x.out.Resumed = len(x.run.Plan.Orders), len(x.run.Plan.Orders)
+	return true, nil
+}
+
+// dayLanded finds that the newest run that has landed was about the day that is asked for.
+func (x *extraction) dayLanded(ctx context.Context) (bool, error) {
+	head, err := x.site.Clinic.Head(ctx)
+	if errors.Is(err, lake.ErrNoCommit) {
+		return false, nil
+	}
+	if err != nil {
+		return false, storage("looking for what has landed", err)
+	}
+	var c portalCheckpoint
+	if body := head.Sources[portalSource]; body == nil || json.Unmarshal(body, &c) != nil || c.Day != x.o.Plan.Day {
+		return false, nil
+	}
+	x.out.Run, x.out.Commit, x.out.AsOf, x.out.Orders, x.out.Resumed = c.Run, head.Number, head.AsOf, c.Orders, c.Orders
 	return true, nil
 }
 

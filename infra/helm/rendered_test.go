@@ -68,7 +68,7 @@ func documents(t *testing.T, manifest []byte) []object {
 func renderings(t *testing.T) map[string][]byte {
 	t.Helper()
 	paths, err := filepath.Glob("rendered/*.yaml")
-	if err != nil || len(paths) != 3 {
+	if err != nil || len(paths) != 4 {
 		t.Fatalf("renderings: %v, %v", paths, err)
 	}
 	out := map[string][]byte{}
@@ -139,6 +139,9 @@ func TestTheRulesSeeMistakes(t *testing.T) {
 		{"minimal", "maxUnavailable: 1", "maxUnavailable: 0", "drained"},
 		{"minimal", "app.kubernetes.io/component: server\n  policyTypes: [Ingress]", "app.kubernetes.io/component: backup\n  policyTypes: [Ingress]", "may ask the server"},
 		{"minimal", "image: images.clinic.example/falloff:0.1.0", "image: images.clinic.example/falloff:latest", "image"},
+		{"workers", "terminationGracePeriodSeconds: 390", "terminationGracePeriodSeconds: 60", "seconds to end"},
+		{"workers", "- name: FALLOFF_DATABASE_URL\n              valueFrom:\n                secretKeyRef:", "- name: FALLOFF_DATABASE_URL\n              valueFrom:\n                configMapKeyRef:", "not from a secret"},
+		{"workers", "cidr: 192.0.2.5/32", "cidr: 192.0.2.6/32", "192.0.2.6"},
 		{"aws", "- matchName: login.clinic.example", "- matchPattern: '*'", "pattern"},
 		{"external-secrets", "kind: ExternalSecret", "kind: Secret", "Secret"},
 	} {
@@ -154,10 +157,11 @@ func TestTheRulesSeeMistakes(t *testing.T) {
 }
 
 // reaches is what each part may send to, by the examples' own addresses.
-var reaches = map[string][]string{"extraction": {"portal", "store"}, "backup": {"store"}, "server": {"store"}}
+var reaches = map[string][]string{"extraction": {"portal", "store", "database"}, "backup": {"store"}, "server": {"store"}}
 
 // meaning says what the examples' addresses are.
 var meaning = map[string]string{
+	"192.0.2.5/32":   "database",
 	"203.0.113.0/24": "portal", "2001:db8:7::/48": "portal", "harbour-street.janeapp.com": "portal",
 	"198.51.100.7/32": "store", "198.51.100.0/24": "store",
 	"harbour-harbour-street-ca-central-1-data.s3.ca-central-1.amazonaws.com": "store", "harbour-harbour-street-ca-central-1-backup.s3.ca-central-1.amazonaws.com": "store",
@@ -173,7 +177,11 @@ func findings(objects []object) []string {
 		kinds[text(o, "kind")]++
 		switch text(o, "kind") {
 		case "Deployment":
-			deployment(o, found)
+			if strings.HasSuffix(text(o, "metadata", "name"), "-worker") {
+				workerPods(o, found)
+			} else {
+				deployment(o, found)
+			}
 		case "CronJob":
 			cronJob(o, found)
 		case "NetworkPolicy", "CiliumNetworkPolicy":
@@ -210,7 +218,9 @@ func findings(objects []object) []string {
 			found("no network policy says what %s may reach, or who may ask the server", must)
 		}
 	}
-	if kinds["Deployment"] != 1 || kinds["CronJob"] == 0 || kinds["PodDisruptionBudget"] != 1 || kinds["ServiceAccount"] != 3 {
+	// Clinics have CronJobs, or else there are workers.
+	workers := kinds["Deployment"] - 1
+	if workers < 0 || workers > 1 || (kinds["CronJob"] == 0) != (workers == 1) || kinds["PodDisruptionBudget"] != 1+workers || kinds["ServiceAccount"] != 3 {
 		found("something is missing: %v", kinds)
 	}
 	return out
@@ -230,6 +240,30 @@ func deployment(o object, found func(string, ...any)) {
 	}
 	if grace, _ := at(template, "terminationGracePeriodSeconds").(uint64); grace < 35 { // ten for requests, twenty for the audit log
 		found("%s has %d seconds to end", name(o), grace)
+	}
+}
+
+// workerPods looks at the pods that read every clinic: any number of them, whose database's address nobody sees.
+func workerPods(o object, found func(string, ...any)) {
+	template := at(o, "spec", "template", "spec")
+	container := pod(name(o), template, found)
+	if grace, _ := at(template, "terminationGracePeriodSeconds").(uint64); grace < 120 { // nights may end, and a minute for those that are asked to
+		found("%s has %d seconds to end", name(o), grace)
+	}
+	actor, secret := "", ""
+	for _, variable := range list(container, "env") {
+		switch text(variable, "name") {
+		case "FALLOFF_ACTOR":
+			actor = text(variable, "value")
+		case "FALLOFF_DATABASE_URL":
+			secret = text(variable, "valueFrom", "secretKeyRef", "name")
+		}
+	}
+	if !strings.HasPrefix(actor, "service/") {
+		found("%s: the actor of its audit records is %q", name(o), actor)
+	}
+	if secret == "" {
+		found("%s: the database's address is not from a secret", name(o))
 	}
 }
 

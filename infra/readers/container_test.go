@@ -48,7 +48,7 @@ func TestComposeReadsTheComposeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(project.Services) != 6 {
+	if len(project.Services) != 9 {
 		t.Errorf("it has %d services", len(project.Services))
 	}
 	for name, s := range project.Services {

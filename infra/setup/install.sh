@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a target needs and this machine lacks: `install.sh compiler browser node units`. It asks nothing, and does
+# Installs what a target needs and this machine lacks: `install.sh compiler browser node units postgres`. It asks nothing, and does
 # nothing where everything is there. Debian/Ubuntu (root or sudo) and macOS (Homebrew).
 set -euo pipefail
 
@@ -67,9 +67,20 @@ units() {
   have systemd-analyze || install "systemd-analyze" systemd
 }
 
+# postgres is PostgreSQL's programs, which tests start servers of their own with: none is made or started here.
+postgres() {
+  for at in /usr/lib/postgresql/*/bin/initdb; do [ -x "$at" ] && return; done
+  have initdb && return
+  if have apt-get; then
+    as_root mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.d/no-cluster.conf >/dev/null
+  fi
+  install "PostgreSQL" postgresql -- postgresql
+}
+
 for part in "$@"; do
   case $part in
-    compiler | browser | node | units) "$part" ;;
-    *) say "unknown part '$part': compiler, browser, node, units"; exit 2 ;;
+    compiler | browser | node | units | postgres) "$part" ;;
+    *) say "unknown part '$part': compiler, browser, node, units, postgres"; exit 2 ;;
   esac
 done

@@ -21,6 +21,10 @@ type Order struct {
 	Clinic string
 	// To is the day whose end the reports show, zero for the clinic's yesterday.
 	To civil.Date
+	// From is the first day to read, zero for what is due.
+	From civil.Date
+	// Once says that a day which has landed already is not read again: whoever orders it does not know what became of it.
+	Once bool
 	// Deadline bounds the unit, zero for none.
 	Deadline time.Duration
 }
@@ -111,8 +115,14 @@ const longestSummary = 1 << 20
 // Run implements Runner.
 func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 	args := append([]string{"run", "--json", "--clinic", order.Clinic}, p.Args...)
+	if order.From.IsValid() {
+		args = append(args, "--from", order.From.String())
+	}
 	if order.To.IsValid() {
 		args = append(args, "--to", order.To.String())
+	}
+	if order.Once {
+		args = append(args, "--once")
 	}
 	if order.Deadline > 0 {
 		args = append(args, "--deadline", order.Deadline.String())
@@ -142,6 +152,9 @@ func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 		// Killed from outside, by the system when memory runs out for instance: what it had read is kept.
 		out.Exit, out.Cause, out.Message = 130, "killed", "the unit's process was killed: "+exit.String()
 		return out, nil //nolint:nilerr // how it ended is its outcome
+	case err != nil && ctx.Err() != nil && cmd.ProcessState == nil:
+		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end before it had begun"
+		return out, nil
 	case err != nil && ctx.Err() == nil:
 		return out, fmt.Errorf("running %s for clinic %s: %w", p.Binary, order.Clinic, err)
 	}

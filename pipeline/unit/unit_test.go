@@ -63,10 +63,11 @@ func TestAUnitIsToldWhatToDo(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	p := &unit.Process{Binary: program(t, `echo "$@" >&2; env >&2`), Args: []string{"--lake", "l"}, Env: []string{"ONLY=this"}, Log: &log}
-	if _, err := p.Run(t.Context(), unit.Order{Clinic: "a", To: civil.Date{Year: 2026, Month: 3, Day: 1}, Deadline: time.Hour}); err != nil {
+	day := civil.Date{Year: 2026, Month: 3, Day: 1}
+	if _, err := p.Run(t.Context(), unit.Order{Clinic: "a", To: day, From: day.AddDays(-9), Once: true, Deadline: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	if said := log.String(); !strings.HasPrefix(said, "run --json --clinic a --lake l --to 2026-03-01 --deadline 1h0m0s\n") || strings.Contains(said, "HOME=") {
+	if said := log.String(); !strings.HasPrefix(said, "run --json --clinic a --lake l --from 2026-02-20 --to 2026-03-01 --once --deadline 1h0m0s\n") || strings.Contains(said, "HOME=") {
 		t.Errorf("it was told %q", said)
 	}
 }
@@ -102,6 +103,18 @@ func TestAUnitIsAskedToEnd(t *testing.T) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+// A unit that was never begun has not been done.
+func TestAUnitThatIsNotBegun(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	p := &unit.Process{Binary: program(t, `touch "$0.begun"`)}
+	got, err := p.Run(ctx, unit.Order{Clinic: "a"})
+	if _, begun := os.Stat(p.Binary + ".begun"); err != nil || got.Exit != 130 || got.Verdict() != unit.Later || begun == nil {
+		t.Errorf("got %+v, %v; begun: %v", got, err, begun == nil)
 	}
 }
 

@@ -37,6 +37,8 @@ type config struct {
 	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.
 	Politeness politeness `yaml:"politeness"`
+	// Worker is how this machine takes part in the work of many.
+	Worker workerSettings `yaml:"worker"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -63,7 +65,7 @@ func loadConfig(path string) (config, error) {
 			return c, usagef("reading settings %s: %s. docs/running.md lists what it may hold", place, yaml.FormatError(err, false, false))
 		}
 		base := filepath.Dir(place)
-		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir} {
+		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir, &c.Worker.DatabaseURLFile} {
 			*p = relativeTo(base, *p)
 		}
 		if !isURL(c.Lake) {
@@ -79,6 +81,9 @@ func loadConfig(path string) (config, error) {
 		}
 		if _, err := c.Politeness.parse(); err != nil {
 			return c, usagef("reading settings %s: politeness: %v", place, err)
+		}
+		if _, err := c.Worker.parse(); err != nil {
+			return c, usagef("reading settings %s: worker: %v", place, err)
 		}
 		return c, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falloff-analytics/falloff/extractors"
 	"github.com/falloff-analytics/falloff/pipeline"
+	"github.com/falloff-analytics/falloff/pipeline/worker"
 	"github.com/falloff-analytics/falloff/warehouse/analysis"
 	"github.com/falloff-analytics/falloff/warehouse/identity/servicetoken"
 	"github.com/falloff-analytics/falloff/warehouse/lake"
@@ -48,6 +49,7 @@ func exitCode(err error) int {
 	var tests failedTests
 	var remote *remoteRefusal
 	var unreachable *unreachableError
+	var database *worker.DatabaseError
 	switch {
 	case err == nil:
 		return exitOK
@@ -55,7 +57,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &tests):
 		return exitTests
-	case errors.As(err, &usage), errors.Is(err, lake.ErrPlainLake):
+	case errors.As(err, &usage), errors.Is(err, lake.ErrPlainLake), errors.Is(err, worker.ErrAddress), errors.Is(err, worker.ErrState):
 		return exitUsage
 	case errors.As(err, &failure):
 		switch {
@@ -70,6 +72,8 @@ func exitCode(err error) int {
 		return remote.exit()
 	case errors.As(err, &unreachable):
 		return exitLater
+	case errors.As(err, &database):
+		return databaseExit(database)
 	case errors.As(err, &busy), errors.Is(err, servicetoken.ErrTooMany):
 		return exitLater
 	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):
@@ -81,6 +85,17 @@ func exitCode(err error) int {
 	case errors.As(err, &storage):
 		return exitStorage
 	case errors.As(err, &key):
+		return exitPerson
+	default:
+		return exitBug
+	}
+}
+
+func databaseExit(e *worker.DatabaseError) int {
+	switch {
+	case e.Later:
+		return exitLater
+	case e.Person:
 		return exitPerson
 	default:
 		return exitBug

@@ -51,6 +51,8 @@ type journey struct {
 	site     *pipeline.Site
 	settings *settings.Clinic
 	plan     pipeline.PlanOptions
+	// once says that a day which has landed is not read again.
+	once     bool
 	format   string
 	manners  manners
 	pictures *pictures
@@ -107,7 +109,7 @@ func (a *app) extract(ctx context.Context, j journey, progress pipeline.Progress
 		progress(s)
 	}
 	out.Extracted, err = j.site.Extract(ctx, pipeline.ExtractOptions{
-		Portal: portal, Credentials: signed.credentials.ID, Account: signed.credentials.Account, Settings: j.settings, Plan: j.plan,
+		Portal: portal, Credentials: signed.credentials.ID, Account: signed.credentials.Account, Settings: j.settings, Plan: j.plan, Once: j.once,
 		Seal: staging, Budget: j.manners.budget, Progress: shown,
 		Begun: func(ctx context.Context, run string) error {
 			return j.kept.record(ctx, audit.RunStarted, "run", nil, audit.Fields{"id": run, "to": j.plan.Day.String()})

@@ -19,7 +19,7 @@ type asked struct {
 	from, to, settingsFile, format string
 	pause, quietHours, snapshots   string
 	trailing, budget               int
-	dry                            bool
+	dry, once                      bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -68,6 +68,7 @@ signs in. Reports are exported as CSV, which is read several times faster than X
 	flags.IntVar(&o.budget, "budget", pipeline.DefaultBudget, "how many `requests` a day the portal is asked at most; -1 for any number")
 	flags.StringVar(&o.pause, "pause", "", "`range` of the pause between two exports (default 3s-20s; none at an address of this machine)")
 	flags.StringVar(&o.quietHours, "quiet-hours", "", "`hours` in the clinic's zone in which nothing is read, such as 08:00-18:00 (default none)")
+	flags.BoolVar(&o.once, "once", false, "read nothing where a run has landed that last day already; build what is missing")
 	flags.BoolVar(&o.dry, "dry-run", false, "print what would be exported, and why; sign in to nothing")
 	a.profileFlag(cmd)
 	snapshotsFlag(cmd, &o.snapshots)
@@ -137,7 +138,7 @@ func (a *app) runOnce(ctx context.Context, o asked, manners manners) (*extracted
 	}
 	progress, stop := a.progress()
 	out, err := a.extract(ctx, journey{
-		kept: kept, site: site, settings: clinic, plan: plan, format: o.format, manners: manners, pictures: pictures,
+		kept: kept, site: site, settings: clinic, plan: plan, once: o.once, format: o.format, manners: manners, pictures: pictures,
 	}, progress)
 	stop()
 	a.tellRefused(out)

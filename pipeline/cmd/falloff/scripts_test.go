@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/falloff-analytics/falloff/extractors/browser"
+	"github.com/falloff-analytics/falloff/pipeline/worker/pgtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts of testdata")
@@ -50,6 +51,7 @@ func TestMain(m *testing.M) {
 //	portal requests              prints what reached it
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
 //	answer LAKE CONFIG SERVER PERSON...  a server records an answer to each person, and ends
+//	postgres start               a PostgreSQL with nothing in it; sets FALLOFF_DATABASE_URL
 //	await FILE TEXT              waits until a program in the background has written the text
 func TestScripts(t *testing.T) {
 	private := privateMounts(t)
@@ -99,6 +101,10 @@ func TestScripts(t *testing.T) {
 			"awaitsays":       awaitSays,
 			"answer":          answer,
 			"await":           await,
+			"postgres": func(ts *testscript.TestScript, neg bool, args []string) {
+				usage(ts, neg, len(args) == 1 && args[0] == "start", "postgres start")
+				ts.Setenv("FALLOFF_DATABASE_URL", pgtest.Start(t).URL(""))
+			},
 		},
 	})
 }
