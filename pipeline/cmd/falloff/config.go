@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/falloff-analytics/falloff/pipeline/notify"
 )
 
 // config is falloff.yaml: what one does not want to repeat as a flag. Flags win over it. It holds no secret.
@@ -37,6 +39,8 @@ type config struct {
 	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.
 	Politeness politeness `yaml:"politeness"`
+	// Notify is who is told of what.
+	Notify notify.Settings `yaml:"notify"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -63,7 +67,7 @@ func loadConfig(path string) (config, error) {
 			return c, usagef("reading settings %s: %s. docs/running.md lists what it may hold", place, yaml.FormatError(err, false, false))
 		}
 		base := filepath.Dir(place)
-		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir} {
+		for _, p := range append(c.Notify.Files(), &c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir) {
 			*p = relativeTo(base, *p)
 		}
 		if !isURL(c.Lake) {
@@ -79,6 +83,9 @@ func loadConfig(path string) (config, error) {
 		}
 		if _, err := c.Politeness.parse(); err != nil {
 			return c, usagef("reading settings %s: politeness: %v", place, err)
+		}
+		if err := c.Notify.Check(); err != nil {
+			return c, usagef("reading settings %s: notify: %v", place, err)
 		}
 		return c, nil
 	}

@@ -48,6 +48,7 @@ func exitCode(err error) int {
 	var tests failedTests
 	var remote *remoteRefusal
 	var unreachable *unreachableError
+	var unsent *undeliveredError
 	switch {
 	case err == nil:
 		return exitOK
@@ -69,6 +70,11 @@ func exitCode(err error) int {
 	case errors.As(err, &remote):
 		return remote.exit()
 	case errors.As(err, &unreachable):
+		return exitLater
+	case errors.As(err, &unsent):
+		if unsent.refused {
+			return exitPerson
+		}
 		return exitLater
 	case errors.As(err, &busy), errors.Is(err, servicetoken.ErrTooMany):
 		return exitLater
