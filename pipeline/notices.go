@@ -252,7 +252,7 @@ func (s *Site) leakNotice(ctx context.Context, head *lake.Commit, over int64, st
 		counts[category].Patients = int64(len(by[category]))
 		categories = append(categories, *counts[category])
 	}
-	return []notify.Event{notify.LeaksEvent(string(s.Clinic.ID()), mart.AsOf, over, currency, int64(len(everybody)), categories)}, true, nil
+	return []notify.Event{notify.LeaksEvent(string(s.Clinic.ID()), fmt.Sprintf("commit/%d", head.Number), mart.AsOf, over, currency, int64(len(everybody)), categories)}, true, nil
 }
 
 // owedLeak is a leak that is money owed and that nobody has ended.

@@ -124,9 +124,9 @@ type CategoryCount struct {
 // otherCategories stands for those that are too small to be told of, and one that is not, so that they cannot be found by subtraction.
 const otherCategories = "other"
 
-// LeaksEvent makes the event of new leaks, of how many patients in all. Counts of fewer than FewestSaid patients are left out.
-func LeaksEvent(clinic string, asOf civil.Date, over int64, currency string, patients int64, categories []CategoryCount) Event {
-	e := Event{Kind: NewLeaks, Clinic: clinic, AsOf: asOf, OverCents: over, Currency: currency, About: asOf.String()}
+// LeaksEvent makes the event of new leaks, of how many patients in all; about is where they were found, such as commit/7. Counts of fewer than FewestSaid patients are left out.
+func LeaksEvent(clinic, about string, asOf civil.Date, over int64, currency string, patients int64, categories []CategoryCount) Event {
+	e := Event{Kind: NewLeaks, Clinic: clinic, AsOf: asOf, OverCents: over, Currency: currency, About: about}
 	if patients < FewestSaid {
 		return e
 	}

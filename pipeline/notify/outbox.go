@@ -146,6 +146,17 @@ func (o *Outbox) change(ctx context.Context, apply func(*State) (bool, error)) e
 	}
 }
 
+// Lost counts the messages that did not arrive since then, and are not tried again.
+func (s *State) Lost(since time.Time) int {
+	lost := 0
+	for _, d := range s.Deliveries {
+		if d.Outcome != Delivered && d.At.After(since) {
+			lost++
+		}
+	}
+	return lost
+}
+
 // Unsaid are those events that are to be said now: not said before, or long enough ago and still so.
 func (s *Settings) Unsaid(state *State, events []Event, now time.Time) []Event {
 	again := time.Duration(s.AgainAfterDays) * 24 * time.Hour

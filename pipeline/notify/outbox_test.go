@@ -378,7 +378,7 @@ func TestFewPatientsAreNotCounted(t *testing.T) {
 		{21, []CategoryCount{count("copay_missed", 11, 40, 80000), count("claim_rejected", 10, 10, 5000)}, "&{50 85000} []"},
 		{60, []CategoryCount{count("write_off", 3, 3, 900), count("copay_missed", 20, 40, 80000), count("claim_rejected", 30, 30, 70000)}, "&{73 150900} [{copay_missed {40 80000}} {other {33 70900}}]"},
 	} {
-		e := LeaksEvent("c", day, 50000, "CAD", c.patients, c.categories)
+		e := LeaksEvent("c", "commit/7", day, 50000, "CAD", c.patients, c.categories)
 		if got := fmt.Sprint(e.Leaks, " ", e.Categories); got != c.want {
 			t.Errorf("%d patients: %s, want %s", c.patients, got, c.want)
 		}

@@ -159,7 +159,7 @@ func (quiet) Println(...any)        {}
 
 func letter(file *File) Message {
 	s := &Settings{Language: "fr", DashboardURL: "https://grafana.clinic.example/d/falloff"}
-	e := LeaksEvent("harbour", civilDay(25), 50000, "CAD", 40, []CategoryCount{{"copay_missed", 20, LeakCount{23, 123456}}, {"claim_rejected", 30, LeakCount{31, 700000}}})
+	e := LeaksEvent("harbour", "commit/7", civilDay(25), 50000, "CAD", 40, []CategoryCount{{"copay_missed", 20, LeakCount{23, 123456}}, {"claim_rejected", 30, LeakCount{31, 700000}}})
 	return Message{ID: "00112233445566778899aabbccddeeff", MadeAt: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC), Event: e, Text: s.Text(e), File: file}
 }
 

@@ -102,8 +102,8 @@ func TestTexts(t *testing.T) {
 		return text.Subject + "\n\n" + text.Plain()
 	}
 	const end = "\nDashboards: https://grafana.clinic.example/d/falloff\n\n-- \nfalloff sends this because falloff.yaml names you. It holds nothing about a\nsingle patient.\n"
-	leaks := LeaksEvent("harbour", civilDay(25), 50000, "CAD", 40, []CategoryCount{{"copay_missed", 20, LeakCount{23, 123456}}, {"claim_rejected", 30, LeakCount{31, 70000000}}})
-	few := LeaksEvent("harbour", civilDay(25), 50000, "CAD", 4, nil)
+	leaks := LeaksEvent("harbour", "commit/7", civilDay(25), 50000, "CAD", 40, []CategoryCount{{"copay_missed", 20, LeakCount{23, 123456}}, {"claim_rejected", 30, LeakCount{31, 70000000}}})
+	few := LeaksEvent("harbour", "commit/7", civilDay(25), 50000, "CAD", 4, nil)
 	for _, c := range []struct {
 		event Event
 		want  string
