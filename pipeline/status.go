@@ -35,6 +35,11 @@ type Status struct {
 	Mode        IdentityMode  `json:"identity_mode"`
 	// Erasing says that the erasure of a patient was begun and has not ended.
 	Erasing bool `json:"erasing,omitempty"`
+	// Unsent counts messages: Waiting have not arrived yet, Lost did not in the last seven days and are not tried again.
+	Unsent struct {
+		Waiting int `json:"waiting"`
+		Lost    int `json:"lost"`
+	} `json:"messages"`
 	// Closed are the months whose published figures are fixed.
 	Closed []ClosedMonth `json:"closed_months,omitempty"`
 }
@@ -84,6 +89,11 @@ func (s *Site) Status(ctx context.Context) (*Status, error) {
 	if lease.Holder != "" && lease.Until.After(s.clock()) {
 		out.Running = &lease
 	}
+	told, err := s.Messages(nil, nil).State(ctx)
+	if err != nil {
+		return nil, storage("looking which messages wait", err)
+	}
+	out.Unsent.Waiting, out.Unsent.Lost = len(told.Waiting), told.Lost(s.clock().AddDate(0, 0, -7))
 	if out.Closed, err = closedMonthsOf(ctx, s.Clinic.Snapshot(head)); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ const (
 	DeletionEnded        Action = "deletion.ended"
 	ClinicExported       Action = "clinic.exported"
 	MartsWritten         Action = "marts.written"
+	MessageSent          Action = "message.sent"
 
 	PatientErasureStarted Action = "patient_erasure.started"
 	PatientErasureEnded   Action = "patient_erasure.ended"
@@ -140,6 +141,8 @@ var allowed = map[Action]map[string]sort{
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
 	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
 	MartsWritten:         {"commit": count, "as_of": word},
+	// Of whom it went to there is the channel's name, which falloff.yaml gives it: no address, no URL.
+	MessageSent: {"id": word, "channel": word, "channel_kind": word, "event": word, "outcome": word, "reason": word, "tries": count},
 
 	// Of a token there is its id, of a key its own name: neither opens anything.
 	TokenIssued:         {"id": word, "role": word, "clinics": count, "permissions": count, "expires": word},

@@ -77,6 +77,7 @@ var marts = []Mart{
 	{"falloff_by_visit", falloffOnly, falloffRows, BySeries},
 	{"falloff_outcomes", falloffOnly, falloffRows, Whole},
 	{"falloff_summary", falloffOnly, falloffRows, BySeries},
+	{"falloff_watch", falloffOnly, falloffRows, Whole},
 	// Its figures are of falloff, schedule and money together.
 	{"figures_by_month", moneyOnly, moneyRows, Whole},
 	{"leak_ledger", moneyOnly, []Permission{LeaksView}, Whole},

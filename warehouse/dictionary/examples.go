@@ -112,6 +112,13 @@ select payer, claims_sent, rejection_rate, median_days_to_pay, p90_days_to_pay, 
 from marts.payer_performance
 where sent_month = 'all'
 order by payer`,
+	"marts.falloff_watch": `-- How many lapsed each week, of how many who could have.
+select week_from, sum(lapses) as lapses, sum(trials) as trials
+from marts.falloff_watch
+where is_complete
+group by week_from
+order by week_from desc
+limit 12`,
 	"marts.caseload": `-- Whom each practitioner saw last and might call: at risk, and nothing booked.
 select staff_member, patient, discipline, days_since
 from marts.caseload

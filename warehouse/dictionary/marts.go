@@ -254,6 +254,14 @@ var martColumns = map[string]map[string]Column{
 		"incidence":    said("Share that has come to this end by this day (Aalen–Johansen), 0 to 1."),
 		"falloff_days": days("Gap without a visit or booking that counts as a lapse."),
 	},
+	"falloff_watch": {
+		"week_from":   said("First day of the week in which a lapse is timed, falloff_days after its gap began; weeks begin as clinic.yaml says."),
+		"visits":      said("Visit days of the episode so far: 1, 2, 3-5 or over_5."),
+		"last_was":    said("What was last, after which the patient lapsed or not: visit, or booking for one that ceased to stand without a visit that day."),
+		"trials":      counting("days", "Days up to which a patient was seen or expected, in episodes that had not lapsed before."),
+		"lapses":      counting("episodes", "Those after which the episode lapsed, for the first time."),
+		"is_complete": said("Whether all lapses of the week can be told at D: the day after its last is over."),
+	},
 	"falloff_summary": {
 		"episodes":           counting("episodes", "Episodes of the series."),
 		"lapsed":             counting("episodes", "Those with a lapse by D."),

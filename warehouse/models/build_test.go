@@ -79,7 +79,7 @@ func TestMartsOfTheRandomClinic(t *testing.T) {
 	result := buildOf(t, in)
 	want := []string{
 		"adjustments_by_month", "billing_warnings", "caseload", "cells_appointments", "cells_claims", "cells_episodes", "cells_money", "cohort_retention", "collections_by_month", "control_totals", "episode_status", "falloff_by_days",
-		"falloff_by_visit", "falloff_outcomes", "falloff_summary", "figures_by_month", "leak_ledger", "leak_recoveries", "missed_recovery", "money_identity",
+		"falloff_by_visit", "falloff_outcomes", "falloff_summary", "falloff_watch", "figures_by_month", "leak_ledger", "leak_recoveries", "missed_recovery", "money_identity",
 		"outlook_calibration", "outlook_models", "patient_outlook", "patient_status", "payer_performance", "published_figures", "receivables_aging",
 		"receivables_summary", "restatements", "show_rates", "staff_hours", "visits_by_week",
 	}

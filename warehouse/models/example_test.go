@@ -41,6 +41,7 @@ func ExampleBuild() {
 	// falloff_by_visit 0 by [discipline dimension value visit_number]
 	// falloff_outcomes 0 by [discipline outcome time]
 	// falloff_summary 0 by [discipline dimension value]
+	// falloff_watch 0 by [week_from discipline visits last_was]
 	// figures_by_month 0 by [month figure category detail discipline location currency]
 	// leak_ledger 0 by [category source_id]
 	// leak_recoveries 0 by [leak_id]

@@ -22,6 +22,7 @@ var sums = map[string][]string{
 	"falloff_by_visit": {"visits", "stopped", "n_risk", "n_event", "n_censor"},
 	"falloff_outcomes": {"n_event"},
 	"falloff_summary":  {"episodes", "lapsed", "first_visits", "second_visits", "visits", "rebooked"},
+	"falloff_watch":    {"trials", "lapses"},
 	"cohort_retention": {"cohort_size", "active"},
 	"show_rates":       {"appointments", "arrived", "no_shows", "cancelled", "unclosed", "expected", "decided", "with_lead"},
 	"missed_recovery":  {"missed", "due_14", "recovered_14", "due_30", "recovered_30"},

@@ -25,6 +25,7 @@ func TestFalloffEqualsTheReference(t *testing.T) {
 			compareByVisit(t, result, want)
 			compareOutcomes(t, result, want, clinic)
 			compareSummary(t, result, want)
+			compareWatch(t, result, want)
 			compareShowRates(t, result, want, clinic)
 			compareRecovery(t, result, want, clinic)
 			compareRetention(t, result, want, clinic)

@@ -89,6 +89,7 @@ func (c *RandomCase) differing(ctx context.Context, varied *Workspace, made Rema
 		{[]string{"falloff_by_days"}, compareCurves},
 		{[]string{"falloff_by_visit"}, compareByVisit},
 		{[]string{"falloff_summary"}, compareSummary},
+		{[]string{"falloff_watch"}, compareWatch},
 		{[]string{"falloff_outcomes"}, c.with(compareOutcomes)},
 		{[]string{"show_rates"}, c.with(compareShowRates)},
 		{[]string{"missed_recovery"}, c.with(compareRecovery)},

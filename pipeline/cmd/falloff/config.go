@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/falloff-analytics/falloff/pipeline/notify"
 )
 
 // config is falloff.yaml: what one does not want to repeat as a flag. Flags win over it. It holds no secret.
@@ -39,6 +41,8 @@ type config struct {
 	Politeness politeness `yaml:"politeness"`
 	// Worker is how this machine takes part in the work of many.
 	Worker workerSettings `yaml:"worker"`
+	// Notify is who is told of what.
+	Notify notify.Settings `yaml:"notify"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -65,7 +69,7 @@ func loadConfig(path string) (config, error) {
 			return c, usagef("reading settings %s: %s. docs/running.md lists what it may hold", place, yaml.FormatError(err, false, false))
 		}
 		base := filepath.Dir(place)
-		for _, p := range []*string{&c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir, &c.Worker.DatabaseURLFile} {
+		for _, p := range append(c.Notify.Files(), &c.ConfigDir, &c.KeyFile, &c.PassphraseFile, &c.CacheDir, &c.Worker.DatabaseURLFile) {
 			*p = relativeTo(base, *p)
 		}
 		if !isURL(c.Lake) {
@@ -84,6 +88,9 @@ func loadConfig(path string) (config, error) {
 		}
 		if _, err := c.Worker.parse(); err != nil {
 			return c, usagef("reading settings %s: worker: %v", place, err)
+		}
+		if err := c.Notify.Check(); err != nil {
+			return c, usagef("reading settings %s: notify: %v", place, err)
 		}
 		return c, nil
 	}

@@ -50,6 +50,7 @@ func exitCode(err error) int {
 	var remote *remoteRefusal
 	var unreachable *unreachableError
 	var database *worker.DatabaseError
+	var unsent *undeliveredError
 	switch {
 	case err == nil:
 		return exitOK
@@ -74,6 +75,11 @@ func exitCode(err error) int {
 		return exitLater
 	case errors.As(err, &database):
 		return databaseExit(database)
+	case errors.As(err, &unsent):
+		if unsent.refused {
+			return exitPerson
+		}
+		return exitLater
 	case errors.As(err, &busy), errors.Is(err, servicetoken.ErrTooMany):
 		return exitLater
 	case errors.As(err, &alarm), errors.As(err, &barred), errors.As(err, &elsewhere):

@@ -37,6 +37,8 @@ type stage struct {
 	clinic *simclinic.Clinic
 	staff  *portal.Portal
 	stop   func()
+	// receivers are there once the script has started them.
+	receivers *receivers
 }
 
 func onStage(ts *testscript.TestScript) *stage { return ts.Value(stageKey).(*stage) }

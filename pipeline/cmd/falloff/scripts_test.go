@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 //	portal intrude               somebody else signs in with our account and opens the schedule, and a colleague with their own
 //	portal downloaded            waits until somebody has got a file out of it
 //	portal requests              prints what reached it
+//	messages start               a mail server and a web server that take what is sent; sets MAILPORT and HOOK
+//	messages mails|hooks         prints what reached it
+//	messages answer STATUS       what the web server answers
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
 //	answer LAKE CONFIG SERVER PERSON...  a server records an answer to each person, and ends
 //	postgres start               a PostgreSQL with nothing in it; sets FALLOFF_DATABASE_URL
@@ -96,6 +99,7 @@ func TestScripts(t *testing.T) {
 			"planted":         planted,
 			"portal":          portalCommand,
 			"collector":       collect,
+			"messages":        messagesCommand,
 			"fetch":           fetch,
 			"awaitfetch":      awaitFetch,
 			"awaitsays":       awaitSays,

@@ -59,6 +59,11 @@ func (a *app) printStatus(s *pipeline.Status) error {
 	if err != nil {
 		return err
 	}
+	if n := s.Unsent; n.Waiting+n.Lost > 0 {
+		if _, err := fmt.Fprintf(a.stdout, "messages  %d wait, %d did not arrive in the last week: falloff notify log says why\n\n", n.Waiting, n.Lost); err != nil {
+			return err
+		}
+	}
 	var rows [][]any
 	for _, f := range s.Datasets {
 		rows = append(rows, []any{f.Dataset, f.Rows, f.Objects, f.Bytes, orDash(f.From), orDash(f.To), orDash(f.ObservedOn), s.Quarantined(f.Dataset)})
