@@ -43,6 +43,7 @@ const (
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
 	ClinicExported       Action = "clinic.exported"
+	ReportMade           Action = "report.made"
 	MartsWritten         Action = "marts.written"
 
 	PatientErasureStarted Action = "patient_erasure.started"
@@ -139,7 +140,9 @@ var allowed = map[Action]map[string]sort{
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},
 	ClinicExported:       {"format": word, "commit": count, "identities": flag, "keys": flag},
-	MartsWritten:         {"commit": count, "as_of": word},
+	// Whom a report was made for is a hash of their login where it is not the lake's owner.
+	ReportMade:   {"month": word, "format": word, "language": word, "snapshot": count, "queries": count, "suppressed": count, "for_sha256": word, "sha256": word},
+	MartsWritten: {"commit": count, "as_of": word},
 
 	// Of a token there is its id, of a key its own name: neither opens anything.
 	TokenIssued:         {"id": word, "role": word, "clinics": count, "permissions": count, "expires": word},
