@@ -130,6 +130,22 @@ func newAsker(ctx context.Context, ask Ask, clinic string) (*asker, error) {
 	return a, nil
 }
 
+// errTellsTooMuch says that a parameter has a value that whoever sees no rows may not ask for.
+var errTellsTooMuch = errors.New("it would tell of single patients")
+
+// Refusal is an error of Ask that is an answer of the query server: its code is the server's.
+type Refusal interface {
+	error
+	RefusalCode() string
+}
+
+func refusalOf(err error) string {
+	if refusal, ok := errors.AsType[Refusal](err); ok {
+		return refusal.RefusalCode()
+	}
+	return ""
+}
+
 // query asks a named query. One that the person may not ask, or that the snapshot cannot answer, is nil without an error.
 func (a *asker) query(ctx context.Context, name string, params map[string]any, from, to civil.Date) (*answer, error) {
 	if !a.may[name] {
@@ -143,11 +159,11 @@ func (a *asker) query(ctx context.Context, name string, params map[string]any, f
 		asked["from"], asked["to"] = from.String(), to.String()
 	}
 	body, err := a.ask(ctx, "POST", "/v1/query", nil, asked)
-	if unavailable, ok := errors.AsType[interface {
-		error
-		RefusalCode() string
-	}](err); ok && unavailable.RefusalCode() == "unavailable" {
+	switch refusalOf(err) {
+	case "unavailable":
 		return nil, nil //nolint:nilnil // a mart that this snapshot lacks
+	case "bad_parameter":
+		return nil, errTellsTooMuch
 	}
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", name, err)

@@ -18,7 +18,7 @@ type point struct {
 
 // survival draws the share that is still in care, with its interval and how many are still observed.
 func (c *composer) survival(id, title, alt string, points []point, lastDay int64) (template.HTML, error) {
-	const width, height, axis, foot, head = 234.0, 158.0, 30.0, 36.0, 8.0
+	const width, height, axis, foot, head = 234.0, 140.0, 30.0, 36.0, 8.0
 	d, err := newDrawing(width, height)
 	if err != nil {
 		return "", err

@@ -13,7 +13,7 @@ type step struct {
 
 // waterfall draws the way from expected to collected, a bar a row.
 func (c *composer) waterfall(id, title, alt string, steps []step) (template.HTML, error) {
-	const rowHeight, barHeight, labels, amounts = 17.0, 10.5, 158.0, 66.0
+	const rowHeight, barHeight, labels, amounts = 12.8, 8.2, 158.0, 60.0
 	d, err := newDrawing(chartWidth, rowHeight*float64(len(steps))+16)
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/falloff-analytics/falloff/warehouse/dictionary"
+	"github.com/falloff-analytics/falloff/warehouse/query"
 )
 
 // composer says figures in a language.
@@ -34,7 +35,6 @@ func (c *composer) document() (*document, error) {
 		d.Language = "fr-CA"
 	}
 	d.Facts = []fact{
-		{c.text("fact_month", nil), month},
 		{c.text("fact_as_of", nil), c.form.day(c.f.about.asOf)},
 		{c.text("fact_prepared", nil), c.form.moment(c.options.Now, c.f.about.zone)},
 		{c.text("fact_snapshot", nil), c.f.about.Commit},
@@ -115,11 +115,19 @@ func (c *composer) freshness() ([]section, error) {
 			if to.IsZero() {
 				to = r.day("observed_on")
 			}
-			t.row(c.term(r.text("dataset")), c.form.count(r.count("rows")), c.form.day(r.day("covered_from")), c.form.day(to), behind)
+			t.row(c.dataset(r.text("dataset")), c.form.count(r.count("rows")), c.form.day(r.day("covered_from")), c.form.day(to), behind)
 		}
 	}
 	s.addTable(t)
 	return []section{s}, nil
+}
+
+// dataset is what people call a dataset.
+func (c *composer) dataset(name string) string {
+	if said, ok := c.words.Datasets[name][c.form.language]; ok {
+		return said
+	}
+	return strings.ReplaceAll(name, "_", " ")
 }
 
 // notShown says what the person does not see, and what is withheld.
@@ -191,6 +199,17 @@ func (c *composer) meanings() section {
 		d.Terms = append(d.Terms, fact{title, meaning})
 	}
 	s.Blocks = append(s.Blocks, d)
+	if c.f.leaks == nil {
+		return s
+	}
+	s.say(c.text("categories_meaning", nil))
+	var categories definitions
+	for _, kind := range query.LeakCategories() {
+		if said := c.words.Categories[kind.Slug][c.form.language]; said != "" {
+			categories.Terms = append(categories.Terms, fact{c.term(kind.Title), c.spaced(said)})
+		}
+	}
+	s.Blocks = append(s.Blocks, categories)
 	return s
 }
 

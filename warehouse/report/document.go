@@ -22,8 +22,6 @@ type fact struct{ Name, Value string }
 type section struct {
 	ID, Title string
 	Blocks    []any // paragraph, list, *table, *figure, panels, definitions
-	// Fresh begins a new page in print.
-	Fresh bool
 	// Small is set small: appendices.
 	Small bool
 }

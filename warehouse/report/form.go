@@ -88,6 +88,14 @@ func (f form) count(n int64) string { return f.decimal(float64(n), 0) }
 // money is an amount to the cent.
 func (f form) money(cents int64) string { return f.amount(cents, 2) }
 
+// moneyOrDash is an amount to the cent, a dash where there is none: columns of zeros hide what is there.
+func (f form) moneyOrDash(cents int64) string {
+	if cents == 0 {
+		return "–"
+	}
+	return f.money(cents)
+}
+
 // wholeMoney is an amount to the unit, for running text and charts.
 func (f form) wholeMoney(cents int64) string { return f.amount(cents, 0) }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,6 +27,8 @@ type figures struct {
 	monthEnd civil.Date
 	// narrowed says that the person sees a caseload alone.
 	narrowed bool
+	// summaryBy is what summary puts side by side.
+	summaryBy string
 
 	waterfall, waterfallBefore *answer
 	// leaks are by month and category, firm and likely together, over the run; byCertainty by month and certainty; estimates of the month.
@@ -44,9 +47,10 @@ func (a *asker) gather(ctx context.Context, month civil.Date) (*figures, error) 
 	f.narrowed = a.may["retention_curve"] && !a.may["outcomes"]
 	runFrom, before := month.AddMonths(-monthsBack), month.AddMonths(-1)
 	var none civil.Date
-	curveGroup, visitGroup, summaryOf := "discipline", "all", "discipline"
+	curveGroup, visitGroup := "discipline", "all"
+	f.summaryBy = "discipline"
 	if f.narrowed {
-		curveGroup, visitGroup, summaryOf = "staff_member", "staff_member", "staff_member"
+		curveGroup, visitGroup, f.summaryBy = "staff_member", "staff_member", "staff_member"
 	}
 	questions := []struct {
 		into     **answer
@@ -63,7 +67,7 @@ func (a *asker) gather(ctx context.Context, month civil.Date) (*figures, error) 
 		{&f.curves, "retention_curve", map[string]any{"group": curveGroup, "days": curveDays, "every_days": curveEvery}, none, none},
 		{&f.visits, "retention_by_visit", map[string]any{"group": visitGroup, "visits": mostVisits}, none, none},
 		{&f.cohortCells, "cohort_heatmap", map[string]any{"months": cohortSpan, "cohorts": cohorts}, none, none},
-		{&f.summary, "falloff_summary", map[string]any{"dimension": summaryOf}, none, none},
+		{&f.summary, "falloff_summary", map[string]any{"dimension": f.summaryBy}, none, none},
 		{&f.statuses, "patient_status_counts", nil, none, none},
 		{&f.caseload, "caseload_summary", nil, none, none},
 		{&f.aging, "receivables_aging", nil, none, none},
@@ -74,7 +78,12 @@ func (a *asker) gather(ctx context.Context, month civil.Date) (*figures, error) 
 	}
 	for _, q := range questions {
 		var err error
-		if *q.into, err = a.query(ctx, q.name, q.params, q.from, q.to); err != nil {
+		*q.into, err = a.query(ctx, q.name, q.params, q.from, q.to)
+		if errors.Is(err, errTellsTooMuch) && q.into == &f.summary {
+			f.summaryBy = "beginning" // disciplines side by side are for who sees rows
+			*q.into, err = a.query(ctx, q.name, map[string]any{"dimension": f.summaryBy}, q.from, q.to)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

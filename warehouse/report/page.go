@@ -23,15 +23,12 @@ func (d *document) render(w io.Writer, paper Paper) error {
 	page := template.New("page")
 	page.Funcs(template.FuncMap{
 		"class": func(s section) string {
-			var names []string
-			if s.Fresh {
-				names = append(names, "fresh")
-			}
 			if s.Small {
-				names = append(names, "small")
+				return "small"
 			}
-			return strings.Join(names, " ")
+			return ""
 		},
+		"tableClass": tableClass,
 		"cellClass": func(columns []column, at int, c cell) string {
 			var names []string
 			if columns[at].Figures {
@@ -62,6 +59,21 @@ func (d *document) render(w io.Writer, paper Paper) error {
 	return nil
 }
 
+// tableClass says how a table is set: many narrow columns, or few, and whether it is short enough to stay on one page.
+func tableClass(t *table) string {
+	var names []string
+	switch {
+	case t.Wide:
+		names = append(names, "wide")
+	case len(t.Columns) <= 4:
+		names = append(names, "slim")
+	}
+	if len(t.Rows) <= 16 {
+		names = append(names, "keep")
+	}
+	return strings.Join(names, " ")
+}
+
 // templateOf names the template of a block.
 func templateOf(block any) (string, error) {
 	switch block.(type) {
@@ -90,14 +102,19 @@ func fontFaces() string {
 		weight int
 		body   []byte
 	}{{"Report Serif", 400, serifRegular}, {"Report Serif", 600, serifBold}, {"Report Sans", 400, sansRegular}, {"Report Sans", 600, sansBold}} {
-		fmt.Fprintf(&out, "@font-face { font-family: %q; font-weight: %d; src: url(data:font/ttf;base64,%s) format(\"truetype\"); }\n",
-			f.family, f.weight, base64.StdEncoding.EncodeToString(f.body))
+		out.WriteString(fontFace(f.family, f.weight, f.body))
 	}
 	return out.String()
 }
 
+func fontFace(family string, weight int, body []byte) string {
+	return fmt.Sprintf("@font-face { font-family: %q; font-weight: %d; src: url(data:font/ttf;base64,%s) format(\"truetype\"); }\n",
+		family, weight, base64.StdEncoding.EncodeToString(body))
+}
+
 // footer is what Chromium prints at the foot of each page.
 func (d *document) footer() string {
-	return `<div style="width:100%;margin:0 18mm;font:7.5pt 'Helvetica Neue',Arial,sans-serif;color:#595959;display:flex;justify-content:space-between"><span>` +
+	return `<style>` + fontFace("Report Sans", 400, sansRegular) + `</style>` +
+		`<div style="width:100%;margin:0 18mm;font:7.5pt 'Report Sans',Arial,sans-serif;color:#595959;display:flex;justify-content:space-between"><span>` +
 		template.HTMLEscapeString(d.Footer) + `</span><span><span class="pageNumber"></span> / <span class="totalPages"></span></span></div>`
 }

@@ -54,7 +54,7 @@ func (c *composer) firstVisit() (share float64, ok bool) {
 
 // falloff says how patients stay and stop.
 func (c *composer) falloff() ([]section, error) {
-	s := section{ID: "falloff", Title: c.text("falloff", nil), Fresh: true}
+	s := section{ID: "falloff", Title: c.text("falloff", nil)}
 	if c.f.narrowed {
 		s.Title = c.text("falloff_caseload", nil)
 	}

@@ -226,7 +226,7 @@ func (c *composer) sayCategories(s *section) {
 	line := func(title string, l leak) []string {
 		texts := []string{title, c.form.count(l.count)}
 		if !released {
-			texts = append(texts, c.form.money(l.firm), c.form.money(l.cents-l.firm))
+			texts = append(texts, c.form.moneyOrDash(l.firm), c.form.moneyOrDash(l.cents-l.firm))
 		}
 		texts = append(texts, c.form.money(l.cents))
 		if closed {

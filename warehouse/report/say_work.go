@@ -76,12 +76,12 @@ func (c *composer) recovered() ([]section, error) {
 				t.row(c.form.month(month), w, w, w)
 				withheld = true
 			case us != 0 || own != 0 || n == 0:
-				t.row(c.form.month(month), c.form.money(us), c.form.money(own), c.form.money(us+own))
+				t.row(c.form.month(month), c.form.moneyOrDash(us), c.form.moneyOrDash(own), c.form.moneyOrDash(us+own))
 				allUs, allOwn = allUs+us, allOwn+own
 			}
 		}
 		if !withheld {
-			t.sum(c.text("sum", nil), c.form.money(allUs), c.form.money(allOwn), c.form.money(allUs+allOwn))
+			t.sum(c.text("sum", nil), c.form.moneyOrDash(allUs), c.form.moneyOrDash(allOwn), c.form.money(allUs+allOwn))
 		}
 		s.addTable(t)
 		s.note(c.text("recovered_note", nil))
@@ -96,6 +96,10 @@ func (c *composer) recovered() ([]section, error) {
 			}
 		}
 		c.use("reactivations")
+		if us+own == 0 {
+			s.say(c.text("nobody_won_back", with{"month": c.form.month(c.f.month)}))
+			return []section{s}, nil
+		}
 		s.say(c.plural("won_back", us+own, with{"month": c.form.month(c.f.month), "us": c.form.count(us)}))
 	}
 	return []section{s}, nil
@@ -130,11 +134,11 @@ func (c *composer) receivables() ([]section, error) {
 	for _, b := range buckets {
 		insurers, patients := cents[[2]string{names[0], b}], cents[[2]string{names[1], b}]
 		i, p := insurers.count("amount_cents"), patients.count("amount_cents")
-		together, n := c.form.money(i+p), c.form.count(insurers.count("invoices")+patients.count("invoices"))
+		together, n := c.form.moneyOrDash(i+p), c.form.count(insurers.count("invoices")+patients.count("invoices"))
 		if insurers.flag("withheld") || patients.flag("withheld") {
 			whole, together, n = false, c.text("withheld_cell", nil), c.text("withheld_cell", nil)
 		}
-		t.row(c.ageOf(b), c.orWithheld(insurers, c.form.money(i)), c.orWithheld(patients, c.form.money(p)), together, n)
+		t.row(c.ageOf(b), c.orWithheld(insurers, c.form.moneyOrDash(i)), c.orWithheld(patients, c.form.moneyOrDash(p)), together, n)
 		stacks = append(stacks, stack{name: c.ageOf(b), parts: []int64{i, p}})
 		all[0], all[1], invoices = all[0]+i, all[1]+p, invoices+insurers.count("invoices")+patients.count("invoices")
 	}

@@ -24,6 +24,8 @@ type words struct {
 	} `yaml:"figures"`
 	// Categories say of the ledger's categories what is in them.
 	Categories map[string]map[Language]string `yaml:"categories"`
+	// Datasets are what people call the datasets.
+	Datasets map[string]map[Language]string `yaml:"datasets"`
 }
 
 // phrase is a sentence, or one for each plural form that the language has of {n}.
@@ -63,11 +65,12 @@ func (c *composer) plural(key string, n int64, values with) string {
 	if p.One != "" && plural.Cardinal.MatchPlural(c.form.tag, int(n), 0, 0, 0, 0) == plural.One {
 		text = p.One
 	}
-	values2 := []string{"{n}", c.form.count(n)}
+	var holes []string
 	for name, value := range values {
-		values2 = append(values2, "{"+name+"}", value)
+		holes = append(holes, "{"+name+"}", value)
 	}
-	return c.spaced(strings.NewReplacer(values2...).Replace(text))
+	holes = append(holes, "{n}", c.form.count(n)) // unless the values have it
+	return c.spaced(strings.NewReplacer(holes...).Replace(text))
 }
 
 // spaced puts the spaces that French has inside guillemets and before : ; ! ? %, so that no line breaks there. They are written as plain
