@@ -80,7 +80,7 @@ func (c *composer) inShort() ([]section, error) {
 		add(c.text(key, with{"difference": c.form.wholeMoney(abs(leaked - was)), "before": c.form.month(before)}))
 	}
 	if rows := c.recoverable(); len(rows) > 0 {
-		add(c.plural("short_total", sum(rows, "leaks"), with{"total": c.form.wholeMoney(sum(rows, "amount_cents")), "remedy": c.term(rows[0].text("remedy"))}))
+		add(c.plural("short_total", sum(rows, "leaks"), with{"total": c.form.wholeMoney(sum(rows, "amount_cents")), "remedy": c.term(cmp.Or(rows[0].text("remedy"), rows[0].text("title")))}))
 	}
 	for _, text := range c.shortOfPatients() {
 		add(text)

@@ -1,6 +1,10 @@
 package report
 
-import "cloud.google.com/go/civil"
+import (
+	"cmp"
+
+	"cloud.google.com/go/civil"
+)
 
 const mostActions = 6
 
@@ -29,7 +33,7 @@ func (c *composer) firstThings() ([]section, error) {
 			t.row(c.text("and_others", nil), c.plural("categories_more", int64(len(rest)), nil), c.form.count(sum(rest, "leaks")), c.form.money(sum(rest, "amount_cents")), "")
 			break
 		}
-		t.row(c.term(r.text("remedy")), c.term(r.text("title")), c.form.count(r.count("leaks")), c.form.money(r.count("amount_cents")), c.form.day(r.day("oldest_on")))
+		t.row(c.term(cmp.Or(r.text("remedy"), r.text("title"))), c.term(r.text("title")), c.form.count(r.count("leaks")), c.form.money(r.count("amount_cents")), c.form.day(r.day("oldest_on")))
 	}
 	t.sum(c.text("sum", nil), "", c.form.count(sum(rows, "leaks")), c.form.money(sum(rows, "amount_cents")), "")
 	s.addTable(t)

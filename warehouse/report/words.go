@@ -73,14 +73,14 @@ func (c *composer) plural(key string, n int64, values with) string {
 	return c.spaced(strings.NewReplacer(holes...).Replace(text))
 }
 
-// spaced puts the spaces that French has inside guillemets and before : ; ! ? %, so that no line breaks there. They are written as plain
-// spaces in the words.
+// spaced puts the spaces that French has inside guillemets and before : ; ! ? %, so that no line breaks there (they are written as plain
+// spaces in the words), and leaves the e of de out before a month that begins with a vowel.
 func (c *composer) spaced(text string) string {
 	if c.form.language != French {
 		return text
 	}
 	return strings.NewReplacer(" :", hardSpace+":", " ;", hardSpace+";", " !", hardSpace+"!", " ?", hardSpace+"?", " %", hardSpace+"%",
-		"« ", "«"+hardSpace, " »", hardSpace+"»").Replace(text)
+		"« ", "«"+hardSpace, " »", hardSpace+"»", " de avril", " d’avril", " de août", " d’août", " de octobre", " d’octobre").Replace(text)
 }
 
 // term is a text of an answer in the reader's language.
