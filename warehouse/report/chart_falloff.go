@@ -2,6 +2,7 @@ package report
 
 import (
 	"html/template"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot/vg"
@@ -32,8 +33,8 @@ func (c *composer) survival(id, title, alt string, points []point, lastDay int64
 	low, high := stairs(points, x, func(p point) (float64, bool) { return y(p.low), p.hasInterval }), stairs(points, x, func(p point) (float64, bool) { return y(p.high), p.hasInterval })
 	if len(low) > 1 {
 		band := append([]vg.Point{}, high...)
-		for i := len(low) - 1; i >= 0; i-- {
-			band = append(band, low[i])
+		for _, p := range slices.Backward(low) {
+			band = append(band, p)
 		}
 		d.area(pale, band...)
 		dotted := []vg.Length{1.2, 1.6}
