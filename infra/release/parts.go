@@ -163,6 +163,8 @@ func recognised(text string) string {
 		return "Zlib"
 	case has("boost software license"):
 		return "BSL-1.0"
+	case has("creative commons attribution 4.0 international"):
+		return "CC-BY-4.0" // the attribution is its line in the list of licences, beside its text
 	}
 	return ""
 }

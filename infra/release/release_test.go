@@ -179,6 +179,8 @@ func TestLicencesAreRecognised(t *testing.T) {
 		"Redistribution and use in source and binary forms … Neither the name of":                                                                "BSD-3-Clause",
 		"Redistribution and use in source and binary forms, with or without":                                                                     "BSD-2-Clause",
 		"Mozilla Public License Version 2.0":                                                                                                     "MPL-2.0",
+		"Creative Commons Attribution 4.0 International Public License":                                                                          "CC-BY-4.0",
+		"Creative Commons Attribution-ShareAlike 4.0 International Public License":                                                               "",
 		"GNU GENERAL PUBLIC LICENSE Version 3":                                                                                                   "",
 		"GNU AFFERO GENERAL PUBLIC LICENSE":                                                                                                      "",
 		"All rights reserved. You may not copy this.":                                                                                            "",

@@ -43,6 +43,7 @@ const (
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
 	ClinicExported       Action = "clinic.exported"
+	ReportMade           Action = "report.made"
 	MartsWritten         Action = "marts.written"
 	MessageSent          Action = "message.sent"
 
@@ -143,6 +144,8 @@ var allowed = map[Action]map[string]sort{
 	MartsWritten:         {"commit": count, "as_of": word},
 	// Of whom it went to there is the channel's name, which falloff.yaml gives it: no address, no URL.
 	MessageSent: {"id": word, "channel": word, "channel_kind": word, "event": word, "outcome": word, "reason": word, "tries": count},
+	// Whom a report was made for is a hash of their login where it is not the lake's owner.
+	ReportMade: {"month": word, "format": word, "language": word, "snapshot": count, "queries": count, "suppressed": count, "for_sha256": word, "sha256": word},
 
 	// Of a token there is its id, of a key its own name: neither opens anything.
 	TokenIssued:         {"id": word, "role": word, "clinics": count, "permissions": count, "expires": word},

@@ -22,6 +22,18 @@ var leakCategories = []leakCategory{
 	{"falloff", "Patient fell off", "Call the patient"},
 }
 
+// LeakCategory is a category of the ledger as people read it.
+type LeakCategory struct{ Slug, Title, Remedy string }
+
+// LeakCategories are the ledger's categories in the order of precedence. The answer is the caller's own.
+func LeakCategories() []LeakCategory {
+	all := make([]LeakCategory, len(leakCategories))
+	for i, c := range leakCategories {
+		all[i] = LeakCategory{Slug: c.slug, Title: c.title, Remedy: c.remedy}
+	}
+	return all
+}
+
 // categoryChoices are the values of a category parameter: all of them, or one.
 func categoryChoices() []string {
 	choices := []string{"all"}

@@ -164,6 +164,9 @@ func (r *remote) ask(ctx context.Context, method, path string, parameters url.Va
 	return nil, refusal
 }
 
+// RefusalCode is the server's word for a refusal.
+func (e *remoteRefusal) RefusalCode() string { return e.Code }
+
 // exit is the exit code of a refusal.
 func (e *remoteRefusal) exit() int {
 	switch {
