@@ -81,7 +81,9 @@ type Conductor struct {
 // How often the conductor looks at the clinics anew, and at least at the clock: a machine that slept has missed times.
 const (
 	lookEvery  = 5 * time.Minute
-	clockEvery = time.Minute
+	clockEvery = 5 * time.Minute
+	// restAfter is how long a clinic is left alone whose state could not be read or kept.
+	restAfter = time.Minute
 )
 
 // Conduct does what is due until ctx ends; it asks the units at work to end then, and waits for them. With once it returns when nothing
@@ -277,7 +279,7 @@ func (c *Conductor) work(ctx context.Context, clinic Clinic, task Task, due Due)
 	}
 	c.remember(clinic.ID, state)
 	p, now := state.Tasks[task], c.Now()
-	if current := clinic.Timings[task].Next(p, now); p.held(now) || current.At.After(now) || !current.Occurrence.Equal(due.Occurrence) {
+	if current := clinic.Timings[task].Next(p, now); current.At.After(now) || !current.Occurrence.Equal(due.Occurrence) {
 		c.say(Event{Clinic: clinic.ID, Task: task, What: Overtaken}) // another scheduler has done it, or is at it
 		return
 	}
@@ -321,7 +323,7 @@ func with(s State, task Task, p Progress) State {
 // trouble says that the scheduler itself could not do something, and leaves the clinic alone for a while.
 func (c *Conductor) trouble(clinic Clinic, task Task, err error) {
 	c.mu.Lock()
-	c.rests[clinic.ID] = c.Now().Add(clockEvery)
+	c.rests[clinic.ID] = c.Now().Add(restAfter)
 	c.failed = fmt.Errorf("clinic %s: %w", clinic.ID, err)
 	c.mu.Unlock()
 	c.say(Event{Clinic: clinic.ID, Task: task, What: Trouble, Trouble: err.Error()})

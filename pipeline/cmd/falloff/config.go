@@ -37,6 +37,8 @@ type config struct {
 	Backups []string `yaml:"backups"`
 	// Politeness is how runs spare the portal.
 	Politeness politeness `yaml:"politeness"`
+	// Schedule is when falloff schedule does what.
+	Schedule scheduling `yaml:"schedule"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -79,6 +81,9 @@ func loadConfig(path string) (config, error) {
 		}
 		if _, err := c.Politeness.parse(); err != nil {
 			return c, usagef("reading settings %s: politeness: %v", place, err)
+		}
+		if _, err := c.Schedule.parse(len(c.Backups) > 0); err != nil {
+			return c, usagef("reading settings %s: schedule: %v", place, err)
 		}
 		return c, nil
 	}
