@@ -30,6 +30,8 @@ const (
 	AgreementMissing     Cause = "agreement_missing"
 	// RefusedWrite says that something in the browser tried to write to the portal. It was stopped.
 	RefusedWrite Cause = "refused_write"
+	// Deadline says that the run was given a time, and that it was over.
+	Deadline Cause = "deadline"
 )
 
 // Causes lists every cause.
@@ -37,14 +39,14 @@ func Causes() []Cause {
 	return []Cause{
 		WrongPassword, SecondFactorRequired, SecondFactorRejected, AccountLocked, AccountDeactivated, PermissionMissing, PermissionExcessive,
 		SessionExpired, RateLimited, PortalMaintenance, PageChanged, ExportIncomplete, ExportStale, Network, BrowserMissing, BrowserCrashed,
-		Paused, AgreementMissing, RefusedWrite,
+		Paused, AgreementMissing, RefusedWrite, Deadline,
 	}
 }
 
 // Retryable reports whether trying again later, with nothing changed by a person, can help.
 func (c Cause) Retryable() bool {
 	switch c {
-	case SessionExpired, RateLimited, PortalMaintenance, ExportIncomplete, ExportStale, Network, BrowserCrashed:
+	case SessionExpired, RateLimited, PortalMaintenance, ExportIncomplete, ExportStale, Network, BrowserCrashed, Deadline:
 		return true
 	default:
 		return false

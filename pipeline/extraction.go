@@ -100,6 +100,8 @@ type portalCheckpoint struct {
 	Run    string     `json:"run"`
 	Day    civil.Date `json:"day"`
 	Orders int        `json:"orders"`
+	// Costs are what exports took in requests, by report.
+	Costs costs `json:"costs,omitempty"`
 }
 
 // extraction is one process's part in a run.
@@ -118,6 +120,7 @@ type extraction struct {
 	version int64
 	ledger  *accessLedger
 	budget  *budget
+	costs   costs
 	staging staging
 	// parts are the reports that are read, in the plan's order.
 	parts []part
@@ -165,7 +168,7 @@ func (x *extraction) hold(ctx context.Context, do func(ctx context.Context) erro
 	if err = x.site.bury(working, x.tenure.before); err == nil {
 		err = do(working)
 	}
-	if cause := context.Cause(working); err != nil && cause != nil && ctx.Err() == nil {
+	if cause := context.Cause(working); err != nil && cause != nil && (ctx.Err() == nil || stoppedFor(ctx) != nil) {
 		err = cause // the run was stopped: its own errors are what that looked like from inside
 	}
 	return x.close(ctx, err)

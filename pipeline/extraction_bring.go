@@ -20,9 +20,17 @@ func (x *extraction) bring(ctx context.Context) (err error) {
 	if err := x.budget.open(ctx); err != nil {
 		return err
 	}
+	m := meter{orders: orders}
 	source, err := x.o.Portal.Visit(orders, Watch{
-		ObservedOn: x.run.Day, Before: x.before, Check: x.check, Access: x.ledger.note,
-		Budget: func(requests int) error { return x.budget.spend(ctx, requests) },
+		ObservedOn: x.run.Day, Check: x.check, Access: x.ledger.note,
+		Before: func(ctx context.Context) error {
+			m.begins()
+			return x.before(ctx)
+		},
+		Budget: func(requests int) error {
+			m.told(requests)
+			return x.budget.spend(ctx, requests)
+		},
 	})
 	if err != nil {
 		return err
@@ -57,6 +65,7 @@ func (x *extraction) bring(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	x.costs = m.costs
 	if len(orders) > 0 {
 		return fmt.Errorf("the portal gave no %s, which was ordered", orders[0].ID())
 	}

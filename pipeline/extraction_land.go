@@ -44,7 +44,9 @@ func (x *extraction) land(ctx context.Context) error {
 				return err
 			}
 		}
-		return tx.SetSource(portalSource, portalCheckpoint{Run: x.run.Run, Day: x.run.Day, Orders: len(x.parts)})
+		return tx.SetSource(portalSource, portalCheckpoint{
+			Run: x.run.Run, Day: x.run.Day, Orders: len(x.parts), Costs: costsIn(tx.Source(portalSource)).with(x.costs),
+		})
 	})
 	if err != nil {
 		if _, busy := errors.AsType[*BusyError](err); busy {

@@ -74,6 +74,8 @@ func (x *extraction) stale(found extractionRecord) string {
 		return "another version of falloff began it"
 	case found.Day != x.o.Plan.Day:
 		return fmt.Sprintf("it was about the days up to %s", found.Day)
+	case x.o.Plan.From.IsValid() && found.Plan.From != x.o.Plan.From:
+		return "it was to read from another day on"
 	case found.Reading != x.reading:
 		return "the clinic's keys or settings have changed since"
 	default:

@@ -201,7 +201,7 @@ func (s *Site) ended(ctx context.Context, outcome Outcome, credentials string, b
 		case outcome.Cause.RejectsAccount():
 			h.Rejected = &Rejection{Cause: outcome.Cause, Credentials: credentials, At: outcome.At}
 			h.Attempt, h.Proven = nil, ""
-		case h.Attempt != nil && h.Attempt.Credentials == credentials && outcome.Cause != otherCause:
+		case h.Attempt != nil && h.Attempt.Credentials == credentials && outcome.Cause != otherCause && outcome.Cause != extractors.Deadline:
 			// It ended for a reason that has a name, and that is not a refusal.
 			h.Attempt = nil
 		}

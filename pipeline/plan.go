@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"cloud.google.com/go/civil"
 
@@ -25,9 +23,6 @@ const (
 	// that were never read, at most so many in one run. A quarter of a year of them would be a night of its own.
 	dayReportDays  = 7
 	dayReportsARun = 31
-	// What a visit and an export cost in requests, by measurement on the simulated portal; for a plan's estimate alone.
-	requestsAVisit   = 12
-	requestsAnExport = 9
 )
 
 // Why an order is in a plan.
@@ -58,6 +53,8 @@ type PlanOptions struct {
 type Plan struct {
 	Day    civil.Date     `json:"day"`
 	Orders []PlannedOrder `json:"orders"`
+	// From is the first day that was asked for, zero where what is due is read.
+	From civil.Date `json:"from,omitzero"`
 }
 
 // A PlannedOrder is one export and why it is made.
@@ -66,15 +63,16 @@ type PlannedOrder struct {
 	Dataset string            `json:"dataset"`
 	Window  extractors.Window `json:"window"`
 	Why     []string          `json:"why"`
+	// Requests is about how many requests it takes. Measured says that the portal has been asked for this report before, and
+	// that it took as many then.
+	Requests int  `json:"requests_about,omitempty"`
+	Measured bool `json:"measured,omitempty"`
 }
 
 // Order is what the portal is asked for.
 func (o PlannedOrder) Order() extractors.Order {
 	return extractors.Order{Report: o.Report, Dataset: o.Dataset, Window: o.Window}
 }
-
-// Requests estimates how many requests the plan sends to the portal.
-func (p Plan) Requests() int { return requestsAVisit + requestsAnExport*len(p.Orders) }
 
 func (p Plan) orders() []extractors.Order {
 	out := make([]extractors.Order, len(p.Orders))
@@ -107,7 +105,7 @@ func (s *Site) Plan(ctx context.Context, kinds []extractors.ReportKind, o PlanOp
 		}
 		p.rota = p.rotaMonth(kinds)
 	}
-	plan := Plan{Day: o.Day}
+	plan, known := Plan{Day: o.Day, From: o.From}, costsOf(head)
 	seen := map[string]bool{}
 	for _, k := range kinds {
 		if len(o.Only) > 0 && !slices.Contains(o.Only, k.Name) {
@@ -116,6 +114,7 @@ func (s *Site) Plan(ctx context.Context, kinds []extractors.ReportKind, o PlanOp
 		for _, order := range p.ordersOf(k) {
 			if id := order.Order().ID(); !seen[id] {
 				seen[id] = true
+				order.Requests, order.Measured = known.of(order.Report)
 				plan.Orders = append(plan.Orders, order)
 			}
 		}
@@ -267,13 +266,3 @@ func (p *planner) coversOf(k extractors.ReportKind) []lake.Coverage {
 }
 
 func overlap(a, b extractors.Window) bool { return !a.From.After(b.To) && !b.From.After(a.To) }
-
-// String prints the plan as a person reads it.
-func (p Plan) String() string {
-	var out strings.Builder
-	for _, o := range p.Orders {
-		fmt.Fprintf(&out, "%-24s %s  %s\n", o.Report, o.Window, strings.Join(o.Why, ", "))
-	}
-	fmt.Fprintf(&out, "%d exports up to %s, about %d requests\n", len(p.Orders), p.Day, p.Requests())
-	return out.String()
-}

@@ -40,6 +40,7 @@ var hints = map[extractors.Cause]string{
 	extractors.Network:          "Check the address and the network: can a browser on this machine open the portal? Then run it again",
 	extractors.BrowserMissing:   "Install Chromium, or name yours in FALLOFF_CHROMIUM; `make demo` installs one",
 	extractors.Paused:           "Run `falloff resume` when the portal may be read again; what came before stays",
+	extractors.Deadline:         "The next run goes on where this one stopped; a longer --deadline lets one run do more",
 	extractors.AgreementMissing: "Run `falloff connect`: it shows the agreement, and the clinic's owner accepts it, before anybody signs in",
 	extractors.BrowserCrashed:   "Run it again; if it happens again, check that the machine has memory to spare and a recent Chromium",
 }

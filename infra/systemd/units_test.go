@@ -24,7 +24,7 @@ func units(t *testing.T, change func(name, text string) string) []string {
 		}
 		sources = append(sources, found...)
 	}
-	if len(sources) != 5 {
+	if len(sources) != 6 {
 		t.Fatalf("the units are %v", sources)
 	}
 	dir := t.TempDir()
@@ -132,7 +132,7 @@ func TestTheUnitsDoAsTheExitCodesSay(t *testing.T) {
 	if !slices.Equal(retried, []string{"5", "6", "130"}) {
 		t.Fatalf("docs/running.md has %v tried again", retried)
 	}
-	for _, name := range []string{"falloff-run@.service", "falloff-backup.service", "falloff-serve.service"} {
+	for _, name := range []string{"falloff-run@.service", "falloff-backup.service", "falloff-serve.service", "falloff-schedule.service"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestTheUnitsDoAsTheExitCodesSay(t *testing.T) {
 		if memory := strings.Join(unit["TemporaryFileSystem"], " "); !strings.Contains(memory, "/tmp:") || !strings.Contains(memory, "/var/tmp:") {
 			t.Errorf("%s: what is temporary lies on a disk: %q", name, memory)
 		}
-		if name == "falloff-serve.service" {
+		if name == "falloff-serve.service" || name == "falloff-schedule.service" {
 			continue
 		}
 		for _, code := range retried {

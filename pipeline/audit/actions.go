@@ -39,6 +39,7 @@ const (
 	LakeEncrypted        Action = "lake.encrypted"
 	BackupStarted        Action = "backup.started"
 	BackupsPruned        Action = "backup.pruned"
+	BackupRehearsed      Action = "backup.rehearsed"
 	ClinicRestored       Action = "clinic.restored"
 	DeletionStarted      Action = "deletion.started"
 	DeletionEnded        Action = "deletion.ended"
@@ -137,6 +138,7 @@ var allowed = map[Action]map[string]sort{
 	Reconciled:           {"from": word, "to": word, "matched": count, "only_ours": count, "only_theirs": count},
 	BackupStarted:        {"commit": count, "snapshot": flag, "full": flag},
 	BackupsPruned:        {"backups": count, "objects": count, "retired": flag},
+	BackupRehearsed:      {"outcome": word, "backup": count, "commit": count, "objects": count, "rows": count},
 	ClinicRestored:       {"backup": count, "commit": count, "objects": count},
 	DeletionStarted:      {"id": word, "stores": count},
 	DeletionEnded:        {"id": word, "objects": count, "versions": count, "keys_destroyed": flag, "certificate_sha256": word},

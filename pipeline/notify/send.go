@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -79,15 +81,15 @@ func (c *Channel) Open(read func(what, path string) (secret.Bytes, error), now f
 		}
 		return s, err
 	case c.Slack != nil:
-		url, err := read("the address of the Slack webhook", c.Slack.URLFile)
+		address, err := read("the address of the Slack webhook", c.Slack.URLFile)
 		if err != nil {
 			return nil, err
 		}
-		if err := checkURL(url.Text()); err != nil {
+		if err := checkURL(address.Text()); err != nil {
 			return nil, fmt.Errorf("the address of the Slack webhook, in %s: %w", c.Slack.URLFile, err)
 		}
-		client, err := clientTo(url.Text(), c.Slack.CAFile)
-		return &slackSender{url: url, client: client}, err
+		client, err := clientTo(address.Text(), c.Slack.CAFile)
+		return &slackSender{url: address, client: client}, err
 	default:
 		key, err := read("the webhook's secret", c.Webhook.SecretFile)
 		if err != nil {
@@ -124,11 +126,11 @@ func tlsTo(host, caFile string) (*tls.Config, error) {
 
 // clientTo follows no redirect: it could lead a secret elsewhere.
 func clientTo(address, caFile string) (*http.Client, error) {
-	request, err := http.NewRequest(http.MethodPost, address, nil)
+	to, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("the webhook's address is none")
+		return nil, errors.New("the webhook's address is none")
 	}
-	config, err := tlsTo(request.URL.Hostname(), caFile)
+	config, err := tlsTo(to.Hostname(), caFile)
 	if err != nil {
 		return nil, err
 	}

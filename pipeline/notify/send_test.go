@@ -240,14 +240,12 @@ func parted(t *testing.T, kind string, body io.Reader, into map[string]string) (
 		if err != nil {
 			t.Fatal(err)
 		}
-		var decoded io.Reader = part
-		if strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "base64") {
-			decoded = base64Reader(part)
-		} else {
-			decoded = quotedReader(part)
-		}
-		if strings.HasPrefix(part.Header.Get("Content-Type"), "multipart/") {
+		decoded := quotedReader(part)
+		switch {
+		case strings.HasPrefix(part.Header.Get("Content-Type"), "multipart/"):
 			decoded = part
+		case strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "base64"):
+			decoded = base64Reader(part)
 		}
 		if name := part.FileName(); name != "" {
 			files = append(files, name)
@@ -312,7 +310,7 @@ func TestTheSignatureIsTheSpecifications(t *testing.T) {
 	}
 }
 
-const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // an example
+const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func TestAWebhookIsSigned(t *testing.T) {
 	t.Parallel()

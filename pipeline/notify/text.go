@@ -175,7 +175,7 @@ func (t Text) Short() string {
 func wrapped(text string, width int) string {
 	var b strings.Builder
 	column := 0
-	for _, word := range strings.Split(text, " ") {
+	for word := range strings.SplitSeq(text, " ") {
 		long := utf8.RuneCountInString(word)
 		switch {
 		case column == 0:

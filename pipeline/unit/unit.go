@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -127,9 +129,29 @@ func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 	if order.Deadline > 0 {
 		args = append(args, "--deadline", order.Deadline.String())
 	}
-	cmd := exec.CommandContext(ctx, p.Binary, args...)
 	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &limited{to: &said, left: longestSummary}, p.Log, p.Env
+	out, known, err := p.end(ctx, args, &limited{to: &said, left: longestSummary}, p.Log)
+	if err != nil {
+		return out, fmt.Errorf("running %s for clinic %s: %w", p.Binary, order.Clinic, err)
+	}
+	if known || said.Len() == 0 {
+		return out, nil // it ended before it knew what to say, as at a wrong flag: the exit code says enough
+	}
+	var s summary
+	if err := json.Unmarshal(said.Bytes(), &s); err != nil {
+		return out, fmt.Errorf("the summary of the run for clinic %s cannot be read, its exit code is %d: %w", order.Clinic, out.Exit, err)
+	}
+	out.Day, out.Commit, out.New, out.Requests = s.Day, s.Commit, s.Changed, s.Requests.Allowed
+	if s.Error != nil {
+		out.Cause, out.Message, out.Hint = s.Error.Cause, s.Error.Message, s.Error.Hint
+	}
+	return out, nil
+}
+
+// end runs the program until it ends. known says that the outcome says all, since the program could not.
+func (p *Process) end(ctx context.Context, args []string, stdout, stderr io.Writer) (out Outcome, known bool, err error) {
+	cmd := exec.CommandContext(ctx, p.Binary, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Env = stdout, stderr, p.Env
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
@@ -139,37 +161,70 @@ func (p *Process) Run(ctx context.Context, order Order) (Outcome, error) {
 		cmd.WaitDelay = time.Minute
 	}
 	begun := time.Now()
-	err := cmd.Run()
-	out := Outcome{Took: time.Since(begun)}
+	err = cmd.Run()
+	out.Took = time.Since(begun)
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() >= 0:
 		out.Exit = exit.ExitCode()
 	case errors.As(err, &exit) && ctx.Err() != nil:
 		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end, did not in time, and was killed"
-		return out, nil //nolint:nilerr // how it ended is its outcome
+		return out, true, nil //nolint:nilerr // how it ended is its outcome
 	case errors.As(err, &exit):
 		// Killed from outside, by the system when memory runs out for instance: what it had read is kept.
 		out.Exit, out.Cause, out.Message = 130, "killed", "the unit's process was killed: "+exit.String()
-		return out, nil //nolint:nilerr // how it ended is its outcome
+		return out, true, nil //nolint:nilerr // how it ended is its outcome
 	case err != nil && ctx.Err() != nil && cmd.ProcessState == nil:
 		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end before it had begun"
-		return out, nil
+		return out, true, nil
 	case err != nil && ctx.Err() == nil:
-		return out, fmt.Errorf("running %s for clinic %s: %w", p.Binary, order.Clinic, err)
+		return out, false, err
 	}
-	var s summary
-	if said.Len() == 0 {
-		return out, nil //nolint:nilerr // it ended before it knew what to say, as at a wrong flag: the exit code says enough
+	return out, false, nil
+}
+
+// Command runs another command of the program, of which no more is known than its exit code and, where it fails, the line that it
+// tells a person.
+func (p *Process) Command(ctx context.Context, args ...string) (Outcome, error) {
+	told := &lastLines{}
+	stderr := io.Writer(told)
+	if p.Log != nil {
+		stderr = io.MultiWriter(told, p.Log)
 	}
-	if err := json.Unmarshal(said.Bytes(), &s); err != nil {
-		return out, fmt.Errorf("the summary of the run for clinic %s cannot be read, its exit code is %d: %w", order.Clinic, out.Exit, err)
+	log := p.Log
+	if log == nil {
+		log = io.Discard
 	}
-	out.Day, out.Commit, out.New, out.Requests = s.Day, s.Commit, s.Changed, s.Requests.Allowed
-	if s.Error != nil {
-		out.Cause, out.Message, out.Hint = s.Error.Cause, s.Error.Message, s.Error.Hint
+	out, known, err := p.end(ctx, append(slices.Clone(args), p.Args...), log, stderr)
+	if err != nil {
+		return out, fmt.Errorf("running %s %s: %w", p.Binary, args[0], err)
+	}
+	if out.Exit != 0 && !known {
+		out.Message = told.failure()
 	}
 	return out, nil
+}
+
+// lastLines keeps the end of what is written.
+type lastLines struct{ kept []byte }
+
+const longestEnd = 8 << 10
+
+func (l *lastLines) Write(p []byte) (int, error) {
+	l.kept = append(l.kept, p...)
+	if over := len(l.kept) - longestEnd; over > 0 {
+		l.kept = slices.Delete(l.kept, 0, over)
+	}
+	return len(p), nil
+}
+
+// failure is the line in which the program said why it failed.
+func (l *lastLines) failure() string {
+	_, line, found := strings.Cut("\n"+string(l.kept), "\nfalloff: ")
+	if !found {
+		return ""
+	}
+	return strings.TrimSpace(line)
 }
 
 // limited passes a number of bytes on and drops the rest.

@@ -129,3 +129,36 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAnotherCommand(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		body string
+		want unit.Outcome
+	}{
+		"well":                {`echo "backing up" >&2`, unit.Outcome{}},
+		"refused":             {`echo "step one" >&2; echo "falloff: there is no clinic" >&2; exit 3`, unit.Outcome{Exit: 3, Message: "there is no clinic"}},
+		"without a word":      {`exit 6`, unit.Outcome{Exit: 6}},
+		"after many words":    {`i=0; while [ $i -lt 2000 ]; do echo "line $i" >&2; i=$((i+1)); done; echo "falloff: at last" >&2; exit 5`, unit.Outcome{Exit: 5, Message: "at last"}},
+		"killed from outside": {`kill -9 $$`, unit.Outcome{Exit: 130, Cause: "killed", Message: "the unit's process was killed: signal: killed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &unit.Process{Binary: program(t, test.body), Args: []string{"--lake", "l"}}
+			got, err := p.Command(t.Context(), "backup", "--clinic", "a")
+			got.Took = 0
+			if err != nil || got != test.want {
+				t.Errorf("got %+v, %v; want %+v", got, err, test.want)
+			}
+		})
+	}
+	var log bytes.Buffer
+	p := &unit.Process{Binary: program(t, `echo "$@"; echo said >&2`), Args: []string{"--lake", "l"}, Log: &log}
+	if _, err := p.Command(t.Context(), "backup", "--clinic", "a"); err != nil || log.String() != "backup --clinic a --lake l\nsaid\n" {
+		t.Errorf("the log has %q, %v", log.String(), err)
+	}
+	p.Binary += "-missing"
+	if _, err := p.Command(t.Context(), "backup"); err == nil || !strings.Contains(err.Error(), "backup") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -92,3 +92,17 @@ func (v *Vault) Forget(ctx context.Context, clinic string) (forgotten bool, err 
 	})
 	return forgotten, err
 }
+
+// Portals are the addresses of the portals whose credentials the vault has, by clinic.
+func (v *Vault) Portals(ctx context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	err := v.readAll(ctx, func(p *payload) error {
+		for clinic, c := range p.Clinics {
+			if c != nil && c.Credentials != nil {
+				out[clinic] = c.Credentials.Address
+			}
+		}
+		return nil
+	})
+	return out, err
+}

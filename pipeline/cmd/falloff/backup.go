@@ -64,7 +64,7 @@ Without --to it goes to every store that falloff.yaml lists under backups.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.backUp(cmd.Context(), f) },
 	}
 	a.lakeFlags(cmd)
-	cmd.AddCommand(a.backupPruneCommand())
+	cmd.AddCommand(a.backupPruneCommand(), a.backupRehearseCommand())
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.to, "to", nil, "the second `store`: a folder, or s3://bucket/prefix; may be said several times")
 	flags.BoolVar(&f.all, "all", false, "every clinic of the lake")

@@ -43,6 +43,8 @@ type config struct {
 	Worker workerSettings `yaml:"worker"`
 	// Notify is who is told of what.
 	Notify notify.Settings `yaml:"notify"`
+	// Schedule is when falloff schedule does what.
+	Schedule scheduling `yaml:"schedule"`
 }
 
 // loadConfig reads path, or where path is empty ./falloff.yaml and then the user's configuration folder; none at all is
@@ -91,6 +93,9 @@ func loadConfig(path string) (config, error) {
 		}
 		if err := c.Notify.Check(); err != nil {
 			return c, usagef("reading settings %s: notify: %v", place, err)
+		}
+		if _, err := c.Schedule.parse(len(c.Backups) > 0); err != nil {
+			return c, usagef("reading settings %s: schedule: %v", place, err)
 		}
 		return c, nil
 	}

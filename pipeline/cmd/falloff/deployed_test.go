@@ -75,7 +75,7 @@ func commandLines(t *testing.T) map[string][]string {
 			add(path, args)
 		}
 	}
-	if len(units) != 3 || services != 5 || len(rendered) != 4 || len(out) < 40 {
+	if len(units) != 4 || services != 5 || len(rendered) != 4 || len(out) < 40 {
 		t.Fatalf("found %d units, %d services, %d renderings, %d command lines in all", len(units), services, len(rendered), len(out))
 	}
 	return out

@@ -92,8 +92,7 @@ func (m *messages) senders() (map[string]notify.Sender, error) {
 		c := &m.settings.Channels[i]
 		sender, err := c.Open(secretFile, m.app.now)
 		if err != nil {
-			var usage usageError
-			if errors.As(err, &usage) {
+			if _, isUsage := errors.AsType[usageError](err); isUsage {
 				return nil, err
 			}
 			return nil, usagef("channel %s: %v", c.Name, err)

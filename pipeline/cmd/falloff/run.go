@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
@@ -19,6 +19,7 @@ type asked struct {
 	from, to, settingsFile, format string
 	pause, quietHours, snapshots   string
 	trailing, budget               int
+	deadline                       time.Duration
 	dry, once                      bool
 }
 
@@ -29,15 +30,17 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "sign in to the portal, extract, land and build",
 		Example: `  falloff connect --lake lake --clinic harbour-street --portal-url https://harbour-street.janeapp.com   # once
   falloff run --lake lake --clinic harbour-street --settings clinic.yaml --from 2025-01-01             # with its history
-  falloff run --lake lake --clinic harbour-street                                                     # every night`,
+  falloff run --lake lake --clinic harbour-street                                                     # every night
+  falloff run --lake lake --clinic harbour-street --from 2019-01-01 --dry-run                          # what its history would ask`,
 		Args: cobra.NoArgs,
 		Long: `Signs in through a real browser as the clinic's billing clerk, exports what is due, lands it under pseudonyms in one commit,
 and builds the models. The browser can send only what the profile allows; everything else is refused before it leaves, and
 counted.
 
 What is due: the last 90 days, since invoices change for weeks; every older month in which money is open; and of the other
-months the one that was read longest ago. --from reads everything from that day on; --dry-run prints the plan and signs in
-to nothing. A run that was cut short goes on where it stopped.
+months the one that was read longest ago. --from reads everything from that day on; --dry-run prints the plan, with about how
+many requests it takes, and signs in to nothing. A run that was cut short goes on where it stopped. One that reads history and has
+spent the day's requests, or its --deadline, is gone on with by the next, also on another day, until it has landed.
 
 Account and password come from the vault: falloff connect puts them there, and records the agreement without which nobody
 signs in. Reports are exported as CSV, which is read several times faster than XLSX and says the same.`,
@@ -50,8 +53,18 @@ signs in. Reports are exported as CSV, which is read several times faster than X
 			if err != nil {
 				return a.inJSON(&extracted{}, err)
 			}
-			out, err := a.runOnce(cmd.Context(), o, manners)
+			ctx := cmd.Context()
+			switch {
+			case o.deadline < 0:
+				return a.inJSON(&extracted{}, usagef("--deadline %s: give a time above 0, such as 3h", o.deadline))
+			case o.deadline > 0:
+				var stop context.CancelFunc
+				ctx, stop = pipeline.WithDeadline(ctx, o.deadline)
+				defer stop()
+			}
+			out, err := a.runOnce(ctx, o, manners)
 			a.counted(cmd.Context(), firstOf(a.flags.Clinic, a.file.Clinic), out)
+			err = pipeline.StoppedFor(ctx, err)
 			if o.dry && err == nil {
 				return nil
 			}
@@ -69,7 +82,8 @@ signs in. Reports are exported as CSV, which is read several times faster than X
 	flags.StringVar(&o.pause, "pause", "", "`range` of the pause between two exports (default 3s-20s; none at an address of this machine)")
 	flags.StringVar(&o.quietHours, "quiet-hours", "", "`hours` in the clinic's zone in which nothing is read, such as 08:00-18:00 (default none)")
 	flags.BoolVar(&o.once, "once", false, "read nothing where a run has landed that last day already; build what is missing")
-	flags.BoolVar(&o.dry, "dry-run", false, "print what would be exported, and why; sign in to nothing")
+	flags.DurationVar(&o.deadline, "deadline", 0, "`time` after which the run ends in order, such as 3h; what it has read stays (default none)")
+	flags.BoolVar(&o.dry, "dry-run", false, "print what would be exported, why, and in about how many requests; sign in to nothing")
 	a.profileFlag(cmd)
 	snapshotsFlag(cmd, &o.snapshots)
 	return cmd
@@ -133,8 +147,19 @@ func (a *app) runOnce(ctx context.Context, o asked, manners manners) (*extracted
 		return nothing, err
 	}
 	plan := pipeline.PlanOptions{Day: window.To, From: window.From, Trailing: o.trailing}
+	var unfinished *pipeline.Unfinished
+	if o.to == "" {
+		if plan, unfinished, err = site.GoOn(ctx, plan); err != nil {
+			return nothing, err
+		}
+	}
 	if o.dry {
-		return nothing, a.printPlan(ctx, site, plan)
+		return nothing, a.printPlan(ctx, site, plan, unfinished, manners.budget)
+	}
+	if unfinished != nil {
+		a.tellf("%s", goingOn(unfinished))
+	} else if err := a.tellEstimate(ctx, site, plan, manners.budget); err != nil {
+		return nothing, err
 	}
 	progress, stop := a.progress()
 	out, err := a.extract(ctx, journey{
@@ -143,26 +168,6 @@ func (a *app) runOnce(ctx context.Context, o asked, manners manners) (*extracted
 	stop()
 	a.tellRefused(out)
 	return out, err
-}
-
-// printPlan prints what a run would export.
-func (a *app) printPlan(ctx context.Context, site *pipeline.Site, options pipeline.PlanOptions) error {
-	profile, _, err := a.profileFor(firstOf(a.flags.Clinic, a.file.Clinic), a.profilePath)
-	if err != nil {
-		return err
-	}
-	plan, err := site.Plan(ctx, profile.Kinds(), options)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return json.NewEncoder(a.stdout).Encode(struct {
-			pipeline.Plan
-			Requests int `json:"requests_about"`
-		}{plan, plan.Requests()})
-	}
-	_, err = fmt.Fprint(a.stdout, plan)
-	return err
 }
 
 // givenWindow is the range as far as the flags say it.

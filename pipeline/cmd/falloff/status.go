@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
@@ -11,11 +12,25 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
+	var o overview
 	cmd := &cobra.Command{
-		Use:   "status --lake DIR --clinic NAME",
-		Short: "show what has landed and how fresh it is",
-		Args:  cobra.NoArgs,
+		Use:   "status --lake DIR [--clinic NAME]",
+		Short: "show how clinics stand: what has landed, how fresh it is, what is next, what to do",
+		Example: `  falloff status --lake lake                           # every clinic, a line each
+  falloff status --lake lake --watch                   # drawn anew every five seconds
+  falloff status --lake lake --check > /dev/null       # code 4 where a person must act
+  falloff status --lake lake --clinic harbour-street   # all there is to say of one`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case a.flags.Clinic == "" && (a.file.Clinic == "" || o != overview{interval: o.interval}):
+				if o.interval < time.Second {
+					return usagef("--interval %s: give a second or more", o.interval)
+				}
+				return a.statusOfAll(cmd.Context(), o)
+			case o.datasets || o.watch || o.check:
+				return usagef("--datasets, --watch and --check are about all clinics: leave --clinic out")
+			}
 			site, err := a.existingSite(cmd.Context())
 			if err != nil {
 				return err
@@ -33,6 +48,11 @@ func (a *app) statusCommand() *cobra.Command {
 		},
 	}
 	a.lakeFlags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&o.datasets, "datasets", false, "of every clinic, up to which day each dataset is good")
+	flags.BoolVar(&o.watch, "watch", false, "draw it anew until Ctrl-C")
+	flags.DurationVar(&o.interval, "interval", 5*time.Second, "`time` between two drawings")
+	flags.BoolVar(&o.check, "check", false, "end with code 4 where a person must act")
 	return cmd
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +46,7 @@ func TestExitCodes(t *testing.T) {
 		{failure(extractors.RateLimited), 5},
 		{failure(extractors.PortalMaintenance), 5},
 		{failure(extractors.Network), 5},
+		{failure(extractors.Deadline), 5},
 		{failure(extractors.BrowserCrashed), 5},
 		{failure(extractors.ExportStale), 5},
 		{&pipeline.StorageError{Err: &lake.StoreError{Err: errors.New("a disk")}}, 6},
@@ -248,5 +252,23 @@ func TestCtrlCEndsAQuestion(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("the question is still asked")
+	}
+}
+
+// The manual lists every exit code, and no other.
+func TestExitCodesAreInTheManual(t *testing.T) {
+	documented := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9]+) \| `).FindAllStringSubmatch(read(t, filepath.Join(moduleRoot, "docs/running.md")), -1) {
+		if documented[row[1]] {
+			t.Errorf("code %s is there twice", row[1])
+		}
+		documented[row[1]] = true
+	}
+	known := map[string]bool{strconv.Itoa(exitOK): true}
+	for code := range kinds {
+		known[strconv.Itoa(code)] = true
+	}
+	if !maps.Equal(documented, known) {
+		t.Errorf("the manual has the codes %v, the program %v", documented, known)
 	}
 }

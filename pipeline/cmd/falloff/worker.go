@@ -143,26 +143,9 @@ func (a *app) work(ctx context.Context) error {
 	}
 	defer pool.Close()
 	options.Pool, options.Fleet, options.Now, options.Tell, options.Log = pool, &fleet{app: a, kept: kept}, a.now, a.tellf, a.stderr
-	options.Runner = &unit.Process{Binary: binary, Args: a.unitArgs(), Env: unitEnvironment(os.Environ()), Log: a.stderr}
+	options.Runner = &unit.Process{Binary: binary, Args: append(a.unitArgs(), "--quiet"), Env: unitEnvironment(os.Environ()), Log: a.stderr}
 	a.tellf("Working. Jobs that wait are carried out as their nights come.")
 	return worker.Run(ctx, options)
-}
-
-// unitArgs are the flags that every night gets: those that say where everything is.
-func (a *app) unitArgs() []string {
-	args := []string{"--quiet"}
-	for _, given := range []struct{ flag, value string }{
-		{"--config", a.configFile}, {"--config-dir", a.flags.ConfigDir}, {"--key-file", a.flags.KeyFile}, {"--cache-dir", a.flags.CacheDir},
-		{"--cache-size", a.flags.CacheSize}, {"--passphrase-file", a.unlocking.file}, {"--kms-key", a.unlocking.kmsKey}, {"--as", a.actor}, {"--lake", a.flags.Lake},
-	} {
-		if given.value != "" {
-			args = append(args, given.flag, given.value)
-		}
-	}
-	if a.flags.Unencrypted {
-		args = append(args, "--unencrypted")
-	}
-	return args
 }
 
 // unitEnvironment is this process's without the database's address, which no night needs.
