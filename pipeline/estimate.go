@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,9 +43,7 @@ func costsIn(checkpoint json.RawMessage) costs {
 func (c costs) with(newer costs) costs {
 	out := costs{}
 	for _, from := range []costs{c, newer} {
-		for report, measured := range from {
-			out[report] = measured
-		}
+		maps.Copy(out, from)
 	}
 	return out
 }

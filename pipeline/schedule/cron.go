@@ -11,7 +11,7 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Cron is a cron expression of five fields: minute, hour, day of the month, month, day of the week. The zero Cron has no times.
+// Cron is a cron expression of five fields: minute, hour, day, month, and day of the week. The zero Cron has no times.
 type Cron struct {
 	text string
 	wall cron.Schedule

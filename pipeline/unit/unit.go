@@ -169,11 +169,11 @@ func (p *Process) end(ctx context.Context, args []string, stdout, stderr io.Writ
 		out.Exit = exit.ExitCode()
 	case errors.As(err, &exit) && ctx.Err() != nil:
 		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end, did not in time, and was killed"
-		return out, true, nil //nolint:nilerr // how it ended is its outcome
+		return out, true, nil
 	case errors.As(err, &exit):
 		// Killed from outside, by the system when memory runs out for instance: what it had read is kept.
 		out.Exit, out.Cause, out.Message = 130, "killed", "the unit's process was killed: "+exit.String()
-		return out, true, nil //nolint:nilerr // how it ended is its outcome
+		return out, true, nil
 	case err != nil && ctx.Err() != nil && cmd.ProcessState == nil:
 		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end before it had begun"
 		return out, true, nil

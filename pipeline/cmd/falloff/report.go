@@ -13,12 +13,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/extractors/browser"
 	"github.com/falloff-analytics/falloff/pipeline"
 	"github.com/falloff-analytics/falloff/pipeline/audit"
+	"github.com/falloff-analytics/falloff/pipeline/notify"
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/query"
 	"github.com/falloff-analytics/falloff/warehouse/report"
@@ -29,7 +31,7 @@ type reportFlags struct {
 	month, format, language, paper string
 	person, policy                 string
 	out                            string
-	force                          bool
+	force, mail                    bool
 	server                         remoteFlags
 }
 
@@ -41,6 +43,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Example: `  falloff report --lake lake --clinic harbour-street --month 2026-09
   falloff report --lake lake --clinic harbour-street --month 2026-09 --format pdf --language fr
   falloff report --lake lake --clinic harbour-street --month 2026-09 --for robin --out robin.html
+  falloff report --lake lake --clinic harbour-street --month last --format pdf --mail
   falloff report --server https://falloff.example:8750 --clinic harbour-street --month 2026-09`,
 		Args: cobra.NoArgs,
 		Long: `Writes what leaked in a month and where, what to do first, how patients stay and fall off, what is owed, what was recovered, how
@@ -51,6 +54,8 @@ It shows what the named queries of the dashboards show to the person whom it is 
 access policy, a practitioner their own caseload and no money. With --server it asks a query server as whom the token names. It holds sums
 and counts, no row about a single patient. Each report is one audit record, made before the file is there.
 
+--mail sends it, instead, to the addresses of falloff.yaml's channels for e-mail (notify), as falloff notify send does.
+
 The file has mode 0600, appears whole or not at all, and replaces none unless --force says so; --out - is standard output.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.report(cmd.Context(), o) },
 	}
@@ -58,12 +63,13 @@ The file has mode 0600, appears whole or not at all, and replaces none unless --
 	o.server.register(cmd)
 	policyFlag(cmd, &o.policy)
 	flags := cmd.Flags()
-	flags.StringVar(&o.month, "month", "", "the `month`, YYYY-MM")
+	flags.StringVar(&o.month, "month", "", "the `month`, YYYY-MM, or last for the one before this")
 	flags.StringVar(&o.format, "format", string(report.HTML), "`form`: html, pdf")
 	flags.StringVar(&o.language, "language", "", "`language`: en, fr (default that of the clinic's region: fr in Quebec)")
 	flags.StringVar(&o.paper, "paper", "", "`paper`: a4, letter (default that of the clinic's country)")
 	flags.StringVar(&o.person, "for", "", "`login` of the person whom it is for, as in the access policy (default the lake's owner)")
 	flags.StringVar(&o.out, "out", "", "`file` to write, - for standard output (default CLINIC-MONTH.FORMAT)")
+	flags.BoolVar(&o.mail, "mail", false, "send it by e-mail instead of writing a file")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it is there")
 	return cmd
 }
@@ -81,6 +87,8 @@ func (o *reportFlags) check() (report.Options, error) {
 		return options, usagef("--language %q is not known: use en or fr", o.language)
 	case !slices.Contains([]report.Paper{"", report.A4, report.Letter}, options.Paper):
 		return options, usagef("--paper %q is not known: use a4 or letter", o.paper)
+	case o.mail && (o.out != "" || o.force || o.server.server != ""):
+		return options, usagef("--mail sends a report of a lake, and writes no file: leave --out, --force and --server out")
 	case o.server.server != "" && (o.person != "" || o.policy != ""):
 		return options, usagef("--for and --policy go with a lake: a server knows by the token who asks")
 	}
@@ -90,7 +98,33 @@ func (o *reportFlags) check() (report.Options, error) {
 	return options, nil
 }
 
-func (a *app) report(ctx context.Context, o reportFlags) error {
+// lastMonth is the one before the one that the clinic's calendar shows; without a lake at hand, this machine's.
+func (a *app) lastMonth(ctx context.Context, remote bool) (string, error) {
+	now := a.now()
+	if !remote {
+		site, err := a.existingSite(ctx)
+		if err != nil {
+			return "", err
+		}
+		settings, err := site.Settings(ctx)
+		if err != nil {
+			return "", err
+		}
+		zone, err := settings.Zone()
+		if err != nil {
+			return "", err
+		}
+		now = now.In(zone)
+	}
+	return time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC).Format("2006-01"), nil
+}
+
+func (a *app) report(ctx context.Context, o reportFlags) (err error) {
+	if o.month == "last" {
+		if o.month, err = a.lastMonth(ctx, o.server.server != ""); err != nil {
+			return err
+		}
+	}
 	options, err := o.check()
 	if err != nil {
 		return err
@@ -99,8 +133,14 @@ func (a *app) report(ctx context.Context, o reportFlags) error {
 		return err
 	}
 	out := firstOf(o.out, options.Clinic+"-"+o.month+"."+o.format)
-	if _, err := os.Lstat(out); out != "-" && err == nil && !o.force {
+	if _, err := os.Lstat(out); out != "-" && err == nil && !o.force && !o.mail {
 		return usagef("%s is there already: name another file with --out, or replace it with --force", out)
+	}
+	var post *messages
+	if o.mail { // before anything is computed: whether there is somebody to send it to
+		if post, err = a.openMessages(ctx); err != nil {
+			return err
+		}
 	}
 	options.Now = a.now()
 	options.Print = printed
@@ -125,6 +165,10 @@ func (a *app) report(ctx context.Context, o reportFlags) error {
 	}
 	if err := record(made, page); err != nil {
 		return err
+	}
+	if o.mail {
+		e := notify.Event{Kind: notify.Report, Clinic: options.Clinic, Month: o.month}
+		return post.sendNow(ctx, e, &notify.File{Name: filepath.Base(out), Type: fileType(out), Body: page})
 	}
 	if out == "-" {
 		_, err := a.stdout.Write(page)

@@ -11,7 +11,7 @@ func freeIn(folder string) (free int64, memory bool) {
 	if err := unix.Statfs(folder, &s); err != nil {
 		return -1, false
 	}
-	return int64(s.Bavail) * s.Bsize, s.Type == unix.TMPFS_MAGIC //nolint:unconvert // its type is another on other processors
+	return int64(s.Bavail) * s.Bsize, s.Type == unix.TMPFS_MAGIC
 }
 
 // memoryOfMachine is how much memory the machine has, -1 where that cannot be found out.
@@ -20,5 +20,5 @@ func memoryOfMachine() int64 {
 	if err := unix.Sysinfo(&s); err != nil {
 		return -1
 	}
-	return int64(s.Totalram) * int64(s.Unit) //nolint:unconvert // its type is another on other processors
+	return int64(s.Totalram) * int64(s.Unit)
 }

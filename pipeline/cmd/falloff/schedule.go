@@ -112,7 +112,7 @@ func (a *app) conduct(ctx context.Context, once bool) error {
 	if err != nil {
 		return fmt.Errorf("finding this program: %w", err)
 	}
-	process := &unit.Process{Binary: binary, Args: a.unitArgs(), Env: unitEnv(os.Environ())}
+	process := &unit.Process{Binary: binary, Args: a.unitArgs(), Env: unitEnv(unitEnvironment(os.Environ()))}
 	if !a.quiet {
 		process.Log = a.stderr
 	}
@@ -136,6 +136,14 @@ func (a *app) conduct(ctx context.Context, once bool) error {
 			return process.Command(ctx, taskCommand(task, clinic)...)
 		},
 	}
+	if len(a.file.Notify.Channels) > 0 {
+		c.Notify = func(ctx context.Context, clinic string) (unit.Outcome, error) {
+			return process.Command(ctx, "notify", "--clinic", clinic)
+		}
+		if !once {
+			defer everyQuarter(ctx, func() { a.sendWaiting(ctx, process, s) })()
+		}
+	}
 	err = c.Conduct(ctx, once)
 	if !once && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		a.tellf("Told to end: everything that was at work has ended.")
@@ -144,13 +152,56 @@ func (a *app) conduct(ctx context.Context, once bool) error {
 	return err
 }
 
+// waitingEvery is how often messages that did not arrive are tried again.
+const waitingEvery = 15 * time.Minute
+
+// everyQuarter does something every quarter of an hour until ctx ends or the returned stop is called, which waits for it.
+func everyQuarter(ctx context.Context, do func()) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(waitingEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				do()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// sendWaiting has the messages sent that wait, of every clinic.
+func (a *app) sendWaiting(ctx context.Context, process *unit.Process, s *scheduled) {
+	found, _, err := s.clinics(ctx, a.flags.Clinic)
+	if err != nil {
+		a.tellf("Messages that wait could not be looked for: %v", err)
+		return
+	}
+	for _, c := range found {
+		if c.Err != nil || ctx.Err() != nil {
+			continue
+		}
+		if _, err := process.Command(ctx, "notify", "--waiting", "--quiet", "--clinic", c.ID); err != nil {
+			a.tellf("Messages of clinic %s could not be sent: %v", c.ID, err)
+		}
+	}
+}
+
 // taskCommand is what does a task, other than the night itself.
 func taskCommand(task schedule.Task, clinic string) []string {
 	switch task {
 	case schedule.Rehearsal:
 		return []string{"backup", "rehearse", "--clinic", clinic}
 	case schedule.Report:
-		return []string{"report", "--clinic", clinic, "--month", "last", "--mail"}
+		return []string{"report", "--clinic", clinic, "--month", "last", "--format", "pdf", "--mail"}
 	default:
 		return []string{string(task), "--clinic", clinic}
 	}
@@ -196,12 +247,8 @@ func (a *app) sayEvent(e schedule.Event) {
 }
 
 func eventLine(e schedule.Event) string {
-	line := e.At.UTC().Format("2006-01-02 15:04:05 MST")
-	for _, word := range []string{e.Clinic, string(e.Task), e.What} {
-		if word != "" {
-			line += "  " + word
-		}
-	}
+	words := []string{e.At.UTC().Format("2006-01-02 15:04:05 MST"), e.Clinic, string(e.Task), e.What}
+	line := strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), "  ")
 	if e.Attempt > 1 {
 		line += fmt.Sprintf(", attempt %d", e.Attempt)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/emersion/go-smtp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,7 +25,7 @@ type receivers struct {
 
 // messages has a mail server and a web server on loopback, which take what is sent to them.
 func messagesCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[0] == "answer", "messages start|mails|hooks|answer STATUS")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && (args[0] == "answer" || args[0] == "await"), "messages start|mails|hooks|answer STATUS|await TEXT")
 	s := onStage(ts)
 	if args[0] == "start" {
 		s.receivers = &receivers{status: http.StatusOK}
@@ -35,6 +36,10 @@ func messagesCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("nobody takes messages: messages start")
 	}
 	r := s.receivers
+	if args[0] == "await" {
+		r.await(ts, args[1])
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch args[0] {
@@ -49,6 +54,19 @@ func messagesCommand(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("messages does not know %q", args[0])
 	}
+}
+
+// await waits until a mail has come that holds a text.
+func (r *receivers) await(ts *testscript.TestScript, text string) {
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		r.mu.Lock()
+		came := strings.Contains(strings.Join(r.mails, "\n"), text)
+		r.mu.Unlock()
+		if came {
+			return
+		}
+	}
+	ts.Fatalf("no mail holds %q", text)
 }
 
 // start sets MAILPORT and HOOK.

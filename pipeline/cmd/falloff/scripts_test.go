@@ -52,6 +52,7 @@ func TestMain(m *testing.M) {
 //	messages start               a mail server and a web server that take what is sent; sets MAILPORT and HOOK
 //	messages mails|hooks         prints what reached it
 //	messages answer STATUS       what the web server answers
+//	messages await TEXT          waits until a mail holds a text
 //	fetch METHOD PATH [TOKEN]    asks the server whose address is in the file serve.json; prints status and body
 //	answer LAKE CONFIG SERVER PERSON...  a server records an answer to each person, and ends
 //	postgres start               a PostgreSQL with nothing in it; sets FALLOFF_DATABASE_URL

@@ -58,7 +58,7 @@ const (
 const todoNew = "falloff run --settings clinic.yaml --from DATE brings its history home"
 
 // needsPerson says that nothing goes on by itself.
-func (l clinicLine) needsPerson() bool {
+func (l *clinicLine) needsPerson() bool {
 	switch l.State {
 	case pipeline.StatePerson, pipeline.StateRevoked, stateClosed:
 		return true
@@ -174,7 +174,7 @@ func (a *app) statusOfAll(ctx context.Context, o overview) error {
 		if err != nil {
 			return err
 		}
-		if err := a.printLines(a.stdout, lines, o, false); err != nil {
+		if err := a.printLines(a.stdout, lines, o); err != nil {
 			return err
 		}
 		return checked(lines, o)
@@ -189,7 +189,7 @@ func (a *app) statusOfAll(ctx context.Context, o overview) error {
 		}
 		var page bytes.Buffer
 		_, _ = fmt.Fprintf(&page, "%s  every %s, Ctrl-C ends\n\n", a.now().Format("Mon 2006-01-02 15:04:05 MST"), o.interval)
-		if err := a.printLines(&page, lines, o, true); err != nil {
+		if err := a.printLines(&page, lines, o); err != nil {
 			return err
 		}
 		// Home, each line cleared to its end, and what is below: nothing flickers.
@@ -241,7 +241,7 @@ const (
 	plain  = "\x1b[0m"
 )
 
-func colourOf(l clinicLine) string {
+func colourOf(l *clinicLine) string {
 	switch {
 	case l.needsPerson():
 		return red
@@ -252,7 +252,7 @@ func colourOf(l clinicLine) string {
 	}
 }
 
-func (a *app) printLines(w io.Writer, lines []clinicLine, o overview, watching bool) error {
+func (a *app) printLines(w io.Writer, lines []clinicLine, o overview) error {
 	if a.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
@@ -315,7 +315,7 @@ func statusTable(lines []clinicLine, datasets bool, now time.Time, width int, co
 	}
 	row(rules, "")
 	for r, l := range lines {
-		row(cells[r], colourOf(l))
+		row(cells[r], colourOf(&l))
 		if datasets {
 			for _, line := range wrapped(datasetText(l.Datasets), limit(width)-4) {
 				out.WriteString("    " + paint(dim, line) + "\n")
@@ -345,21 +345,21 @@ func limit(width int) int {
 	return width
 }
 
-func (l clinicLine) stateText(now time.Time) string {
+func (l *clinicLine) stateText(now time.Time) string {
 	if !l.Running.IsZero() {
 		return "running, " + ago(now.Sub(l.Running))
 	}
 	return string(l.State)
 }
 
-func (l clinicLine) oldestText() string {
+func (l *clinicLine) oldestText() string {
 	if !l.OldestDay.IsValid() || l.OldestDay == l.AsOf {
 		return "-"
 	}
 	return fmt.Sprintf("%s, %s", l.Oldest, l.OldestDay)
 }
 
-func (l clinicLine) nextText(now time.Time) string {
+func (l *clinicLine) nextText(now time.Time) string {
 	switch {
 	case l.Next.IsZero():
 		return "-"
