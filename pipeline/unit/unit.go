@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -169,7 +170,7 @@ func (p *Process) end(ctx context.Context, args []string, stdout, stderr io.Writ
 		out.Exit = exit.ExitCode()
 	case errors.As(err, &exit) && ctx.Err() != nil:
 		out.Exit, out.Cause, out.Message = 130, "interrupted", "the unit was told to end, did not in time, and was killed"
-		return out, true, nil
+		return out, true, nil //nolint:nilerr // how it ended is its outcome
 	case errors.As(err, &exit):
 		// Killed from outside, by the system when memory runs out for instance: what it had read is kept.
 		out.Exit, out.Cause, out.Message = 130, "killed", "the unit's process was killed: "+exit.String()
@@ -186,16 +187,11 @@ func (p *Process) end(ctx context.Context, args []string, stdout, stderr io.Writ
 // Command runs another command of the program, of which no more is known than its exit code and, where it fails, the line that it
 // tells a person.
 func (p *Process) Command(ctx context.Context, args ...string) (Outcome, error) {
-	told := &lastLines{}
-	stderr := io.Writer(told)
+	told, log := &lastLines{}, &inTurn{to: io.Discard}
 	if p.Log != nil {
-		stderr = io.MultiWriter(told, p.Log)
+		log.to = p.Log
 	}
-	log := p.Log
-	if log == nil {
-		log = io.Discard
-	}
-	out, known, err := p.end(ctx, append(slices.Clone(args), p.Args...), log, stderr)
+	out, known, err := p.end(ctx, append(slices.Clone(args), p.Args...), log, io.MultiWriter(told, log))
 	if err != nil {
 		return out, fmt.Errorf("running %s %s: %w", p.Binary, args[0], err)
 	}
@@ -203,6 +199,18 @@ func (p *Process) Command(ctx context.Context, args ...string) (Outcome, error) 
 		out.Message = told.failure()
 	}
 	return out, nil
+}
+
+// inTurn lets a command's two outputs be written to one place.
+type inTurn struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *inTurn) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
 }
 
 // lastLines keeps the end of what is written.
