@@ -71,6 +71,12 @@ func (a *app) scheduled(ctx context.Context) (*scheduled, error) {
 	if s.manners, err = a.file.Politeness.over("", "", nil); err != nil {
 		return nil, err
 	}
+	if path, folder := pipeline.LocalFolder(s.options.Lake); folder {
+		// A folder is not made for somebody who mistyped it.
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, &pipeline.StorageError{Doing: "opening the lake", Err: fmt.Errorf("there is no folder %s. Check --lake; falloff connect and falloff import make one", path)}
+		}
+	}
 	s.store, err = a.openStore(ctx, s.options)
 	return s, err
 }

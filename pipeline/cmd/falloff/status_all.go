@@ -259,8 +259,8 @@ func (a *app) printLines(w io.Writer, lines []clinicLine, o overview) error {
 		return encoder.Encode(lines)
 	}
 	if len(lines) == 0 {
-		a.tellf("No clinic is in this lake yet: falloff connect connects one, falloff import takes its files.")
-		return nil
+		_, err := io.WriteString(w, "No clinic is in this lake yet: falloff connect connects one, falloff import takes its files.\n")
+		return err
 	}
 	width, terminal := a.screen()
 	coloured := terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
