@@ -28,7 +28,7 @@ type part struct {
 }
 
 // parts are the modules that the programs were really linked from, with the platform of the first program; the Go library and DuckDB,
-// which no module names, come last.
+// which no module names, come last, and the fonts after them.
 func (r *release) parts(ctx context.Context, programs []string) ([]part, error) {
 	found := map[string]string{}
 	goVersion := ""
@@ -78,7 +78,11 @@ func (r *release) parts(ctx context.Context, programs []string) ([]part, error) 
 	if err := library.read(strings.TrimSpace(string(root))); err != nil {
 		return nil, err
 	}
-	return append(out, library), nil
+	fonts, err := r.fonts()
+	if err != nil {
+		return nil, err
+	}
+	return append(append(out, library), fonts...), nil
 }
 
 // folders asks Go where the modules lie.
@@ -141,6 +145,8 @@ func recognised(text string) string {
 		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 	}
 	switch {
+	case has("sil open font license", "version 1.1"):
+		return "OFL-1.1"
 	case has("gnu") && has("general public license") && !has("mozilla public license"):
 		return ""
 	case has("apache license", "version 2.0"):
@@ -207,8 +213,11 @@ func (r *release) billOfMaterials(parts []part) ([]byte, error) {
 	refs := []string{}
 	for _, p := range parts {
 		address := "pkg:golang/" + p.path + "@" + p.version
-		if p.path == "duckdb" {
+		switch {
+		case p.path == "duckdb":
 			address = "pkg:github/duckdb/duckdb@v" + p.version
+		case p.licence == "OFL-1.1":
+			address = "pkg:generic/" + p.path + "@" + p.version
 		}
 		components = append(components, cyclonedx.Component{
 			Type: cyclonedx.ComponentTypeLibrary, BOMRef: address, Name: p.path, Version: p.version, PackageURL: address,

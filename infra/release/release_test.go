@@ -84,13 +84,18 @@ func TestARelease(t *testing.T) {
 			t.Errorf("the list of parts says little of %+v", c)
 		}
 	}
-	// What this program is linked from, and the library of Go.
-	if bom.BomFormat != "CycloneDX" || !named["github.com/CycloneDX/cyclonedx-go"] || !named["std"] {
+	// What this program is linked from, the library of Go, and the fonts of reports.
+	if bom.BomFormat != "CycloneDX" || !named["github.com/CycloneDX/cyclonedx-go"] || !named["std"] || !named["source-sans-3"] {
 		t.Errorf("the list of parts is %s %s of %v", bom.BomFormat, bom.SpecVersion, named)
 	}
 	licences := string(get(t, r, "falloff_1.2.3_licenses.txt"))
 	if !strings.Contains(licences, "github.com/CycloneDX/cyclonedx-go") || !strings.Contains(licences, "Apache License") || !strings.Contains(licences, "The Go Authors") {
 		t.Error("the licences are not whole")
+	}
+	for _, whole := range []string{"\nsource-serif-4 ", "\nsource-sans-3\nsource-serif-4\n\n", "Reserved Font Name ‘Source’", "SIL OPEN FONT LICENSE Version 1.1"} {
+		if !strings.Contains(licences, whole) {
+			t.Errorf("the licences of the fonts lack %q", whole)
+		}
 	}
 
 	gz, err := gzip.NewReader(bytes.NewReader(get(t, r, "falloff_1.2.3_"+r.goos+"_"+r.goarch+".tar.gz")))
@@ -181,6 +186,7 @@ func TestLicencesAreRecognised(t *testing.T) {
 		"Mozilla Public License Version 2.0":                                                                                                     "MPL-2.0",
 		"Creative Commons Attribution 4.0 International Public License":                                                                          "CC-BY-4.0",
 		"Creative Commons Attribution-ShareAlike 4.0 International Public License":                                                               "",
+		"This Font Software is licensed under the SIL Open Font License, Version 1.1.":                                                           "OFL-1.1",
 		"GNU GENERAL PUBLIC LICENSE Version 3":                                                                                                   "",
 		"GNU AFFERO GENERAL PUBLIC LICENSE":                                                                                                      "",
 		"All rights reserved. You may not copy this.":                                                                                            "",
