@@ -109,6 +109,12 @@ interop: ## install Apache Spark and another DuckDB, and have them read lakes in
 readers: ## have Helm, Kubernetes' types, Compose's and BuildKit's own readers read infra/, and render the chart's examples anew
 	cd infra/readers && GOFLAGS= go test -count 1 ./... -update
 
+# An earlier state of this program: a commit, a tag.
+REF ?= 6fbec60
+.PHONY: compat
+compat: ## have this program write to kept lakes, and the program of REF read what it wrote (docs/release.md)
+	infra/compat/compat.sh back $(REF)
+
 .PHONY: bench-dbt
 bench-dbt: ## a build beside dbt with its DuckDB adapter, the same statements over the same files (needs Python)
 	infra/dbt/bench.sh

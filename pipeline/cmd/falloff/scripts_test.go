@@ -59,6 +59,10 @@ func TestMain(m *testing.M) {
 //	await FILE TEXT              waits until a program in the background has written the text
 func TestScripts(t *testing.T) {
 	private := privateMounts(t)
+	earlier, err := filepath.Abs(filepath.Join("testdata", "earlier"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
@@ -68,6 +72,7 @@ func TestScripts(t *testing.T) {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Setenv("HOME", home)
 			env.Setenv("PRIVATELY", private)
+			env.Setenv("EARLIER", earlier)
 			env.Setenv("FALLOFF_ACTOR", "Tess Tester")
 			// Hundreds of programs are started, each with a small heap: half of what a start costs is collecting garbage in it.
 			env.Setenv("GOGC", "400")
