@@ -111,7 +111,7 @@ func (x *extraction) dayLanded(ctx context.Context) (bool, error) {
 	}
 	var c portalCheckpoint
 	if body := head.Sources[portalSource]; body == nil || json.Unmarshal(body, &c) != nil || c.Day != x.o.Plan.Day {
-		return false, nil
+		return false, nil //nolint:nilerr // a checkpoint that cannot be read is about no day that is known
 	}
 	x.out.Run, x.out.Commit, x.out.AsOf, x.out.Orders, x.out.Resumed = c.Run, head.Number, head.AsOf, c.Orders, c.Orders
 	return true, nil
