@@ -5,14 +5,14 @@
 #                                      (pipeline/cmd/falloff/testdata/earlier)
 #   infra/compat/compat.sh back REF    has this program write to copies of those lakes, and the program of REF read what it wrote
 #
-# Both build the program of REF. EARLIER and PRESENT name programs that are built already.
+# Both build the program of REF. EARLIER and PRESENT name programs that are built already, by their whole paths.
 set -euo pipefail
 verb=${1:?lakes or back} ref=${2:?a git ref}
 cd "$(dirname "$0")/../.."
 root=$PWD kept=$PWD/pipeline/cmd/falloff/testdata/earlier
 export GOFLAGS=-tags=duckdb_arrow
 work=$(mktemp -d)
-trap 'git worktree remove --force "$work/source" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'git -C "$root" worktree remove --force "$work/source" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 program() { # OUT DIR: builds the program of a checkout
   (cd "$2" && go build -trimpath -o "$1" ./pipeline/cmd/falloff)
