@@ -22,6 +22,10 @@ if [ -z "${EARLIER:-}" ]; then
   git worktree add --quiet --detach "$work/source" "$ref"
   program "$EARLIER" "$work/source"
 fi
+if [ "$verb" = back ] && [ -z "${PRESENT:-}" ]; then
+  PRESENT=$work/present
+  program "$PRESENT" "$root"
+fi
 # What runs here finds nothing of the person who runs it, and leaves nothing with them.
 export HOME=$work/home FALLOFF_ACTOR='Tess Tester'
 mkdir "$HOME"
@@ -67,10 +71,6 @@ lakes)
   ls -l "$kept/lakes.tar.gz"
   ;;
 back)
-  if [ -z "${PRESENT:-}" ]; then
-    PRESENT=$work/present
-    program "$PRESENT" "$root"
-  fi
   tar xzf "$kept/lakes.tar.gz"
   cat > appointments.csv <<'CSV'
 id,location_name,start_at,end_at,patient_guid,treatment_name,staff_member_name,state,booked_at,arrived_at,cancelled_at
