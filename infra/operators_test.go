@@ -84,8 +84,8 @@ func TestOperatorsRulesWatchWhatIsTold(t *testing.T) {
 			Rules []struct {
 				UID, Title, Condition string
 				Data                  []struct {
-					RefID         string `yaml:"refId"`
-					DatasourceUID string `yaml:"datasourceUid"`
+					RefID         string `yaml:"refId"`         //nolint:tagliatelle // Grafana's name
+					DatasourceUID string `yaml:"datasourceUid"` //nolint:tagliatelle // Grafana's name
 					Model         struct{ Expr string }
 				}
 				Labels, Annotations map[string]string
