@@ -9,8 +9,9 @@ import (
 	"golang.org/x/image/font/sfnt"
 )
 
-// fontFiles are a file of each font that the program's reports have in them, which no module names.
-var fontFiles = []struct{ name, file string }{{"source-sans-3", "source-sans-400.ttf"}, {"source-serif-4", "source-serif-400.ttf"}}
+// fontFiles are a file of each font that the program's reports have in them, which no module names: by the name that their owner gave
+// them, and the file of the subset, which must not bear that name.
+var fontFiles = []struct{ name, file string }{{"source-sans-3", "report-sans-400.ttf"}, {"source-serif-4", "report-serif-400.ttf"}}
 
 // fonts are the parts that are fonts. The version, and whose they are, are in the files; the licence is beside them.
 func (r *release) fonts() ([]part, error) {

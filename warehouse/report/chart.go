@@ -18,13 +18,13 @@ import (
 )
 
 var (
-	//go:embed fonts/source-sans-400.ttf
+	//go:embed fonts/report-sans-400.ttf
 	sansRegular []byte
-	//go:embed fonts/source-sans-600.ttf
+	//go:embed fonts/report-sans-600.ttf
 	sansBold []byte
-	//go:embed fonts/source-serif-400.ttf
+	//go:embed fonts/report-serif-400.ttf
 	serifRegular []byte
-	//go:embed fonts/source-serif-600.ttf
+	//go:embed fonts/report-serif-600.ttf
 	serifBold []byte
 )
 
@@ -62,7 +62,7 @@ var faces = sync.OnceValues(func() (*[2]font.Face, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the font of charts: %w", err)
 		}
-		both[i] = font.Face{Font: font.Font{Typeface: "Source Sans 3", Variant: "Sans", Size: font.Length(textSize)}, Face: parsed}
+		both[i] = font.Face{Font: font.Font{Typeface: "Report Sans", Variant: "Sans", Size: font.Length(textSize)}, Face: parsed}
 	}
 	return &both, nil
 })
