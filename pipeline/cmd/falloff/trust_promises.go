@@ -10,7 +10,7 @@ type promise struct {
 	note            string
 }
 
-// promises are those that concern access. A test looks that every test and command named here exists.
+// promises are those that a clinic, its patients and whoever answers for them can hold the product to. A test looks that every test and command named here exists.
 var promises = []promise{
 	{
 		"C1", "One dedicated staff account with the billing level: connected by one command, which proves that it works and may do no more.",
@@ -181,7 +181,62 @@ var promises = []promise{
 	{
 		"J5", "Backups are encrypted whatever the lake does, compared as they are written, and restored as they were, byte by byte.",
 		[]string{"falloff backup", "falloff restore"},
-		[]string{"TestEverythingComesBack", "TestKilledAnywhere", "TestKilledRestore", "TestDestroyedPrimary", "TestBackup", "TestScripts/backup"}, "no scheduler rehearses a restore yet",
+		[]string{"TestEverythingComesBack", "TestKilledAnywhere", "TestKilledRestore", "TestDestroyedPrimary", "TestBackup", "TestScripts/backup", "TestScripts/schedule"}, "falloff schedule makes one every night, and restores one on trial every month",
+	},
+	{
+		"C9", "TLS 1.3 to the portal, the store, the query server, mail servers, webhooks and collectors; older ones are refused, except on loopback.",
+		[]string{"falloff connect", "falloff serve", "falloff notify test"},
+		[]string{"TestTLSIsNoOlderThan13", "TestS3DemandsTLS13", "TestHTTPSPortal", "TestLoopbackMayBePlain", "TestNothingIsToldUnencryptedThroughANetwork", "TestAnEmailArrives"}, "",
+	},
+	{
+		"C10", "Everything at rest is under AES-256: lakes in folders, vault, caches and backups by us; a bucket by the store, which is asked whether it does.",
+		[]string{"falloff lake encrypt", "falloff backup"},
+		[]string{"TestAnEncryptedFolderSaysNothing", "TestEncryptionIsDemanded", "TestS3Encryption", "TestWhatWaitsIsSealed", "TestBackup"}, "a folder that is declared unencrypted is not",
+	},
+	{
+		"C12", "In privacy mode counts of patients and sums; in recovery mode whom to call, which invoices to collect, and whether the money came.",
+		[]string{"falloff leaks", "falloff report", "falloff identity-mode"},
+		[]string{"TestTasksOfWinningPatientsBack", "TestRecoveriesAreWithinTheirLeaks", "TestScripts/serve_tasks", "TestScripts/identity_mode", "TestScripts/report"}, "",
+	},
+	{
+		"C16", "A clinic's data leaves whole, as CSV or JSON, and can be imported again.",
+		[]string{"falloff export"},
+		[]string{"TestAnExportMakesTheSameLakeAgain", "TestScripts/export_import", "TestScripts/leave_and_return"}, "",
+	},
+	{
+		"C19", "The leaks, cohorts and falloff that are shown are what their definitions say, to the cent.",
+		[]string{"falloff leaks", "falloff analyze", "falloff test"},
+		[]string{"TestLedgerEqualsTheSimulatedTruth", "TestUnlikeClinicsEqualTheirTruth", "TestStatusesAtTenDates", "TestAgainstIndependentPrograms"}, "on simulated clinics",
+	},
+	{
+		"D8", "Nights run unattended: idempotent, resumable, with exit codes that a scheduler understands, on one machine or many.",
+		[]string{"falloff run", "falloff schedule", "falloff worker"},
+		[]string{"TestHundredNights", "TestSimulation", "TestManyMachines", "TestExitCodesAreInTheManual", "TestScripts/schedule", "TestScripts/nightly"}, "",
+	},
+	{
+		"J7", "The clinic owns its data, and whoever runs falloff acts as its agent: the agreement says so.",
+		[]string{"falloff agreement show"},
+		[]string{"TestAcceptance", "TestScripts/agreement"}, "",
+	},
+	{
+		"J8", "Ending a subscription deletes nothing by itself; export comes first, deletion is asked for, a retention period can be set.",
+		[]string{"falloff export", "falloff retain", "falloff delete"},
+		[]string{"TestRetention", "TestScripts/nothing_goes_by_itself", "TestScripts/retain"}, "",
+	},
+	{
+		"K12", "Published figures of a closed month do not change; a correction is a restatement that is seen.",
+		[]string{"falloff close"},
+		[]string{"TestClosedMonthsAreShownAsTheyWerePublished", "TestRestatementsAreAHistory", "TestScripts/close"}, "",
+	},
+	{
+		"K13", "Every message that leaves, a report among them, is on record with what became of it, and none holds an identity.",
+		[]string{"falloff notify log", "falloff audit search"},
+		[]string{"TestAMessageIsTriedUntilItArrives", "TestARefusedMessageIsNotTriedAgain", "TestAnEventHoldsNoText", "TestScripts/notify", "TestScripts/nightly"}, "",
+	},
+	{
+		"K15", "What lies on a machine for a while is encrypted with a key of that machine or of the clinic.",
+		[]string{"falloff status"},
+		[]string{"TestCachedReaderProcess", "TestWhatHasItsOwnKeyIsNotCached", "TestWhatWaitsIsSealed", "TestScripts/cache"}, "",
 	},
 }
 
