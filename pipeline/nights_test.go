@@ -157,7 +157,7 @@ func (n *nights) dataObjects(t *testing.T) map[string]bool {
 func TestNights(t *testing.T) {
 	t.Parallel()
 	const changing, still = 12, 8
-	seeds := uint64(2)
+	seeds := uint64(1)
 	if os.Getenv("FALLOFF_LONG") != "" {
 		seeds = 30
 	}

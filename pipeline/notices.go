@@ -83,8 +83,10 @@ func (s *Site) personNotices(ctx context.Context, status *Status) ([]notify.Even
 		switch {
 		case hold.Rejected != nil:
 			e.Cause = string(hold.Rejected.Cause)
-		case hold.Last != nil:
+		case hold.Last != nil && hold.Last.Cause != "":
 			e.Cause = string(hold.Last.Cause)
+		case hold.BuildFailed != nil:
+			e.Cause = "build_failed"
 		}
 		e.About = e.State + "/" + e.Cause
 		out = append(out, e)

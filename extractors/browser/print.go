@@ -36,13 +36,12 @@ func Print(ctx context.Context, cfg Config, page []byte, sheet Sheet, footer str
 	if err := tab.SetDocumentContent(string(page)); err != nil {
 		return nil, session.cause(ctx, fmt.Errorf("loading the page to print: %w", err))
 	}
-	// Fonts that are in the page are decoded beside it.
-	if _, err := tab.Eval(`() => document.fonts.ready.then(() => true)`); err != nil {
-		return nil, session.cause(ctx, fmt.Errorf("waiting for the fonts of the page to print: %w", err))
-	}
-	// The other wall also counts what the browser asks for by itself.
-	if refused := session.ledger.sum(func(e Entry) bool { return e.Wall == InBrowser && !e.Allowed }); refused > 0 {
-		return nil, fmt.Errorf("printing: the page asked for %d things that are not in it", refused)
+	// A page is whole when everything that it asks for has come or was refused, and the fonts in it, which are decoded beside it, are there.
+	if _, err := tab.Eval(`() => new Promise(done => {
+		const loaded = () => document.fonts.ready.then(() => done(true))
+		document.readyState === 'complete' ? loaded() : addEventListener('load', loaded, { once: true })
+	})`); err != nil {
+		return nil, session.cause(ctx, fmt.Errorf("waiting for the page to print: %w", err))
 	}
 	printed, err := proto.PagePrintToPDF{
 		PaperWidth: &sheet.Width, PaperHeight: &sheet.Height, PreferCSSPageSize: false, PrintBackground: true,
@@ -51,6 +50,10 @@ func Print(ctx context.Context, cfg Config, page []byte, sheet Sheet, footer str
 	}.Call(tab)
 	if err != nil {
 		return nil, session.cause(ctx, fmt.Errorf("printing the page: %w", err))
+	}
+	// The other wall also counts what the browser asks for by itself.
+	if refused := session.ledger.sum(func(e Entry) bool { return e.Wall == InBrowser && !e.Allowed }); refused > 0 {
+		return nil, fmt.Errorf("printing: the page asked for %d things that are not in it", refused)
 	}
 	if !bytes.HasPrefix(printed.Data, []byte("%PDF-")) {
 		return nil, errors.New("printing the page: the browser gave something that is no PDF")
