@@ -401,7 +401,7 @@ func TestPageMutations(t *testing.T) {
 	before := driftClinic(t, 6)
 	var tally tally
 	t.Run("each", func(t *testing.T) {
-		for _, m := range sample(t, portal.Mutations(), 36) {
+		for _, m := range sample(t, portal.Mutations(), 12) {
 			t.Run(m.Name, func(t *testing.T) {
 				t.Parallel()
 				got, err := s.extract(t, m, nil, before)

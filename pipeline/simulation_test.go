@@ -512,7 +512,7 @@ func TestSimulation(t *testing.T) {
 	}
 	n := *runs
 	if n == 0 {
-		n = 120
+		n = 110
 		if os.Getenv("FALLOFF_LONG") != "" {
 			n = 4_000
 		}
