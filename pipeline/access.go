@@ -180,8 +180,7 @@ func (l *accessLedger) commit(ctx context.Context, held *tenure) (int, error) {
 
 // landedRun says whether a checkpoint is that of a run.
 func landedRun(checkpoint json.RawMessage, run string) bool {
-	var c portalCheckpoint
-	return checkpoint != nil && json.Unmarshal(checkpoint, &c) == nil && c.Run == run
+	return run != "" && checkpointIn(checkpoint).Run == run
 }
 
 // carriedData reads the checkpoint of an Access commit.

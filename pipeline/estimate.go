@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,15 +28,7 @@ type cost struct {
 type costs map[string]cost
 
 // costsOf reads what is known at a commit.
-func costsOf(head *lake.Commit) costs { return costsIn(head.Sources[portalSource]) }
-
-func costsIn(checkpoint json.RawMessage) costs {
-	var c portalCheckpoint
-	if checkpoint == nil || json.Unmarshal(checkpoint, &c) != nil {
-		return nil
-	}
-	return c.Costs
-}
+func costsOf(head *lake.Commit) costs { return checkpointIn(head.Sources[portalSource]).Costs }
 
 // with gives both, the newer where both have a report.
 func (c costs) with(newer costs) costs {

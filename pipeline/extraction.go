@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -100,8 +101,61 @@ type portalCheckpoint struct {
 	Run    string     `json:"run"`
 	Day    civil.Date `json:"day"`
 	Orders int        `json:"orders"`
+	// Newest is the newest day that any run was about, zero in checkpoints of before it was kept: Day then.
+	Newest civil.Date `json:"newest,omitzero"`
+	// History is the longest history that runs from its first day on have read, up to the newest such day; nil for none.
+	History *pastRead `json:"history,omitempty"`
 	// Costs are what exports took in requests, by report.
 	Costs costs `json:"costs,omitempty"`
+}
+
+// pastRead is a history that was read.
+type pastRead struct {
+	From civil.Date `json:"from"`
+	Day  civil.Date `json:"day"`
+}
+
+// checkpointIn reads a commit's checkpoint. One that cannot be read says nothing.
+func checkpointIn(body json.RawMessage) portalCheckpoint {
+	var c portalCheckpoint
+	if body == nil || json.Unmarshal(body, &c) != nil {
+		return portalCheckpoint{}
+	}
+	return c
+}
+
+// next is the checkpoint of a run that lands on this one. A history that is neither longer nor newer in all is forgotten for the newer:
+// whoever ordered the longer one again would have it read again, which loses nothing.
+func (c portalCheckpoint) next(r extractionRecord, orders int, spent costs) portalCheckpoint {
+	n := portalCheckpoint{Run: r.Run, Day: r.Day, Orders: orders, Newest: r.Day, History: c.History, Costs: c.Costs.with(spent)}
+	if newest := c.newest(); newest.After(n.Newest) {
+		n.Newest = newest
+	}
+	if from := r.Plan.From; from.IsValid() && !n.covers(from, r.Day) {
+		n.History = &pastRead{From: from, Day: r.Day}
+	}
+	return n
+}
+
+func (c portalCheckpoint) newest() civil.Date {
+	if c.Newest.IsValid() {
+		return c.Newest
+	}
+	return c.Day
+}
+
+// covers says that a history from a day on, up to another, was read.
+func (c portalCheckpoint) covers(from, day civil.Date) bool {
+	h := c.History
+	return h != nil && !from.Before(h.From) && !day.After(h.Day)
+}
+
+// has says that what a plan asks for has landed.
+func (c portalCheckpoint) has(p PlanOptions) bool {
+	if p.From.IsValid() {
+		return c.covers(p.From, p.Day)
+	}
+	return c.newest().IsValid() && !p.Day.After(c.newest())
 }
 
 // extraction is one process's part in a run.

@@ -44,9 +44,7 @@ func (x *extraction) land(ctx context.Context) error {
 				return err
 			}
 		}
-		return tx.SetSource(portalSource, portalCheckpoint{
-			Run: x.run.Run, Day: x.run.Day, Orders: len(x.parts), Costs: costsIn(tx.Source(portalSource)).with(x.costs),
-		})
+		return tx.SetSource(portalSource, checkpointIn(tx.Source(portalSource)).next(x.run, len(x.parts), x.costs))
 	})
 	if err != nil {
 		if _, busy := errors.AsType[*BusyError](err); busy {

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -27,7 +26,7 @@ func (x *extraction) resumeOrBegin(ctx context.Context, hold Hold) (landed bool,
 		}
 	}
 	if x.o.Once && (found.Run == "" || landed) {
-		if done, err := x.dayLanded(ctx); done || err != nil {
+		if done, err := x.planLanded(ctx); done || err != nil {
 			return done, err
 		}
 	}
@@ -100,8 +99,8 @@ func (x *extraction) hasLanded(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// dayLanded finds that the newest run that has landed was about the day that is asked for.
-func (x *extraction) dayLanded(ctx context.Context) (bool, error) {
+// planLanded finds that what is asked for has landed: the day or a later one, or the history up to that day at least.
+func (x *extraction) planLanded(ctx context.Context) (bool, error) {
 	head, err := x.site.Clinic.Head(ctx)
 	if errors.Is(err, lake.ErrNoCommit) {
 		return false, nil
@@ -109,9 +108,9 @@ func (x *extraction) dayLanded(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, storage("looking for what has landed", err)
 	}
-	var c portalCheckpoint
-	if body := head.Sources[portalSource]; body == nil || json.Unmarshal(body, &c) != nil || c.Day != x.o.Plan.Day {
-		return false, nil //nolint:nilerr // a checkpoint that cannot be read is about no day that is known
+	c := checkpointIn(head.Sources[portalSource])
+	if !c.has(x.o.Plan) {
+		return false, nil
 	}
 	x.out.Run, x.out.Commit, x.out.AsOf, x.out.Orders, x.out.Resumed = c.Run, head.Number, head.AsOf, c.Orders, c.Orders
 	return true, nil

@@ -232,6 +232,49 @@ func TestGoOn(t *testing.T) {
 	}
 }
 
+// TestOrderedTwice is what a queue does with a history and the nights beside it: whoever orders what has landed already reads nothing, whether
+// the order itself landed it or a night that went on with it, and whatever landed since.
+func TestOrderedTwice(t *testing.T) {
+	t.Parallel()
+	b := newBackfill(t)
+	first := civil.DateOf(b.now).AddDays(-1)
+	order := func(o PlanOptions, budget int) (*Extracted, error) {
+		t.Helper()
+		o.Trailing, o.Ahead = 40, 30
+		o, _, err := b.clinic.GoOn(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.clinic.Extract(t.Context(), ExtractOptions{
+			Portal: &b.portal, Credentials: "right", Account: secret.FromText("clerk"), Settings: &b.typed, Seal: plainCipher{}, Budget: budget, Plan: o, Once: true,
+		})
+	}
+	history, night := PlanOptions{Day: first, From: simFirst}, PlanOptions{Day: first.AddDays(1)}
+	if _, err := order(history, 60); err == nil {
+		t.Fatal("the history took less than a day")
+	}
+	reads := func(name string, o PlanOptions, want bool) {
+		t.Helper()
+		before := len(b.portal.read)
+		out, err := order(o, -1)
+		if err != nil || out.Commit == 0 || (len(b.portal.read) > before) != want {
+			t.Errorf("%s: %d reports were read, %v", name, len(b.portal.read)-before, err)
+		}
+	}
+	b.now = b.now.AddDate(0, 0, 1)
+	reads("the night, which goes on with the history", night, true)
+	reads("the history, which the night has landed", history, false)
+	reads("a shorter history", PlanOptions{Day: first, From: simFirst.AddDays(3)}, false)
+	reads("the night, whose own day is missing", night, true)
+	reads("the night again", night, false)
+	reads("the night before", PlanOptions{Day: first}, false)
+	reads("the history again", history, false)
+	reads("a longer history", PlanOptions{Day: first, From: simFirst.AddDays(-5)}, true)
+	reads("the night after a history that ended before it", night, false)
+	reads("the next night", PlanOptions{Day: first.AddDays(2)}, true)
+	reads("the history, up to a later day", PlanOptions{Day: first.AddDays(2), From: simFirst}, true)
+}
+
 // TestDeadline ends a run when its time is over: under that name, with what was read, and without forgetting a sign-in whose
 // outcome nobody knows.
 func TestDeadline(t *testing.T) {

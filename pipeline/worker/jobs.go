@@ -51,13 +51,15 @@ func (Night) InsertOpts() river.InsertOpts { return once(PriorityNightly) }
 func (n Night) order() unit.Order { return unit.Order{Clinic: n.Clinic, To: n.Day, Once: !n.Again} }
 
 // Backfill is the job of reading a clinic's history from a day on. It may take several days, since a portal is asked only so
-// much a day.
+// much a day; the clinic's nights meanwhile go on with it before they read their own day.
 type Backfill struct {
 	Clinic string     `json:"clinic" river:"unique"`
 	Day    civil.Date `json:"day" river:"unique"`
 	From   civil.Date `json:"from" river:"unique"`
 	Host   string     `json:"host"`
-	Until  time.Time  `json:"until"`
+	// Again says that somebody asked for a history that had landed to be read again.
+	Again bool      `json:"again,omitempty"`
+	Until time.Time `json:"until"`
 }
 
 // Kind implements river.JobArgs.
@@ -66,7 +68,7 @@ func (Backfill) Kind() string { return "backfill" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (Backfill) InsertOpts() river.InsertOpts { return once(PriorityBackfill) }
 
-func (b Backfill) order() unit.Order { return unit.Order{Clinic: b.Clinic, From: b.From, To: b.Day} }
+func (b Backfill) order() unit.Order { return unit.Order{Clinic: b.Clinic, From: b.From, To: b.Day, Once: !b.Again} }
 
 func once(priority int) river.InsertOpts {
 	return river.InsertOpts{

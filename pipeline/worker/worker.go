@@ -190,7 +190,7 @@ func (w *worker) carryOut(ctx context.Context, id int64, args work, earlier []by
 	case err != nil: // the database, not the clinic: no attempt of its own
 		return river.JobSnooze(untilBack)
 	}
-	out, err := w.Runner.Run(held, args.order())
+	out, err := w.night(held, args.order())
 	asked := context.Cause(held)
 	release()
 	if asked != nil && !errors.Is(asked, context.DeadlineExceeded) && (err != nil || out.Verdict() == unit.Later) {
@@ -216,6 +216,18 @@ func (w *worker) carryOut(ctx context.Context, id int64, args work, earlier []by
 	w.pauses[id] = pause
 	w.mu.Unlock()
 	return failed
+}
+
+// night carries an order out. A night that found a history under way has gone on with that, up to its own last day, and then reads what is due.
+func (w *worker) night(ctx context.Context, order unit.Order) (unit.Outcome, error) {
+	out, err := w.Runner.Run(ctx, order)
+	if err != nil || out.Verdict() != unit.Done || !out.Day.IsValid() || !out.Day.Before(order.To) || ctx.Err() != nil {
+		return out, err
+	}
+	before := out
+	out, err = w.Runner.Run(ctx, order)
+	out.Requests, out.Took, out.New = out.Requests+before.Requests, out.Took+before.Took, out.New || before.New
+	return out, err
 }
 
 // record has River keep how an attempt ended.

@@ -170,7 +170,7 @@ func TestWorker(t *testing.T) {
 	server := pgtest.Start(t)
 	for name, test := range map[string]func(t *testing.T, url string){
 		"verdicts": testVerdicts, "hosts": testHosts, "asked": testAsked, "stop": testStop, "deadline": testDeadline, "priorities": testPriorities, "over": testOver,
-		"empty": testEmpty,
+		"empty": testEmpty, "history": testHistory,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -338,7 +338,17 @@ func testAsked(t *testing.T, url string) {
 	s.ask("a", civil.Date{})
 	s.await("what had landed is read again", func() bool { return s.begun("a") == 2 && s.state("a", firstDay) == "completed" })
 	asked = s.ask("a", firstDay.AddDays(-400))
-	s.await("the history is read", func() bool { return s.begun("a") == 3 })
+	s.await("the history is read", func() bool { return s.begun("a") == 3 && s.state("a", firstDay) == "completed" })
+	counted := func() int {
+		counts, err := worker.Count(t.Context(), s.pool)
+		if err != nil {
+			t.Error(err)
+		}
+		return counts["completed"]
+	}
+	s.await("it is done", func() bool { return counted() == 3 })
+	s.ask("a", firstDay.AddDays(-400))
+	s.await("it is read again", func() bool { return s.begun("a") == 4 && counted() == 3 })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ofA []unit.Order
@@ -347,7 +357,7 @@ func testAsked(t *testing.T, url string) {
 			ofA = append(ofA, o)
 		}
 	}
-	want := []unit.Order{{Clinic: "a", To: firstDay, Once: true}, {Clinic: "a", To: firstDay}, {Clinic: "a", To: firstDay, From: firstDay.AddDays(-400)}}
+	want := []unit.Order{{Clinic: "a", To: firstDay, Once: true}, {Clinic: "a", To: firstDay}, {Clinic: "a", To: firstDay, From: firstDay.AddDays(-400), Once: true}, {Clinic: "a", To: firstDay, From: firstDay.AddDays(-400)}}
 	if !slices.Equal(ofA, want) || asked.Was != "" {
 		t.Errorf("ordered %+v, want %+v; %+v", ofA, want, asked)
 	}
@@ -459,6 +469,29 @@ func testPriorities(t *testing.T, url string) {
 	}
 }
 
+// A night that has gone on with a history, up to the history's last day, reads its own day as well, and is done when that is.
+func testHistory(t *testing.T, url string) {
+	s := newStage(t, url, "a")
+	s.run = func(_ context.Context, order unit.Order, nth int) (unit.Outcome, error) {
+		switch nth {
+		case 1: // the history took what the portal is asked in a day
+			return unit.Outcome{Exit: 5, Cause: "rate_limited"}, nil
+		case 2:
+			return unit.Outcome{Commit: 1, New: true, Day: order.To.AddDays(-3), Requests: 70}, nil
+		default:
+			return unit.Outcome{Commit: 2, Day: order.To, Requests: 7}, nil
+		}
+	}
+	s.begin(s.options())
+	s.await("it is done", func() bool { return s.state("a", firstDay) == "completed" })
+	if s.begun("a") != 3 {
+		t.Errorf("it was begun %d times", s.begun("a"))
+	}
+	if last := s.jobs()[fmt.Sprint("a ", firstDay)].Last; last == nil || last.Commit != 2 || !last.New || last.Requests != 77 {
+		t.Errorf("noted is %+v", last)
+	}
+}
+
 // A night whose day is over is given up: the next reads what it did not.
 func testOver(t *testing.T, url string) {
 	s := newStage(t, url, "a")
@@ -502,7 +535,7 @@ func TestDatabaseAway(t *testing.T) {
 		counts, err := worker.Count(t.Context(), s.pool)
 		return err == nil && counts["completed"] == 1
 	})
-	if s.begun("a") != 2 {
+	if s.begun("a") < 2 { // on a busy machine two seconds are lost more than once
 		t.Errorf("it was begun %d times", s.begun("a"))
 	}
 }

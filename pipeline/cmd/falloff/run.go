@@ -81,7 +81,7 @@ signs in. Reports are exported as CSV, which is read several times faster than X
 	flags.IntVar(&o.budget, "budget", pipeline.DefaultBudget, "how many `requests` a day the portal is asked at most; -1 for any number")
 	flags.StringVar(&o.pause, "pause", "", "`range` of the pause between two exports (default 3s-20s; none at an address of this machine)")
 	flags.StringVar(&o.quietHours, "quiet-hours", "", "`hours` in the clinic's zone in which nothing is read, such as 08:00-18:00 (default none)")
-	flags.BoolVar(&o.once, "once", false, "read nothing where a run has landed that last day already; build what is missing")
+	flags.BoolVar(&o.once, "once", false, "read nothing where that last day, or with --from that history, has landed already; build what is missing")
 	flags.DurationVar(&o.deadline, "deadline", 0, "`time` after which the run ends in order, such as 3h; what it has read stays (default none)")
 	flags.BoolVar(&o.dry, "dry-run", false, "print what would be exported, why, and in about how many requests; sign in to nothing")
 	a.profileFlag(cmd)
@@ -148,7 +148,7 @@ func (a *app) runOnce(ctx context.Context, o asked, manners manners) (*extracted
 	}
 	plan := pipeline.PlanOptions{Day: window.To, From: window.From, Trailing: o.trailing}
 	var unfinished *pipeline.Unfinished
-	if o.to == "" {
+	if o.to == "" || o.once {
 		if plan, unfinished, err = site.GoOn(ctx, plan); err != nil {
 			return nothing, err
 		}
