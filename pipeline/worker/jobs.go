@@ -68,7 +68,9 @@ func (Backfill) Kind() string { return "backfill" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (Backfill) InsertOpts() river.InsertOpts { return once(PriorityBackfill) }
 
-func (b Backfill) order() unit.Order { return unit.Order{Clinic: b.Clinic, From: b.From, To: b.Day, Once: !b.Again} }
+func (b Backfill) order() unit.Order {
+	return unit.Order{Clinic: b.Clinic, From: b.From, To: b.Day, Once: !b.Again}
+}
 
 func once(priority int) river.InsertOpts {
 	return river.InsertOpts{

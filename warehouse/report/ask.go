@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +10,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/falloff-analytics/falloff/warehouse/query"
 )
@@ -190,12 +186,10 @@ func (a *asker) query(ctx context.Context, name string, params map[string]any, f
 
 // read decodes an answer.
 func read(body []byte) (*answer, error) {
-	reader, err := ipc.NewReader(bytes.NewReader(body))
+	schema, rows, err := query.Rows(body)
 	if err != nil {
 		return nil, err
 	}
-	defer reader.Release()
-	schema := reader.Schema()
 	about := schema.Metadata()
 	got := &answer{released: len(schema.FieldIndices("withheld")) == 1}
 	for key, into := range map[string]*string{query.MetaCommit: &got.commit, query.MetaCurrency: &got.currency, query.MetaTimeZone: &got.zone} {
@@ -206,44 +200,17 @@ func read(body []byte) (*answer, error) {
 			got.day, _, _ = strings.Cut(rest, ":")
 		}
 	}
-	for reader.Next() {
-		batch := reader.RecordBatch()
-		for i := range int(batch.NumRows()) {
-			r := row{}
-			for c, field := range schema.Fields() {
-				if v := value(field, batch.Column(c), i); v != nil {
-					r[field.Name] = v
-				}
+	for _, values := range rows {
+		r := row{}
+		for c, v := range values {
+			if v != nil {
+				r[schema.Field(c).Name] = v
 			}
-			if r.flag("withheld") {
-				got.withheld++
-			}
-			got.rows = append(got.rows, r)
 		}
-	}
-	return got, reader.Err()
-}
-
-func value(field arrow.Field, column arrow.Array, at int) any {
-	if column.IsNull(at) {
-		return nil
-	}
-	switch c := column.(type) {
-	case *array.String:
-		return strings.Clone(c.Value(at))
-	case *array.Int64:
-		return c.Value(at)
-	case *array.Float64:
-		return c.Value(at)
-	case *array.Boolean:
-		return c.Value(at)
-	case *array.Timestamp:
-		moment := c.Value(at).ToTime(arrow.Microsecond).UTC()
-		if kind, _ := field.Metadata.GetValue(query.FieldType); kind == string(query.Day) {
-			return civil.DateOf(moment)
+		if r.flag("withheld") {
+			got.withheld++
 		}
-		return moment
-	default:
-		return nil
+		got.rows = append(got.rows, r)
 	}
+	return got, nil
 }

@@ -90,7 +90,12 @@ func (a *app) backUp(ctx context.Context, f backupFlags) error {
 	if f.verifying || f.list {
 		return a.lookAtBackups(ctx, o, f, stores)
 	}
-	ids, err := a.clinicsOf(f.all, func() ([]lake.ClinicID, error) {
+	return a.eachClinic(ctx, o, f.all, func(o *pipeline.SiteOptions) error { return a.backUpOne(ctx, o, f, stores) })
+}
+
+// eachClinic does something with the clinic that is named, or with each of the lake: one that fails must not keep the others from it.
+func (a *app) eachClinic(ctx context.Context, o pipeline.SiteOptions, all bool, do func(*pipeline.SiteOptions) error) error {
+	ids, err := a.clinicsOf(all, func() ([]lake.ClinicID, error) {
 		store, err := a.openStore(ctx, o)
 		if err != nil {
 			return nil, err
@@ -104,9 +109,7 @@ func (a *app) backUp(ctx context.Context, f backupFlags) error {
 	for _, id := range ids {
 		o := o
 		o.Clinic = string(id)
-		if err := a.backUpOne(ctx, &o, f, stores); err != nil {
-			failed = append(failed, err) // one clinic that cannot be backed up must not keep the others from it
-		}
+		failed = append(failed, do(&o))
 	}
 	return errors.Join(failed...)
 }

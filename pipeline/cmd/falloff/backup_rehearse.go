@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -41,25 +40,7 @@ Without --from it rehearses with every store that falloff.yaml lists under backu
 			if err != nil {
 				return err
 			}
-			ids, err := a.clinicsOf(all, func() ([]lake.ClinicID, error) {
-				store, err := a.openStore(ctx, o)
-				if err != nil {
-					return nil, err
-				}
-				return lake.Clinics(ctx, store)
-			})
-			if err != nil {
-				return err
-			}
-			var failed []error
-			for _, id := range ids {
-				o := o
-				o.Clinic = string(id)
-				if err := a.rehearse(ctx, &o, stores, in); err != nil {
-					failed = append(failed, err)
-				}
-			}
-			return errors.Join(failed...)
+			return a.eachClinic(ctx, o, all, func(o *pipeline.SiteOptions) error { return a.rehearse(ctx, o, stores, in) })
 		},
 	}
 	a.lakeFlags(cmd)

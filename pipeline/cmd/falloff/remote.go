@@ -16,9 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"cloud.google.com/go/civil"
 	"github.com/spf13/cobra"
 
 	"github.com/falloff-analytics/falloff/warehouse/identity"
@@ -185,52 +183,22 @@ func (r *remote) query(ctx context.Context, asked map[string]any) (columns []str
 	if err != nil {
 		return nil, nil, err
 	}
-	reader, err := ipc.NewReader(bytes.NewReader(body))
+	schema, rows, err := query.Rows(body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the server's answer: %w", err)
 	}
-	defer reader.Release()
-	fields := reader.Schema().Fields()
-	for _, f := range fields {
+	for _, f := range schema.Fields() {
 		columns = append(columns, f.Name)
 	}
-	for reader.Next() {
-		batch := reader.RecordBatch()
-		for i := range int(batch.NumRows()) {
-			row := make([]any, len(fields))
-			for c := range fields {
-				row[c] = valueAt(fields[c], batch.Column(c), i)
+	for _, row := range rows {
+		for i, v := range row {
+			switch v := v.(type) {
+			case civil.Date:
+				row[i] = v.String()
+			case time.Time:
+				row[i] = v.Format(time.RFC3339)
 			}
-			rows = append(rows, row)
 		}
-	}
-	if err := reader.Err(); err != nil {
-		return nil, nil, fmt.Errorf("reading the server's answer: %w", err)
 	}
 	return columns, rows, nil
-}
-
-// valueAt is a value as it is printed: a day as its date.
-func valueAt(field arrow.Field, column arrow.Array, at int) any {
-	if column.IsNull(at) {
-		return nil
-	}
-	switch c := column.(type) {
-	case *array.String:
-		return strings.Clone(c.Value(at))
-	case *array.Int64:
-		return c.Value(at)
-	case *array.Float64:
-		return c.Value(at)
-	case *array.Boolean:
-		return c.Value(at)
-	case *array.Timestamp:
-		moment := c.Value(at).ToTime(arrow.Microsecond).UTC()
-		if kind, ok := field.Metadata.GetValue(query.FieldType); ok && kind == string(query.Day) {
-			return moment.Format(time.DateOnly)
-		}
-		return moment.Format(time.RFC3339)
-	default:
-		return column.ValueStr(at)
-	}
 }
