@@ -57,7 +57,9 @@ func TestNoticesFollowTheState(t *testing.T) {
 
 	// What needs a person is told by its cause; what is to be tried again is nobody's.
 	for cause, want := range map[extractors.Cause]string{extractors.PageChanged: "needs a person/page_changed", extractors.Network: ""} {
-		setHold(t, n.clinic, func(h *Hold) { h.Last = &Outcome{Cause: cause, Day: day, Began: at, At: at, Hint: "Wilhelmina Vandenberg, page 3"} })
+		setHold(t, n.clinic, func(h *Hold) {
+			h.Last = &Outcome{Cause: cause, Day: day, Began: at, At: at, Hint: "Wilhelmina Vandenberg, page 3"}
+		})
 		e, ok := told(everything)[notify.NeedsPerson]
 		if ok != (want != "") || e.About != want {
 			t.Errorf("%s: %+v", cause, e)
