@@ -209,13 +209,14 @@ func (s *Site) ended(ctx context.Context, outcome Outcome, credentials string, b
 	})
 }
 
-// holdPoll is how often a run looks whether it was paused.
-const holdPoll = 2 * time.Second
+// holdPoll is how often a run looks whether it was paused: a listing each time (docs/scale.md).
+const holdPoll = 4 * time.Second
 
 // watchHold ends a run's context when the clinic is paused. It returns with ctx.
 func (s *Site) watchHold(ctx context.Context, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(holdPoll)
 	defer tick.Stop()
+	seen := int64(-1)
 	for {
 		select {
 		case <-ctx.Done():
@@ -223,11 +224,18 @@ func (s *Site) watchHold(ctx context.Context, stop context.CancelCauseFunc) {
 		case <-tick.C:
 		}
 		// A lake that cannot be read for a while is not a pause; the run meets it by itself.
-		h, err := s.Hold(ctx)
-		if err == nil && h.Paused != nil {
+		if version, err := s.hold().register.Version(ctx); err != nil || version == seen {
+			continue
+		}
+		h, version, err := s.hold().read(ctx)
+		if err != nil {
+			continue
+		}
+		if h.Paused != nil {
 			stop(h.refusal(""))
 			return
 		}
+		seen = version
 	}
 }
 

@@ -80,6 +80,15 @@ func (r Register) newest(ctx context.Context) (version int64, all []int64, err e
 	return version, all, nil
 }
 
+// Version is the version of the value that counts, 0 where none was ever set. It is one listing, where Read is a listing and a read.
+func (r Register) Version(ctx context.Context) (int64, error) {
+	version, _, err := r.newest(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read state %s of clinic %s: %w", r.name, r.clinic.id, err)
+	}
+	return version, nil
+}
+
 // Read gives the value and its version; version 0 and no value where none was ever set.
 func (r Register) Read(ctx context.Context) (value []byte, version int64, err error) {
 	for {

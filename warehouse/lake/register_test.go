@@ -27,6 +27,9 @@ func TestARegisterChangesByCompareAndSwap(t *testing.T) {
 			t.Fatal(err)
 		}
 		value, read, err := r.Read(ctx)
+		if counts, err := r.Version(ctx); err != nil || counts != read {
+			t.Errorf("version %d counts, read was %d: %v", counts, read, err)
+		}
 		if err != nil || read != version || string(value) != strconv.Itoa(i) {
 			t.Fatalf("after %d: %q, version %d (swapped to %d), %v", i, value, read, version, err)
 		}
