@@ -144,7 +144,7 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 		got = append(got, fmt.Sprintf("%v %v %s %v", r[0], r[1], r[2].(time.Time).Format(time.DateOnly), r[3]))
 	}
 	compare(t, "leak", want, got)
-	checkIdentity(t, view, "the report date")
+	checkIdentity(t, view, "the report date", isTold(clinic, in.AsOf))
 	checkWarnings(t, clinic, site, view)
 	checkCredits(t, view)
 	checkStatuses(t, clinic, site, view, in.AsOf)
@@ -167,7 +167,7 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkIdentity(t, at, day.String())
+		checkIdentity(t, at, day.String(), isTold(clinic, day))
 		checkStatuses(t, clinic, site, at, day)
 		checkRecoveries(t, clinic, at, day)
 		_, rows, err := at.Query(ctx, "select patient, status from marts.patient_status")
@@ -183,8 +183,15 @@ func checkTruth(t *testing.T, dials simclinic.Dials, format string, turn func(ov
 	}
 }
 
-// checkIdentity holds the money of every month: what was expected went somewhere, to the cent, and each term says so itself.
-func checkIdentity(t *testing.T, view *pipeline.View, when string) {
+// isTold says that enough has happened at a clinic by a day for all there is to be known of one: in its first weeks nobody can have
+// fallen off, and nothing need have been adjusted.
+func isTold(clinic *simclinic.Clinic, day civil.Date) bool {
+	return day.DaysSince(clinic.Dials().From) >= 90
+}
+
+// checkIdentity holds the money of every month: what was expected went somewhere, to the cent, and each term says so itself. told says
+// that each has something to say.
+func checkIdentity(t *testing.T, view *pipeline.View, when string, told bool) {
 	t.Helper()
 	_, rows, err := view.Query(t.Context(), `select month_from, expected_cents, collected_cents, adjusted_cents, leaked_cents, not_yet_due_cents,
 		unreconciled_cents, collected_basis from marts.money_identity`)
@@ -194,7 +201,7 @@ func checkIdentity(t *testing.T, view *pipeline.View, when string) {
 	if len(rows) == 0 {
 		t.Errorf("at %s there is no month", when)
 	}
-	checkControlTotals(t, view, when)
+	checkControlTotals(t, view, when, told)
 	sums := make([]int64, 5)
 	for _, r := range rows {
 		if r[6] != int64(0) || r[7] != "applied" {
@@ -206,7 +213,7 @@ func checkIdentity(t *testing.T, view *pipeline.View, when string) {
 		}
 	}
 	for i, sum := range sums {
-		if sum == 0 {
+		if sum == 0 && told {
 			t.Errorf("at %s, term %d is 0 in all months: it proves nothing", when, i)
 		}
 	}
@@ -262,7 +269,7 @@ func checkWarnings(t *testing.T, clinic *simclinic.Clinic, site *pipeline.Site, 
 }
 
 // checkControlTotals holds what is owed against the portal's own total of every month.
-func checkControlTotals(t *testing.T, view *pipeline.View, when string) {
+func checkControlTotals(t *testing.T, view *pipeline.View, when string, told bool) {
 	t.Helper()
 	_, rows, err := view.Query(t.Context(), "select period_to, portal_cents, difference_cents, arithmetic_cents from marts.control_totals")
 	if err != nil {
@@ -275,7 +282,7 @@ func checkControlTotals(t *testing.T, view *pipeline.View, when string) {
 			t.Errorf("at %s, %s: the portal says %v, we say %v more; within the portal's row %v do not add up", when, r[0].(time.Time).Format(time.DateOnly), r[1], r[2], r[3])
 		}
 	}
-	if !owed {
+	if !owed && told {
 		t.Errorf("at %s nothing is owed by the portal's %d totals: they prove nothing", when, len(rows))
 	}
 }
