@@ -3,6 +3,7 @@ package infra_test
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,18 +13,27 @@ import (
 	"github.com/falloff-analytics/falloff/pipeline"
 )
 
-// told are the metrics that Prometheus can be told: those of clinics by their descriptions, those of the server by its source.
-func told(t *testing.T) map[string]bool {
+var (
+	describedMetric = regexp.MustCompile(`fqName: "([a-z_]+)".*variableLabels: \{([a-z_,]*)\}`)
+	sourceMetric    = regexp.MustCompile(`Name: "(falloff_[a-z_]+)"[^}]*\}(?:,\s*\})?(?:, \[\]string\{([^}]*)\})?`)
+	word            = regexp.MustCompile(`[a-z_]+`)
+)
+
+// told are the metrics that Prometheus can be told, with the names of their labels: those of clinics by their descriptions, those of the
+// server by its source. What a scrape adds is left out, but for up.
+func told(t *testing.T) map[string][]string {
 	t.Helper()
-	names := map[string]bool{"up": true}
+	names := map[string][]string{"up": {"job", "instance"}}
 	described := make(chan *prometheus.Desc, 64)
 	pipeline.NewClinicMetrics(nil, nil, 0, nil).Describe(described)
 	close(described)
 	for d := range described {
-		names[regexp.MustCompile(`fqName: "([a-z_]+)"`).FindStringSubmatch(d.String())[1]] = true
+		m := describedMetric.FindStringSubmatch(d.String())
+		names[m[1]] = word.FindAllString(m[2], -1)
 	}
-	for _, m := range regexp.MustCompile(`Name: "(falloff_[a-z_]+)"`).FindAllStringSubmatch(read(t, "../warehouse/server/telemetry.go"), -1) {
-		names[m[1]], names[m[1]+"_bucket"] = true, true
+	for _, m := range sourceMetric.FindAllStringSubmatch(read(t, "../warehouse/server/telemetry.go"), -1) {
+		labels := word.FindAllString(m[2], -1)
+		names[m[1]], names[m[1]+"_bucket"] = labels, append([]string{"le"}, labels...)
 	}
 	if len(names) < 20 {
 		t.Fatalf("only %d metrics were found", len(names))
@@ -41,7 +51,7 @@ func unknownMetrics(t *testing.T, expr string) (out []string) {
 		return []string{"none"}
 	}
 	for _, name := range found {
-		if !known[name] {
+		if _, ok := known[name]; !ok {
 			out = append(out, name)
 		}
 	}
@@ -116,5 +126,29 @@ func TestOperatorsRulesWatchWhatIsTold(t *testing.T) {
 		if !named[must] {
 			t.Errorf("nothing watches for %s", must)
 		}
+	}
+}
+
+// The series over which infra/readers/rules has rules and page evaluated could be falloff's own: by name, and by the names of labels.
+func TestStoriesOfRulesAreOfWhatIsTold(t *testing.T) {
+	t.Parallel()
+	known := told(t)
+	seen := map[string]bool{}
+	for _, path := range []string{"readers/rules/testdata/rules.yaml", "readers/rules/testdata/page.yaml"} {
+		for _, m := range regexp.MustCompile(`(?m)^ +(falloff_[a-z_]+|up)(?:\{(.*)\})?: `).FindAllStringSubmatch(read(t, path), -1) {
+			labels, ok := known[m[1]]
+			if !ok {
+				t.Errorf("%s: nobody tells %s", path, m[1])
+			}
+			seen[m[1]] = true
+			for _, label := range regexp.MustCompile(`([a-z_]+)="`).FindAllStringSubmatch(m[2], -1) {
+				if name := label[1]; name != "job" && name != "instance" && !slices.Contains(labels, name) {
+					t.Errorf("%s: %s has no label %s", path, m[1], name)
+				}
+			}
+		}
+	}
+	if len(seen) < 18 {
+		t.Errorf("only %d metrics were found", len(seen))
 	}
 }
