@@ -43,6 +43,9 @@ func newMetrics(s *Server) *metrics {
 			Name: "falloff_unsent_total", Help: "Answers that were not taken to their end: the client had gone, or read too slowly.",
 		}),
 	}
+	for _, kept := range []string{"true", "false"} {
+		m.cached.WithLabelValues(kept) // told from the start, so that a share of none is a share
+	}
 	m.registry.MustRegister(m.requests, m.took, m.cached, m.unrecorded, m.unsent,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "falloff_questions_open", Help: "Questions that are computed, or wait for their turn."},
 			func() float64 { return float64(s.flights.count()) }),
