@@ -40,7 +40,7 @@ func clinicMetric(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	lakeReadable        = prometheus.NewDesc("falloff_lake_readable", "1 where the lake's clinics could be listed, else 0.", nil, nil)
+	lakeReadable        = prometheus.NewDesc("falloff_lake_readable", "1 where the lake's clinics could be listed, 0 where not, or where there is none left of those that were there.", nil, nil)
 	clinicReadable      = clinicMetric("readable", "1 where the clinic's state could be read, else 0.")
 	clinicState         = clinicMetric("state", "1 for the state that extraction of the clinic is in, 0 for the others.", "state")
 	clinicRunning       = clinicMetric("running", "1 while a run, a backup or a deletion is at work.")
@@ -137,7 +137,9 @@ func (m *ClinicMetrics) ask() {
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	ids, err := m.list(ctx)
-	if m.failed = err != nil; m.failed {
+	// A lake that had clinics and has none was seldom emptied: its folder is not mounted any more. Whoever deletes the last clinic is told,
+	// too, until the server is started anew.
+	if m.failed = err != nil || len(ids) == 0 && len(m.kept) > 0; m.failed {
 		return
 	}
 	m.kept = make([]clinicStatus, len(ids))

@@ -29,10 +29,11 @@ func TestClinicMetrics(t *testing.T) {
 		},
 	}
 	asked := 0
+	ids := []string{"a", "b", "c"}
 	var listing error
 	m := NewClinicMetrics(func(context.Context) ([]string, error) {
 		asked++
-		return []string{"a", "b", "c"}, listing
+		return ids, listing
 	}, func(_ context.Context, clinic string) (*Status, error) {
 		if s := statuses[clinic]; s != nil {
 			return s, nil
@@ -70,7 +71,7 @@ falloff_clinic_readable{clinic="c"} 0
 # TYPE falloff_clinic_running gauge
 falloff_clinic_running{clinic="a"} 0
 falloff_clinic_running{clinic="b"} 1
-# HELP falloff_lake_readable 1 where the lake's clinics could be listed, else 0.
+# HELP falloff_lake_readable 1 where the lake's clinics could be listed, 0 where not, or where there is none left of those that were there.
 # TYPE falloff_lake_readable gauge
 falloff_lake_readable 1
 `
@@ -84,13 +85,22 @@ falloff_lake_readable 1
 	if asked != 1 {
 		t.Errorf("the lake was asked %d times within a minute", asked)
 	}
-	// The lake goes away: what was known stays, and that it is away is told.
-	now, listing = now.Add(2*time.Minute), errors.New("away")
-	if got := testutil.CollectAndCount(m, "falloff_clinic_readable"); got != 3 {
-		t.Errorf("%d clinics are known", got)
+	// The lake goes away, or only its folder is left where it was mounted: what was known stays, and that it is away is told.
+	lake := want[strings.Index(want, "# HELP falloff_lake_readable"):]
+	for _, away := range []struct {
+		ids     []string
+		listing error
+	}{{ids, errors.New("away")}, {}} {
+		now, ids, listing = now.Add(2*time.Minute), away.ids, away.listing
+		if got := testutil.CollectAndCount(m, "falloff_clinic_readable"); got != 3 {
+			t.Errorf("%d clinics are known", got)
+		}
+		if err := testutil.CollectAndCompare(m, strings.NewReader(strings.ReplaceAll(lake, "_readable 1\n", "_readable 0\n")), "falloff_lake_readable"); err != nil {
+			t.Error(err)
+		}
 	}
-	if err := testutil.CollectAndCompare(m, strings.NewReader(strings.ReplaceAll(want[strings.Index(want, "# HELP falloff_lake_readable"):], "_readable 1\n", "_readable 0\n")),
-		"falloff_lake_readable"); err != nil {
+	now, ids = now.Add(2*time.Minute), []string{"a"}
+	if err := testutil.CollectAndCompare(m, strings.NewReader(lake), "falloff_lake_readable"); err != nil {
 		t.Error(err)
 	}
 	prometheus.NewPedanticRegistry().MustRegister(m) // which refuses what its description does not say
