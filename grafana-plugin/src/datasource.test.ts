@@ -1,4 +1,13 @@
-import { CoreApp, DataSourceInstanceSettings, ScopedVars } from '@grafana/data';
+import {
+  CoreApp,
+  DataQueryRequest,
+  DataQueryResponse,
+  DataSourceInstanceSettings,
+  FieldType,
+  ScopedVars,
+} from '@grafana/data';
+import { DataSourceWithBackend } from '@grafana/runtime';
+import { of } from 'rxjs';
 
 import { DataSource } from './datasource';
 import { FalloffOptions, FalloffQuery, Metric } from './types';
@@ -57,6 +66,31 @@ describe('DataSource', () => {
     expect(source.filterQuery({ refId: 'A', mode: 'metric', metric: { name: '' } })).toBe(false);
     expect(source.filterQuery({ refId: 'A', mode: 'sql', sql: 'select 1' })).toBe(true);
     expect(source.filterQuery({ refId: 'A', mode: 'sql', sql: ' ' })).toBe(false);
+  });
+
+  it('gives a trend panel no more than its axis where there are no rows, and leaves all else alone', () => {
+    const day = { name: 'day', type: FieldType.number, config: {}, values: [] };
+    const text = { name: 'series', type: FieldType.string, config: {}, values: [] };
+    const empty = { fields: [text, day, { ...day, name: 'survival' }], length: 0 };
+    const full = {
+      fields: [
+        { ...day, values: [1] },
+        { ...day, name: 'survival', values: [1] },
+      ],
+      length: 1,
+    };
+    const answered = { data: [empty, full] };
+    const backend = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(of(answered));
+    const shown = (panelPluginId: string) => {
+      const seen: DataQueryResponse[] = [];
+      datasource()
+        .query({ panelPluginId, targets: [query] } as DataQueryRequest<FalloffQuery>)
+        .subscribe((one) => seen.push(one));
+      return seen;
+    };
+    expect(shown('trend')).toEqual([{ data: [{ fields: [day], length: 0 }, full] }]);
+    expect(shown('timeseries')).toEqual([answered]);
+    backend.mockRestore();
   });
 
   it('begins with a metric that needs nothing more', () => {

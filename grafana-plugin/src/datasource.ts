@@ -6,11 +6,13 @@ import {
   DataSourceGetTagKeysOptions,
   DataSourceGetTagValuesOptions,
   DataSourceInstanceSettings,
+  FieldType,
+  isDataFrame,
   MetricFindValue,
   ScopedVars,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
-import { Observable } from 'rxjs';
+import { map, Observable } from 'rxjs';
 
 import { eventAnnotations } from './annotations';
 import { asksFreshness, withNews } from './live';
@@ -94,7 +96,11 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
   query(asked: DataQueryRequest<FalloffQuery>): Observable<DataQueryResponse> {
     const request = inTable(asked);
     const clinic = asksFreshness(request, this.clinic);
-    return clinic ? withNews(this.uid, clinic, () => super.query(request)) : super.query(request);
+    if (clinic) {
+      return withNews(this.uid, clinic, () => super.query(request));
+    }
+    const answer = super.query(request);
+    return request.panelPluginId === 'trend' ? answer.pipe(map(onBareAxis)) : answer;
   }
 
   /** The questions there are. They change with the query server's version alone, so one answer lasts; a failure doesn't. */
@@ -232,4 +238,17 @@ function inTable(request: DataQueryRequest<FalloffQuery>): DataQueryRequest<Fall
     return request;
   }
   return { ...request, targets: request.targets.map((target) => ({ ...target, noHeaders: true })) };
+}
+
+/**
+ * A trend panel says its own sentence of why it is empty only where it has an axis and no curve: without an axis it complains that it
+ * finds none, and with curves of no points it draws an empty chart.
+ */
+function onBareAxis(answer: DataQueryResponse): DataQueryResponse {
+  const data = answer.data.map((frame) =>
+    isDataFrame(frame) && frame.length === 0
+      ? { ...frame, fields: frame.fields.filter(({ type }) => type === FieldType.number).slice(0, 1) }
+      : frame
+  );
+  return { ...answer, data };
 }
