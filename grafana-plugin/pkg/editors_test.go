@@ -142,7 +142,7 @@ func open(t *testing.T, browser *rod.Browser, address string, with map[string]st
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = page.Close() })
-	page = page.Timeout(time.Minute)
+	page = page.Timeout(3 * time.Minute)
 	if err := page.SetViewport(&proto.EmulationSetDeviceMetricsOverride{Width: 1100, Height: 700, DeviceScaleFactor: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func (p part) says(text string) {
 
 func (p part) click(selector string) {
 	p.t.Helper()
-	element, err := p.Timeout(20 * time.Second).Element(selector)
+	element, err := p.Timeout(time.Minute).Element(selector)
 	if err == nil {
 		err = element.Click(proto.InputMouseButtonLeft, 1)
 	}
