@@ -177,7 +177,7 @@ func (p part) picture(name string) {
 // until waits for a condition of the page, with a picture where it does not come.
 func (p part) until(condition string, args ...any) {
 	p.t.Helper()
-	if err := p.Timeout(20 * time.Second).Wait(rod.Eval(condition, args...)); err != nil {
+	if err := p.Timeout(time.Minute).Wait(rod.Eval(condition, args...)); err != nil {
 		p.picture("waited")
 		p.t.Fatalf("%s %v: %v", condition, args, err)
 	}
