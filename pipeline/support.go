@@ -58,7 +58,7 @@ func (s *Site) support() record[supportRecord] {
 }
 
 // ErrNoSuchSupport says that no support access of the name goes on.
-var ErrNoSuchSupport = errors.New("no support access of that session goes on: falloff access support list says which do")
+var ErrNoSuchSupport = errors.New("no support access of that session goes on: falloff support list says which do")
 
 // SupportGrants lists a clinic's support access, the newest first, that which has ended among it.
 func (s *Site) SupportGrants(ctx context.Context) ([]SupportGrant, error) {

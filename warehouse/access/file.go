@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -57,7 +56,7 @@ type filed struct {
 	Teams               []filedRule `yaml:"teams"`
 	GrafanaRoles        []filedRule `yaml:"grafana_roles"`
 	Claims              []filedRule `yaml:"claims"`
-	Support             []filedHelp `yaml:"support"`
+	Support             any         `yaml:"support"`
 }
 
 type filedRole struct {
@@ -90,16 +89,6 @@ type filedGrant struct {
 type filedStaff struct {
 	Clinic string   `yaml:"clinic"`
 	Names  []string `yaml:"names"`
-}
-
-type filedHelp struct {
-	Login   string `yaml:"login"`
-	Issuer  string `yaml:"issuer"`
-	Subject string `yaml:"subject"`
-	Clinics names  `yaml:"clinics"`
-	From    string `yaml:"from"`
-	Until   string `yaml:"until"`
-	Reason  string `yaml:"reason"`
 }
 
 // names are written as a list, or as one plain value.
@@ -160,12 +149,8 @@ func Parse(body []byte, file string) (*Policy, error) {
 	if err := r.rules(p, in); err != nil {
 		return nil, err
 	}
-	for i, help := range in.Support {
-		s, err := r.help(p, fmt.Sprintf("$.support[%d]", i), help)
-		if err != nil {
-			return nil, err
-		}
-		p.support = append(p.support, s)
+	if in.Support != nil {
+		return nil, r.wrong("$.support", "Take it out, and grant it with falloff support open, which keeps session and end on record", "support access is not granted in this file")
 	}
 	return p, nil
 }
@@ -300,6 +285,3 @@ func nearest(name string, known []string, list string) string {
 	}
 	return list
 }
-
-// instant reads a moment with its zone.
-func instant(text string) (time.Time, error) { return time.Parse(time.RFC3339, text) }

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -283,32 +282,6 @@ func (r *reading) staff(p *Policy, at, list string, in []filedStaff) (map[string
 			return nil, r.wrong(here+".names", "Write names: [NAME], as the schedule has them", "no practitioner is named, or not in one line")
 		}
 		out[s.Clinic] = append(out[s.Clinic], s.Names...)
-	}
-	return out, nil
-}
-
-// help reads a grant of support access.
-func (r *reading) help(p *Policy, at string, in filedHelp) (Support, error) {
-	var out Support
-	var err error
-	if out.Issuer, out.Subject, err = r.who(at, in.Login, in.Issuer, in.Subject); err != nil {
-		return out, err
-	}
-	if out.Clinics, err = r.clinics(p, at, in.Clinics); err != nil {
-		return out, err
-	}
-	for _, end := range []struct {
-		key, text string
-		into      *time.Time
-	}{{"from", in.From, &out.From}, {"until", in.Until, &out.Until}} {
-		if *end.into, err = instant(end.text); err != nil {
-			return out, r.wrong(at+"."+end.key, "Write it as 2026-11-26T09:00:00Z", "%s is no moment", end.key)
-		}
-	}
-	out.Reason = in.Reason
-	if err := out.check(); err != nil {
-		problem, hint, _ := strings.Cut(err.Error(), ": ")
-		return out, r.wrong(at, hint, "%s", problem)
 	}
 	return out, nil
 }

@@ -47,13 +47,6 @@ roles:                               # roles of your own, of templates and permi
     of: [biller]
     with: [reports.view]
     without: [patients.view]
-
-support:                             # at most 72 hours; gives nothing to whoever has not the role vendor_support
-  - login: vendor.kim
-    clinics: [harbour-street]
-    from: 2026-11-26T09:00:00Z
-    until: 2026-11-27T09:00:00Z
-    reason: ticket/4711
 `
 
 // Markdown is docs/permissions.md.

@@ -244,13 +244,17 @@ func TestMappings(t *testing.T) {
 
 // Support access begins and ends by the clock, is at its clinics alone, and can be shown.
 func TestSupportAccessIsGrantedForATime(t *testing.T) {
-	policy := parse(t, access.SamplePolicy+`  - login: zoe
-    clinics: "*"
-    from: 2026-11-26T09:00:00Z
-    until: 2026-11-27T09:00:00Z
-    reason: ticket/1
-`)
-	withRole := parse(t, strings.Replace(access.SamplePolicy, "people:\n", "people:\n  - {login: vendor.kim, roles: [{role: vendor_support, clinics: \"*\"}]}\n", 1))
+	from := time.Date(2026, time.November, 26, 9, 0, 0, 0, time.UTC)
+	grant := func(text, login, clinic, reason string) *access.Policy {
+		t.Helper()
+		p, err := parse(t, text).WithSupport(access.Support{Issuer: access.Grafana, Subject: login, Clinics: []string{clinic}, From: from, Until: from.Add(24 * time.Hour), Reason: reason})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	policy := grant(access.SamplePolicy, "zoe", "harbour-street", "ticket/1")
+	withRole := grant(strings.Replace(access.SamplePolicy, "people:\n", "people:\n  - {login: vendor.kim, roles: [{role: vendor_support, clinics: \"*\"}]}\n", 1), "vendor.kim", "harbour-street", "ticket/4711")
 	for at, want := range map[string]bool{
 		"2026-11-26T08:59:59Z": false, "2026-11-26T09:00:00Z": true, "2026-11-27T08:59:59Z": true, "2026-11-27T09:00:00Z": false,
 	} {

@@ -26,7 +26,7 @@ func (a *app) accessCommand() *cobra.Command {
 file, access.yaml, in roles by clinic. docs/permissions.md has the permissions, the role templates, and a sample.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.accessCheckCommand(), a.accessExplainCommand(), a.accessPermissionsCommand(), a.accessRolesCommand(), a.supportCommand())
+	cmd.AddCommand(a.accessCheckCommand(), a.accessExplainCommand(), a.accessPermissionsCommand(), a.accessRolesCommand())
 	return cmd
 }
 

@@ -138,7 +138,7 @@ falloff is independent: not affiliated with or endorsed by Jane.`,
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show results and errors only, no progress and no remarks")
 	root.AddCommand(a.demoCommand(), a.connectCommand(), a.preflightCommand(), a.runCommand(), a.workerCommand(), a.scheduleCommand(), a.pauseCommand(), a.resumeCommand(), a.reconcileCommand(),
 		a.identityModeCommand(), a.backupCommand(), a.restoreCommand(), a.deleteCommand(), a.importCommand(), a.planCommand(), a.buildCommand(), a.closeCommand(), a.retainCommand(), a.leaksCommand(),
-		a.statusCommand(), a.doctorCommand(), a.notifyCommand(), a.lakeCommand(), a.sqlCommand(), a.analyzeCommand(), a.exportCommand(), a.schemaCommand(), a.lineageCommand(), a.metricsCommand(), a.testCommand(), a.serveCommand(), a.readyCommand(), a.queryCommand(), a.reportCommand(), a.credentialsCommand(), a.agreementCommand(), a.accessCommand(), a.tokenCommand(), a.auditCommand(),
+		a.statusCommand(), a.doctorCommand(), a.notifyCommand(), a.lakeCommand(), a.sqlCommand(), a.analyzeCommand(), a.exportCommand(), a.schemaCommand(), a.lineageCommand(), a.metricsCommand(), a.testCommand(), a.serveCommand(), a.readyCommand(), a.queryCommand(), a.reportCommand(), a.credentialsCommand(), a.agreementCommand(), a.accessCommand(), a.supportCommand(), a.tokenCommand(), a.auditCommand(),
 		a.profileCommand(), a.trustCommand(), a.simclinicCommand(), a.sandboxWorkerCommand(),
 		a.versionCommand())
 	explainArgs(root)

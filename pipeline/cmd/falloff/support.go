@@ -21,7 +21,7 @@ named here, and to nobody else; while it lasts every answer to the clinic says s
 ends by itself. Servers notice within seconds what is granted or ended here.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.supportGrantCommand(), a.supportEndCommand(), a.supportListCommand())
+	cmd.AddCommand(a.supportOpenCommand(), a.supportEndCommand(), a.supportListCommand())
 	return cmd
 }
 
@@ -45,13 +45,14 @@ func (k *keeping) recordEntry(ctx context.Context) func(audit.Entry) error {
 	return func(e audit.Entry) error { return k.record(ctx, e.Action, e.Entity, e.Before, e.After) }
 }
 
-func (a *app) supportGrantCommand() *cobra.Command {
+func (a *app) supportOpenCommand() *cobra.Command {
 	g := pipeline.SupportGrant{Issuer: access.Grafana}
 	var length time.Duration
 	cmd := &cobra.Command{
-		Use:     "grant --lake DIR --clinic NAME --login LOGIN --reason WORD [--for 2h]",
-		Short:   "grant support access",
-		Example: "  falloff access support grant --lake lake --clinic harbour-street --login sam@vendor.example --reason ticket/4711 --for 2h",
+		Use:     "open --lake DIR --clinic NAME --login LOGIN --reason WORD [--for 2h]",
+		Aliases: []string{"grant"},
+		Short:   "let somebody in, for a reason and a time",
+		Example: "  falloff support open --lake lake --clinic harbour-street --login sam@vendor.example --reason ticket/4711 --for 2h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -88,7 +89,7 @@ func (a *app) supportEndCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if session == "" {
-				return usagef("which is to end? Say it with --session; falloff access support list prints them")
+				return usagef("which is to end? Say it with --session; falloff support list prints them")
 			}
 			k, site, err := a.supported(ctx)
 			if err != nil {
