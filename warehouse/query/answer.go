@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cloud.google.com/go/civil"
@@ -184,6 +185,7 @@ func (e *Engine) collect(ctx context.Context, conn driver.Conn, d Definition, bo
 	if err != nil {
 		return err
 	}
+	d.text = d.withOwnWords(bound)
 	var arguments []any
 	for _, name := range d.placeholders() {
 		arguments = append(arguments, sql.Named(name, bound[name]))
@@ -229,6 +231,32 @@ func (d Definition) statement() string {
 }
 
 var placeholder = regexp.MustCompile(`\$[a-z_]+`)
+
+// withOwnWords is the query's text with those parameters written into it whose values are this program's own words: numbers, days, choices
+// and defaults. DuckDB plans for what it can read in a statement, and asks each row anew about what it cannot. What a person typed is
+// never written into a statement.
+func (d Definition) withOwnWords(bound map[string]any) string {
+	typed := map[string]bool{}
+	for _, p := range d.Parameters {
+		typed[p.Name] = p.Type == TextParameter && bound[p.Name] != p.Default
+	}
+	return placeholder.ReplaceAllStringFunc(d.text, func(found string) string {
+		switch value := bound[found[1:]].(type) {
+		case nil:
+			return "null"
+		case int64:
+			return "(" + strconv.FormatInt(value, 10) + ")" // a minus would make a comment of the one before it
+		case string:
+			if !typed[found[1:]] && ownWord.MatchString(value) {
+				return "'" + value + "'"
+			}
+		}
+		return found
+	})
+}
+
+// ownWord is what a word of this program's own looks like: nothing in it could end a literal.
+var ownWord = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
 // placeholders are the names of the parameters that the SQL mentions, each once.
 func (d Definition) placeholders() []string {

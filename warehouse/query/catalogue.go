@@ -9,6 +9,11 @@ import (
 //go:embed sql/*.sql
 var texts embed.FS
 
+//go:embed sql/macros/*.sql
+var macros embed.FS
+
+const macroFolder = "sql/macros"
+
 // catalogue is every definition, its SQL filled in. It is never changed after the program has started.
 var catalogue = withTexts(
 	leakQueries, recoveryQueries, moneyQueries, claimQueries, falloffQueries, patientQueries, scheduleQueries, releasedQueries(),

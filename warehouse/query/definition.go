@@ -1,9 +1,9 @@
 // Package query answers a fixed set of named questions about one clinic's snapshot.
 //
 // A Definition is one question: its name, what it means, the parameters it takes, the columns it answers with and their
-// units. The SQL of each lies in sql/ and is embedded; parameters are bound, never spliced. An Engine holds the marts of
-// one snapshot in an in-memory DuckDB that can reach nothing else, and answers with Arrow records whose columns are only
-// text, 64-bit integers and floats, booleans and UTC timestamps, which is what every reader of the wire can take.
+// units. The SQL of each lies in sql/ and is embedded; what a person types is bound, never spliced. An Engine holds the
+// marts of one snapshot in an in-memory DuckDB that can reach nothing else, and answers with Arrow records whose columns
+// are only text, 64-bit integers and floats, booleans and UTC timestamps, which is what every reader of the wire can take.
 //
 // Civil days travel as timestamps at midnight UTC: a reader shows them in UTC, or as a day, never in a zone of its own.
 // Money travels as integer cents with the snapshot's currency beside it.

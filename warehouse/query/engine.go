@@ -59,6 +59,8 @@ type Limits struct {
 	// MemoryMB is DuckDB's; Threads load the marts; Rows is the most rows of one answer. Zero takes the default.
 	MemoryMB, Threads int
 	Rows              int64
+	// shortenFrom is from how many rows on a table is kept short (see shorten); zero takes the default.
+	shortenFrom int64
 }
 
 func (l Limits) orDefault() Limits {
@@ -70,6 +72,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Rows == 0 {
 		l.Rows = 100_000
+	}
+	if l.shortenFrom == 0 {
+		l.shortenFrom = manyRows
 	}
 	return l
 }
@@ -148,6 +153,8 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 		"set global TimeZone = 'UTC'",
 		// Nothing may spill: a mart on disk would be a copy outside the lake.
 		"set temp_directory = ''",
+		// Fetching a list's few rows by their place takes longer here than carrying them along.
+		"set disabled_optimizers = 'late_materialization'",
 	}
 	for _, statement := range settings {
 		if _, err := e.db.ExecContext(ctx, statement); err != nil {
@@ -161,6 +168,12 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 		return err
 	}
 	if err := e.loadMarts(ctx, files); err != nil {
+		return err
+	}
+	if err := e.shorten(ctx); err != nil {
+		return err
+	}
+	if err := e.loadMacros(ctx); err != nil {
 		return err
 	}
 	if err := e.loadSaid(ctx); err != nil {
@@ -209,6 +222,24 @@ var lockdown = []string{
 
 // ownTables are those that the engine makes itself, beside the marts.
 var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed", "leak_said"}
+
+// loadMacros defines what several queries say in the same way.
+func (e *Engine) loadMacros(ctx context.Context) error {
+	files, err := macros.ReadDir(macroFolder)
+	if err != nil {
+		return fmt.Errorf("listing macros: %w", err)
+	}
+	for _, file := range files {
+		text, err := macros.ReadFile(macroFolder + "/" + file.Name())
+		if err != nil {
+			return fmt.Errorf("reading macros: %w", err)
+		}
+		if _, err := e.db.ExecContext(ctx, string(text)); err != nil {
+			return fmt.Errorf("defining %s: %w", file.Name(), err)
+		}
+	}
+	return nil
+}
 
 func (e *Engine) loadFreshness(ctx context.Context) error {
 	if _, err := e.db.ExecContext(ctx, `create table snapshot_freshness (

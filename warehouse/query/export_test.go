@@ -1,6 +1,18 @@
 package query
 
-import "context"
+import (
+	"context"
+	"math"
+)
+
+// Short are limits under which every table is kept short, Long some under which none is.
+var (
+	Short = Limits{shortenFrom: 1}
+	Long  = Limits{shortenFrom: math.MaxInt64}
+)
+
+// Written is a definition's text with those parameters in it that are written into a statement.
+func Written(d Definition, bound map[string]any) string { return d.withOwnWords(bound) }
 
 // RunText answers a statement of one column, n bigint, as Run answers a named query.
 func (e *Engine) RunText(ctx context.Context, text string) (*Answer, error) {

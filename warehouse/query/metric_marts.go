@@ -215,7 +215,7 @@ func readable(d dictionary.Dimension, column string) string {
 	if d.Kind != dictionary.Code {
 		return column
 	}
-	return fmt.Sprintf("upper(%s[1]) || replace(%s[2:], '_', ' ')", column, column)
+	return fmt.Sprintf("upper(left(%s, 1)) || replace(substr(%s, 2), '_', ' ')", column, column)
 }
 
 // ordered is the order of a dimension's values: by the number that they begin with, where they do.

@@ -50,15 +50,15 @@ var manyRows = map[string]struct {
 	times   int
 	replace string
 }{
-	"patient_outlook":  {5000, "patient || '_' || i as patient, list_rank + 2 * i as list_rank"},
-	"patient_status":   {5000, "patient || '_' || i as patient"},
-	"episode_status":   {5000, "patient || '_' || i as patient, episode_id || '_' || i as episode_id"},
-	"caseload":         {5000, "patient || '_' || i as patient"},
-	"leak_recoveries":  {500, "leak_id || '_' || i as leak_id"},
+	"patient_outlook":  {12500, "patient || '_' || i as patient, list_rank + 2 * i as list_rank"},
+	"patient_status":   {12500, "patient || '_' || i as patient"},
+	"episode_status":   {12500, "patient || '_' || i as patient, episode_id || '_' || i as episode_id"},
+	"caseload":         {12500, "patient || '_' || i as patient"},
+	"leak_recoveries":  {48000, "leak_id || '_' || i as leak_id"},
 	"billing_warnings": {500, "source_id || '_' || i as source_id"},
 }
 
-// Whole is every mart of a clinic with a million appointments, for all that a dashboard asks: Large, some 20,000 patients, and of the
+// Whole is every mart of a clinic with a million appointments, for all that a dashboard asks: Large, some 60,000 patients, and of the
 // marts that hold a row a month or a group what Small has, or a little more.
 func Whole(tb testing.TB) map[string][]string {
 	tb.Helper()

@@ -1,7 +1,7 @@
 -- grain: one month in which money was given up, and kind of it
 select
     adjustment.month_from as month,
-    upper(adjustment.kind[1]) || replace(adjustment.kind[2:], '_', ' ') as series,
+    in_words(adjustment.kind) as series,
     sum(adjustment.amount_cents) as amount_cents,
     sum(adjustment.invoices) as invoices
 from adjustments_by_month as adjustment

@@ -2,7 +2,7 @@
 select
     case
         when $dimension = 'discipline' then summary.discipline
-        when $dimension in ('payer_kind', 'beginning') then upper(summary.value[1]) || summary.value[2:]
+        when $dimension in ('payer_kind', 'beginning') then in_words(summary.value)
         else summary.value
     end as value,
     summary.episodes,

@@ -1,12 +1,28 @@
 -- grain: one row
 -- meaning: what leaks in all, by how sure it is; estimates are beside the sum and never in it
+with sums as (
+    select
+        leak.certainty,
+        sum(leak.amount_cents) as amount_cents,
+        count(*) as leaks
+    from leak_ledger as leak
+    group by leak.certainty
+),
+
+people as (
+    select count(distinct leak.patient) as patients
+    from leak_ledger as leak
+    where leak.certainty in ('firm', 'likely')
+)
+
 select
-    coalesce(sum(leak.amount_cents) filter (where leak.certainty in ('firm', 'likely')), 0) as amount_cents,
-    count(*) filter (where leak.certainty in ('firm', 'likely')) as leaks,
-    count(distinct leak.patient) filter (where leak.certainty in ('firm', 'likely')) as patients,
-    coalesce(sum(leak.amount_cents) filter (where leak.certainty = 'firm'), 0) as firm_cents,
-    coalesce(sum(leak.amount_cents) filter (where leak.certainty = 'likely'), 0) as likely_cents,
-    coalesce(sum(leak.amount_cents) filter (where leak.certainty = 'estimate'), 0) as estimate_cents,
+    coalesce(sum(sums.amount_cents) filter (where sums.certainty in ('firm', 'likely')), 0) as amount_cents,
+    coalesce(sum(sums.leaks) filter (where sums.certainty in ('firm', 'likely')), 0) as leaks,
+    any_value(people.patients) as patients,
+    coalesce(sum(sums.amount_cents) filter (where sums.certainty = 'firm'), 0) as firm_cents,
+    coalesce(sum(sums.amount_cents) filter (where sums.certainty = 'likely'), 0) as likely_cents,
+    coalesce(sum(sums.amount_cents) filter (where sums.certainty = 'estimate'), 0) as estimate_cents,
     any_value(snapshot.as_of) as as_of
 from snapshot
-left join leak_ledger as leak on true
+cross join people
+left join sums on true

@@ -31,7 +31,7 @@ select
     chosen.occurred_on,
     coalesce(kind.title, chosen.category) as title,
     chosen.amount_cents,
-    upper(chosen.state[1]) || replace(chosen.state[2:], '_', ' ') as state,
+    in_words(chosen.state) as state,
     chosen.age_days,
     kind.remedy,
     chosen.payer,
@@ -39,19 +39,9 @@ select
     chosen.staff_member,
     chosen.location,
     chosen.item,
-    concat_ws(
-        '; ',
-        case when chosen.claim_folder is not null then 'claim ' || replace(chosen.claim_folder, '_', ' ') end,
-        case when chosen.claim_sent_on is not null then 'sent ' || chosen.claim_sent_on end,
-        case when chosen.claim_answered_on is not null then 'answered ' || chosen.claim_answered_on end,
-        case when chosen.policy_ended_on is not null then 'policy ended ' || chosen.policy_ended_on end,
-        case when chosen.invoice_date is not null then 'invoiced ' || chosen.invoice_date end,
-        case chosen.amount_basis
-            when 'price_list' then 'amount from the price list'
-            when 'history' then 'amount as usual for the item'
-            when 'fee_policy' then 'amount from the fee policy'
-            when 'hourly_rate' then 'amount as collected a booked hour over 90 days'
-        end
+    evidence_of(
+        chosen.claim_folder, chosen.claim_sent_on, chosen.claim_answered_on, chosen.policy_ended_on, chosen.invoice_date,
+        chosen.amount_basis
     ) as evidence,
     chosen.certainty,
     chosen.source_id,

@@ -36,7 +36,7 @@ select
     buckets.place,
     buckets.bucket,
     case $split
-        when 'certainty' then upper(aged.certainty[1]) || aged.certainty[2:]
+        when 'certainty' then in_words(aged.certainty)
         when 'all' then 'Leaked'
         else coalesce(kind.title, aged.category)
     end as series,

@@ -1,17 +1,27 @@
 -- grain: one category that has leaks
+with counted as (
+    -- added up before anything is joined: there are many leaks, and few categories
+    select
+        leak.category,
+        count(*) as leaks,
+        sum(leak.amount_cents) as amount_cents,
+        min(leak.occurred_on) as oldest_on
+    from leak_ledger as leak
+    where case $certainty
+        when 'owed' then leak.certainty in ('firm', 'likely')
+        when 'all' then true
+        else leak.certainty = $certainty
+    end
+    group by leak.category
+)
+
 select
-    leak.category,
-    coalesce(any_value(kind.title), leak.category) as title,
-    count(*) as leaks,
-    sum(leak.amount_cents) as amount_cents,
-    sum(leak.amount_cents) / sum(sum(leak.amount_cents)) over () as share,
-    min(leak.occurred_on) as oldest_on,
-    any_value(kind.remedy) as remedy
-from leak_ledger as leak
+    counted.category,
+    coalesce(kind.title, counted.category) as title,
+    counted.leaks,
+    counted.amount_cents,
+    counted.amount_cents / sum(counted.amount_cents) over () as share,
+    counted.oldest_on,
+    kind.remedy
+from counted
 left join leak_category as kind using (category)
-where case $certainty
-    when 'owed' then leak.certainty in ('firm', 'likely')
-    when 'all' then true
-    else leak.certainty = $certainty
-end
-group by leak.category

@@ -19,41 +19,56 @@ with published as (
 leaks as (
     select
         published.month,
-        published.month as first_on,
-        last_day(published.month) as last_on,
         published.category,
-        published.certainty,
-        published.discipline,
-        published.location,
+        case $split
+            when 'certainty' then published.certainty
+            when 'discipline' then published.discipline
+            when 'location' then published.location
+        end as code,
         published.leaks,
         published.amount_cents,
         published.restated_cents,
         true as is_closed
     from published
+    where case $certainty
+            when 'owed' then published.certainty in ('firm', 'likely')
+            when 'all' then true
+            else published.certainty = $certainty
+        end
+        and last_day(published.month) >= coalesce(cast($from::varchar as date), '-infinity'::date)
+        and published.month <= coalesce(cast($to::varchar as date), 'infinity'::date)
     union all
+    -- added up before anything is joined: there are many leaks, and few months
     select
-        date_trunc('month', leak.occurred_on) as month,
-        leak.occurred_on as first_on,
-        leak.occurred_on as last_on,
+        leak.occurred_on - cast(day(leak.occurred_on) as integer) + 1 as month,
         leak.category,
-        leak.certainty,
-        leak.discipline,
-        leak.location,
-        1 as leaks,
-        leak.amount_cents,
-        leak.amount_cents as restated_cents,
+        case $split
+            when 'certainty' then leak.certainty
+            when 'discipline' then leak.discipline
+            when 'location' then leak.location
+        end as code,
+        count(*) as leaks,
+        sum(leak.amount_cents) as amount_cents,
+        sum(leak.amount_cents) as restated_cents,
         false as is_closed
     from leak_ledger as leak
     where leak.category <> 'falloff'
-        and strftime(leak.occurred_on, '%Y-%m') not in (select figure.month from published_figures as figure)
+        and case $certainty
+            when 'owed' then leak.certainty in ('firm', 'likely')
+            when 'all' then true
+            else leak.certainty = $certainty
+        end
+        and leak.occurred_on >= coalesce(cast($from::varchar as date), '-infinity'::date)
+        and leak.occurred_on <= coalesce(cast($to::varchar as date), 'infinity'::date)
+    group by 1, leak.category, code
 )
 
 select
     leak.month,
     case $split
-        when 'certainty' then upper(leak.certainty[1]) || leak.certainty[2:]
-        when 'discipline' then coalesce(leak.discipline, 'Several')
-        when 'location' then coalesce(leak.location, 'Several')
+        when 'certainty' then in_words(leak.code)
+        when 'discipline' then coalesce(leak.code, 'Several')
+        when 'location' then coalesce(leak.code, 'Several')
         when 'all' then 'Leaked'
         else coalesce(kind.title, leak.category)
     end as series,
@@ -64,11 +79,6 @@ select
     bool_or(leak.is_closed) as is_closed
 from leaks as leak
 left join leak_category as kind using (category)
-where case $certainty
-        when 'owed' then leak.certainty in ('firm', 'likely')
-        when 'all' then true
-        else leak.certainty = $certainty
-    end
-    and leak.last_on >= coalesce(cast($from::varchar as date), '-infinity'::date)
-    and leak.first_on <= coalesce(cast($to::varchar as date), 'infinity'::date)
+where leak.is_closed
+    or strftime(leak.month, '%Y-%m') not in (select figure.month from published_figures as figure)
 group by leak.month, series

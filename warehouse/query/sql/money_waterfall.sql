@@ -18,13 +18,23 @@ totals as (
     from months
 ),
 
+leaked_by_month as (
+    -- added up before anything is joined: there are many leaks, and few months
+    select
+        leak.category,
+        leak.occurred_on - cast(day(leak.occurred_on) as integer) + 1 as month_from,
+        sum(leak.amount_cents) as amount_cents
+    from leak_ledger as leak
+    where leak.certainty in ('firm', 'likely')
+    group by leak.category, month_from
+),
+
 leaked as (
     select
         leak.category,
         sum(leak.amount_cents) as amount_cents
-    from leak_ledger as leak
-    where leak.certainty in ('firm', 'likely')
-        and cast(date_trunc('month', leak.occurred_on) as date) in (select months.month_from from months)
+    from leaked_by_month as leak
+    where leak.month_from in (select months.month_from from months)
     group by leak.category
 ),
 

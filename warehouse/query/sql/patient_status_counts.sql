@@ -1,12 +1,19 @@
 -- grain: one status, also where nobody has it
-with people as (
-    select patient.patient, patient.status
+with counted as (
+    -- added up before anything is joined
+    select
+        patient.status,
+        count(*) as patients
     from patient_status as patient
     where $discipline = 'all'
+    group by patient.status
     union all
-    select episode.patient, episode.status
+    select
+        episode.status,
+        count(*) as patients
     from episode_status as episode
     where $discipline <> 'all' and episode.discipline = $discipline
+    group by episode.status
 ),
 
 statuses (place, status, title) as (
@@ -21,8 +28,7 @@ select
     statuses.place,
     statuses.status,
     statuses.title,
-    count(people.patient) as patients,
-    count(people.patient) / nullif(sum(count(people.patient)) over (), 0) as share
+    coalesce(counted.patients, 0) as patients,
+    coalesce(counted.patients, 0) / nullif(sum(counted.patients) over (), 0) as share
 from statuses
-left join people using (status)
-group by statuses.place, statuses.status, statuses.title
+left join counted using (status)

@@ -3,7 +3,7 @@ select
     cast(restatement.month || '-01' as date) as month,
     restatement.figure,
     coalesce(
-        kind.title, upper(restatement.category[1]) || replace(restatement.category[2:], '_', ' ')
+        kind.title, in_words(restatement.category)
     ) as category,
     concat_ws(
         ', ', nullif(restatement.detail, ''), nullif(restatement.discipline, ''), nullif(restatement.location, '')

@@ -24,34 +24,56 @@ with curves as (
         end
 ),
 
-grids as (
+placed as (
     select
-        spans.series,
-        unnest(range(0, least(spans.last_day, $days) + 1, $every_days)) as day
-    from (
-        select curves.series, max(curves.time) as last_day
-        from curves
-        group by curves.series
-    ) as spans
+        curves.*,
+        lead(curves.time) over series as next_time,
+        lag(curves.time) over series as time_before
+    from curves
+    window series as (
+        partition by curves.series
+        order by curves.time
+    )
+),
+
+estimates as (
+    -- the grid days from a time up to the one after it
+    select
+        placed.series,
+        placed.survival,
+        placed.ci_low,
+        placed.ci_high,
+        unnest(
+            range(
+                (placed.time + $every_days - 1) // $every_days * $every_days,
+                least(coalesce(placed.next_time, placed.time + 1), $days + 1),
+                $every_days
+            )
+        ) as day
+    from placed
 ),
 
 remaining as (
     -- who is still observed on a grid day: n_risk of the first event time at or after it
     select
-        grids.series,
-        grids.day,
-        curves.n_risk
-    from grids
-    asof join curves on curves.series = grids.series and grids.day <= curves.time
+        placed.series,
+        placed.n_risk,
+        unnest(
+            range(
+                (coalesce(placed.time_before + 1, 0) + $every_days - 1) // $every_days * $every_days,
+                least(placed.time, $days) + 1,
+                $every_days
+            )
+        ) as day
+    from placed
 )
 
 select
-    grids.series,
-    grids.day,
-    curves.survival,
-    curves.ci_low,
-    curves.ci_high,
+    estimates.series,
+    estimates.day,
+    estimates.survival,
+    estimates.ci_low,
+    estimates.ci_high,
     remaining.n_risk
-from grids
-asof join curves on curves.series = grids.series and grids.day >= curves.time
-inner join remaining on remaining.series = grids.series and remaining.day = grids.day
+from estimates
+inner join remaining on remaining.series = estimates.series and remaining.day = estimates.day

@@ -25,7 +25,7 @@ with weeks as (
 select
     weeks.week_from,
     case
-        when $split in ('state', 'all') then upper(weeks.split_value[1]) || replace(weeks.split_value[2:], '_', ' ')
+        when $split in ('state', 'all') then in_words(weeks.split_value)
         else weeks.split_value
     end as series,
     weeks.appointments,

@@ -41,17 +41,9 @@ select
     worst.location,
     worst.item,
     worst.payer,
-    concat_ws(
-        '; ',
-        case when worst.claim_folder is not null then 'claim ' || replace(worst.claim_folder, '_', ' ') end,
-        case when worst.claim_sent_on is not null then 'sent ' || worst.claim_sent_on end,
-        case when worst.claim_answered_on is not null then 'answered ' || worst.claim_answered_on end,
-        case when worst.policy_ended_on is not null then 'policy ended ' || worst.policy_ended_on end,
-        case when worst.invoice_date is not null then 'invoiced ' || worst.invoice_date end,
-        case when worst.amount_basis = 'price_list' then 'amount from the price list' end,
-        case when worst.amount_basis = 'history' then 'amount as usual for the item' end,
-        case when worst.amount_basis = 'fee_policy' then 'amount from the fee policy' end,
-        case when worst.amount_basis = 'hourly_rate' then 'amount as collected a booked hour over 90 days' end
+    evidence_of(
+        worst.claim_folder, worst.claim_sent_on, worst.claim_answered_on, worst.policy_ended_on, worst.invoice_date,
+        worst.amount_basis
     ) as evidence,
     kind.remedy,
     worst.category

@@ -1,12 +1,13 @@
--- 208 weeks of 4 states, 5 disciplines, 4 locations and 24 staff members: 399,360 rows, about a million appointments.
+-- 208 weeks of 4 states and 24 staff members, who each work in one discipline and at two locations: 39,936 rows, a million appointments.
 select
-    date '2022-10-03' + (7 * (i % 208))::integer as week_from,
-    ['arrived', 'booked', 'cancelled', 'no_show'][1 + i // 208 % 4] as state,
-    'Discipline ' || (i // 832 % 5) as discipline,
-    'Location ' || (i // 4160 % 4) as location,
-    'Staff ' || (i // 16640) as staff_member,
-    (1 + i % 5)::bigint as appointments,
-    (1 + i % 5)::bigint as patients,
-    i % 208 < 207 as is_complete,
+    date '2022-10-03' + (7 * (i // 192))::integer as week_from,
+    ['arrived', 'booked', 'cancelled', 'no_show'][1 + i // 48 % 4] as state,
+    'Discipline ' || (i // 2 % 24 % 5) as discipline,
+    'Location ' || ((i // 2 % 24 + i % 2) % 4) as location,
+    'Staff ' || (i // 2 % 24) as staff_member,
+    (15 + i % 21)::bigint as appointments,
+    (12 + i % 21)::bigint as patients,
+    i // 192 < 207 as is_complete,
     date '2026-09-30' as as_of
-from range(399360) as series (i)
+from range(39936) as series (i)
+order by week_from, state, discipline, location, staff_member

@@ -1,7 +1,7 @@
 -- grain: one month in which money was given up, and kind of it; both sides together
 select
     cast(cell.month || '-01' as date) as month,
-    upper(cell.kind[1]) || replace(cell.kind[2:], '_', ' ') as series,
+    in_words(cell.kind) as series,
     cell.amount_cents,
     null as invoices,
     cell.suppressed as withheld

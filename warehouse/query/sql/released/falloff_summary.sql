@@ -16,13 +16,13 @@ with cells as (
     where $dimension = 'location'
     union all
     select
-        upper(cell.payer_kind[1]) || cell.payer_kind[2:], cell.episodes, cell.conversion_share, cell.rebooked_share,
+        in_words(cell.payer_kind), cell.episodes, cell.conversion_share, cell.rebooked_share,
         cell.reactivations, cell.suppressed
     from released.episodes_by_payer_kind as cell
     where $dimension = 'payer_kind'
     union all
     select
-        upper(cell.beginning[1]) || cell.beginning[2:], cell.episodes, cell.conversion_share, cell.rebooked_share,
+        in_words(cell.beginning), cell.episodes, cell.conversion_share, cell.rebooked_share,
         cell.reactivations, cell.suppressed
     from released.episodes_by_beginning as cell
     where $dimension = 'beginning'
