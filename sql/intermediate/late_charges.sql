@@ -4,6 +4,7 @@
 --   leak: 2 days after the visit, or after it was marked arrived or cancelled where that was later still; one that was
 --   so marked more than 2 days after its end and charged that day was a visit_not_closed. An invoice of which only
 --   later editions are known says nothing, nor does one whose claim was sent before: their date is that of the edit.
+--   One that was written by the end of first_seen_on was no leak at any day's end.
 with known as (
     select
         line.invoice_base,
@@ -99,33 +100,47 @@ fees as (
         on appointment.appointment_id = missed.appointment_id
         and appointment.patient = missed.patient
     cross join staging.clock as clock
+),
+
+charges as (
+    select
+        visits.invoice_base,
+        case
+            when visits.arrived_on > visits.unclosed_on and visits.arrived_on >= visits.charged_on
+                then 'visit_not_closed'
+            else 'arrived_no_charge'
+        end as category,
+        visits.appointment_id,
+        case
+            when visits.arrived_on > visits.unclosed_on and visits.arrived_on >= visits.charged_on
+                then visits.unclosed_on
+            else greatest(visits.service_date + 2, coalesce(visits.arrived_on, visits.service_date))
+        end as first_seen_on,
+        visits.charged_on
+    from visits
+    union all
+    select
+        fees.invoice_base,
+        case
+            when fees.cancelled_on > fees.unclosed_on and fees.cancelled_on >= fees.charged_on then 'visit_not_closed'
+            when fees.kind = 'no_show' then 'no_show_fee'
+            else 'late_cancel_fee'
+        end as category,
+        fees.appointment_id,
+        case
+            when fees.cancelled_on > fees.unclosed_on and fees.cancelled_on >= fees.charged_on then fees.unclosed_on
+            else greatest(fees.service_date + 2, coalesce(fees.cancelled_on, fees.service_date))
+        end as first_seen_on,
+        fees.charged_on
+    from fees
 )
 
+-- What ended after midnight may have been closed and charged on the third day, before it was a leak.
 select
-    visits.invoice_base,
-    case
-        when visits.arrived_on > visits.unclosed_on and visits.arrived_on >= visits.charged_on then 'visit_not_closed'
-        else 'arrived_no_charge'
-    end as category,
-    visits.appointment_id,
-    case
-        when visits.arrived_on > visits.unclosed_on and visits.arrived_on >= visits.charged_on then visits.unclosed_on
-        else greatest(visits.service_date + 2, coalesce(visits.arrived_on, visits.service_date))
-    end as first_seen_on,
-    visits.charged_on
-from visits
-union all
-select
-    fees.invoice_base,
-    case
-        when fees.cancelled_on > fees.unclosed_on and fees.cancelled_on >= fees.charged_on then 'visit_not_closed'
-        when fees.kind = 'no_show' then 'no_show_fee'
-        else 'late_cancel_fee'
-    end as category,
-    fees.appointment_id,
-    case
-        when fees.cancelled_on > fees.unclosed_on and fees.cancelled_on >= fees.charged_on then fees.unclosed_on
-        else greatest(fees.service_date + 2, coalesce(fees.cancelled_on, fees.service_date))
-    end as first_seen_on,
-    fees.charged_on
-from fees
+    charges.invoice_base,
+    charges.category,
+    charges.appointment_id,
+    charges.first_seen_on,
+    charges.charged_on
+from charges
+where charges.first_seen_on < charges.charged_on
