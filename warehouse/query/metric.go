@@ -125,8 +125,14 @@ func (e *Engine) RunMetric(ctx context.Context, request MetricRequest) (*Answer,
 	return answer, nil
 }
 
+// Choice is one value of a dimension, which filters take, and what answers call it.
+type Choice struct {
+	Text  string `json:"text"`
+	Value string `json:"value"`
+}
+
 // MetricValues lists the values that a dimension of a metric has, as whoever asks may see them.
-func (e *Engine) MetricValues(ctx context.Context, metric, dimension string, released bool) ([]string, error) {
+func (e *Engine) MetricValues(ctx context.Context, metric, dimension string, released bool) ([]Choice, error) {
 	m, err := LookupMetric(metric)
 	if err != nil {
 		return nil, err
@@ -143,7 +149,12 @@ func (e *Engine) MetricValues(ctx context.Context, metric, dimension string, rel
 		return nil, err
 	}
 	defer answer.Release()
-	return answer.texts(0), nil
+	texts, values := answer.texts(0), answer.texts(1)
+	all := make([]Choice, len(values))
+	for i := range values {
+		all[i] = Choice{Text: texts[i], Value: values[i]}
+	}
+	return all, nil
 }
 
 // plan turns a question into SQL. Its identifiers are the dictionary's, its values are bound.

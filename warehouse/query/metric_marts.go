@@ -218,6 +218,11 @@ func readable(d dictionary.Dimension, column string) string {
 	return fmt.Sprintf("upper(left(%s, 1)) || replace(substr(%s, 2), '_', ' ')", column, column)
 }
 
+// choice is a dimension's value, and what answers call it.
+func choice(d dictionary.Dimension, column string) string {
+	return fmt.Sprintf("cast(%s as varchar) as text, cast(%s as varchar) as value", readable(d, column), column)
+}
+
 // ordered is the order of a dimension's values: by the number that they begin with, where they do.
 func ordered(d dictionary.Dimension) []string {
 	column := quoted(d.Name)
@@ -251,11 +256,11 @@ func (p *metricPlan) period(grain string) string {
 	return "cast(date_trunc('" + grain + "', " + p.day() + ") as date)"
 }
 
-// values asks for the values of a dimension.
+// values asks for the values of a dimension, and what answers call them. Neither is ever null.
 func (p *metricPlan) values(dimension string, released bool) error {
 	d, _ := dictionary.DimensionNamed(dimension)
-	column := Column{Name: d.Name, Title: d.Title, Type: Text}
-	p.columns, p.order = []Column{column}, ordered(dictionary.Dimension{Name: d.Name})
+	text := Column{Name: "text", Title: d.Title, Type: Text}
+	p.columns, p.order = []Column{text, {Name: "value", Title: "Value", Type: Text}}, ordered(dictionary.Dimension{Name: text.Name})
 	if released {
 		return p.releasedValues(d)
 	}
@@ -268,8 +273,7 @@ func (p *metricPlan) values(dimension string, released bool) error {
 	} else if p.metric.Hold[dimension] == total {
 		where += " and " + p.column(dimension) + " <> '" + total + "'"
 	}
-	p.text = "with metric as (\n" + indented(p.metric.Query) + "\n)\n\nselect distinct cast(" + p.column(dimension) + " as varchar) as " + quoted(dimension) +
-		"\nfrom metric\nwhere " + where
+	p.text = "with metric as (\n" + indented(p.metric.Query) + "\n)\n\nselect distinct " + choice(d, p.column(dimension)) + "\nfrom metric\nwhere " + where
 	return nil
 }
 

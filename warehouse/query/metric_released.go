@@ -245,7 +245,7 @@ func (p *metricPlan) releasedValues(d dictionary.Dimension) error {
 		if renamed, ok := of.renames[there]; ok {
 			there = renamed
 		}
-		parts = append(parts, fmt.Sprintf("select cast(%s as varchar) as %s from released.%s", quoted(there), quoted(d.Name), quoted(name)))
+		parts = append(parts, fmt.Sprintf("select %s from released.%s as cell where cell.%s is not null", choice(d, "cell."+quoted(there)), quoted(name), quoted(there)))
 	}
 	if len(parts) == 0 {
 		return p.refuse(d.Name, "it is not released by this", "it is released by: "+ways(p.metric))

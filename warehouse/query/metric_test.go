@@ -404,25 +404,60 @@ func TestTheValuesOfADimension(t *testing.T) {
 	engine := open(t, martstest.Small(t), query.Limits{})
 	for _, test := range []struct {
 		metric, dimension string
-		want              []string
+		want              []query.Choice
 	}{
-		{"leaked_revenue", "certainty", []string{"firm", "likely"}},
-		{"show_rate", "staff_member", []string{"Robin Mercer", "Sam Okafor"}},
-		{"conversion", "discipline", []string{"Massage", "Physiotherapy"}},
+		{"leaked_revenue", "certainty", []query.Choice{{Text: "Firm", Value: "firm"}, {Text: "Likely", Value: "likely"}}},
+		{"show_rate", "staff_member", []query.Choice{{Text: "Robin Mercer", Value: "Robin Mercer"}, {Text: "Sam Okafor", Value: "Sam Okafor"}}},
+		{"conversion", "discipline", []query.Choice{{Text: "Massage", Value: "Massage"}, {Text: "Physiotherapy", Value: "Physiotherapy"}}},
 	} {
 		got, err := engine.MetricValues(t.Context(), test.metric, test.dimension, false)
-		if err != nil || !slices.Equal(got, test.want) {
-			t.Errorf("%s of %s: %v, %v", test.dimension, test.metric, got, err)
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%s of %s: %v %s", test.dimension, test.metric, err, diff)
 		}
 	}
 	released := openReleased(t)
-	if got, err := released.MetricValues(t.Context(), "leaked_revenue", "category", true); err != nil || !slices.Equal(got, []string{"no_show_fee", "rejected_claim", "unbilled_visit"}) {
+	want := []query.Choice{{Text: "No show fee", Value: "no_show_fee"}, {Text: "Rejected claim", Value: "rejected_claim"}, {Text: "Unbilled visit", Value: "unbilled_visit"}}
+	if got, err := released.MetricValues(t.Context(), "leaked_revenue", "category", true); err != nil || !slices.Equal(got, want) {
 		t.Errorf("released: %v, %v", got, err)
 	}
 	for _, dimension := range []string{"patient", "certainty"} {
 		if got, err := released.MetricValues(t.Context(), "leaked_revenue", dimension, true); err == nil {
 			t.Errorf("released, by %s: %v", dimension, got)
 		}
+	}
+}
+
+// A filter is chosen by the words that the panel beside it shows.
+func TestTheValuesOfADimensionAreCalledAsAnswersCallThem(t *testing.T) {
+	for name, released := range map[string]bool{"rows": false, "released": true} {
+		t.Run(name, func(t *testing.T) {
+			engine := openReleased(t)
+			if !released {
+				engine = open(t, martstest.Small(t), query.Limits{})
+			}
+			for _, asked := range []struct{ metric, dimension string }{{"leaked_revenue", "category"}, {"patients_by_status", "status"}} {
+				choices, err := engine.MetricValues(t.Context(), asked.metric, asked.dimension, released)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, choice := range choices {
+					answer, err := engine.RunMetric(t.Context(), query.MetricRequest{
+						Metric: asked.metric, By: []string{asked.dimension}, Released: released,
+						Filters: []query.Filter{{Dimension: asked.dimension, Values: []string{choice.Value}}},
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff([]string{choice.Text}, table(t, answer, asked.dimension)); diff != "" {
+						t.Errorf("%s of %s: offered, and shown: %s", choice.Value, asked.metric, diff)
+					}
+					answer.Release()
+				}
+				if len(choices) == 0 || choices[0].Text == choices[0].Value {
+					t.Errorf("the values of %s are %v", asked.dimension, choices)
+				}
+			}
+		})
 	}
 }
 

@@ -168,11 +168,16 @@ func (v *visit) metricValues() (*reply, error) {
 		return nil, err
 	}
 	defer release()
-	values, err := engine.MetricValues(v.http.Context(), m.Name, asked.Get("dimension"), how.released)
+	choices, err := engine.MetricValues(v.http.Context(), m.Name, asked.Get("dimension"), how.released)
 	if err != nil {
 		return nil, err
 	}
-	return asJSON(map[string]any{"values": values})
+	// Callers of before there were choices read the values alone.
+	values := make([]string, len(choices))
+	for i, c := range choices {
+		values[i] = c.Value
+	}
+	return asJSON(map[string]any{"values": values, "choices": choices})
 }
 
 // readMetric reads what is asked of a metric, and notes it.

@@ -147,8 +147,12 @@ func TestAMetricIsAnsweredAsTheCallerSeesIt(t *testing.T) {
 		t.Errorf("the practitioner sees %v", staff)
 	}
 	_, list := askAs(t, access.Practitioner, http.MethodGet, url+"/v1/metrics/values?clinic=harbour-street&metric=visits&dimension=staff_member", "")
-	if got := strings.TrimSpace(string(list)); got != `{"values":["`+servertest.Practitioner+`"]}` {
+	if got := strings.TrimSpace(string(list)); got != `{"choices":[{"text":"`+servertest.Practitioner+`","value":"`+servertest.Practitioner+`"}],"values":["`+servertest.Practitioner+`"]}` {
 		t.Errorf("the practitioner may choose from %s", got)
+	}
+	_, list = askAs(t, access.Manager, http.MethodGet, url+"/v1/metrics/values?clinic=harbour-street&metric=leaked_revenue&dimension=certainty", "")
+	if got := strings.TrimSpace(string(list)); got != `{"choices":[{"text":"Firm","value":"firm"},{"text":"Likely","value":"likely"}],"values":["firm","likely"]}` {
+		t.Errorf("the manager may choose from %s", got)
 	}
 	askAs(t, access.Manager, http.MethodPost, url+"/v1/metric", `{"clinic":"harbour-street","metric":"leaks","filters":[{"dimension":"state","values":["a-canary"]}]}`)
 	askAs(t, access.Manager, http.MethodPost, url+"/v1/metric", byCategory)

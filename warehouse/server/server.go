@@ -39,7 +39,7 @@ type Engine interface {
 	RunMetric(ctx context.Context, request query.MetricRequest) (*query.Answer, error)
 	// MetricSQL says what a question about a metric would be answered with, and runs nothing.
 	MetricSQL(request query.MetricRequest) (string, error)
-	MetricValues(ctx context.Context, metric, dimension string, released bool) ([]string, error)
+	MetricValues(ctx context.Context, metric, dimension string, released bool) ([]query.Choice, error)
 	Meta() query.Meta
 	Close() error
 }
