@@ -340,7 +340,7 @@ func TestEditorsInABrowser(t *testing.T) {
 		}
 		const asked = `(filters) => window.stage.answer({ refId: 'A', mode: 'metric', metric: { name: 'leaked_revenue', by: ['category'] }, format: 'table' }, filters)`
 		all, one := eval(asked, []any{}), eval(asked, []map[string]string{{"key": "category", "operator": "=", "value": "claim_rejected"}})
-		if all == one || one != `[["Claim rejected"],[120]]` {
+		if all == one || one != `[["Claim rejected, not resubmitted"],[120]]` {
 			t.Errorf("without a filter %s, with one %s", all, one)
 		}
 	})

@@ -49,7 +49,7 @@ func TestAMetricGivesFrames(t *testing.T) {
 		asMetric("leaked_revenue", map[string]any{"grain": "auto"}),
 		asMetric("leaked_revenue", map[string]any{"by": []string{"certainty"}, "filters": only("discipline", "=", "Nothing' or 1=1 --")}),
 	)
-	if diff := cmp.Diff([]string{"Claim rejected | 120.00", "Copay missed | 30.00"}, rows(frame(t, answers["A"]))); diff != "" {
+	if diff := cmp.Diff([]string{"Claim rejected, not resubmitted | 120.00", "Co-pay not collected | 30.00"}, rows(frame(t, answers["A"]))); diff != "" {
 		t.Errorf("by category (-want +got):\n%s", diff)
 	}
 	if amount := frame(t, answers["A"]).Fields[1].Config; amount.DisplayNameFromDS != "Leaked revenue" || amount.Unit != "currency:financial:$" {
@@ -205,6 +205,7 @@ func TestWhatTheEditorChoosesFrom(t *testing.T) {
 		{access.Practitioner, "metrics", 200, `"show_rate"`, `"leaked_revenue"`},
 		{access.Manager, "metrics?clinic=second-clinic", 200, `"leaked_revenue"`, ""}, // the data source is bound
 		{access.Manager, "metrics/values?" + url.Values{"metric": {"show_rate"}, "dimension": {"staff_member"}}.Encode(), 200, `"Robin Mercer"`, ""},
+		{access.Manager, "metrics/values?metric=leaked_revenue&dimension=category", 200, `{"text":"Visit without a charge","value":"arrived_no_charge"}`, ""},
 		{access.Manager, "metrics/values?metric=show_rate&dimension=patient", 400, "not split by it", ""},
 		{access.Analyst, "permissions", 200, `"sql.run"`, ""},
 		{access.Manager, "permissions", 200, `"money.view"`, `"sql.run"`},

@@ -53,7 +53,8 @@ func (p *metricPlan) fromMarts() error {
 	if m.Combine == dictionary.Mean && m.Weight == "" {
 		add(Column{Name: "of", Title: "Of", Type: Integer, Unit: Count, Description: "How many it is the share of"}, "sum(metric."+quoted(m.Counts)+")")
 	}
-	p.text = "with metric as (\n" + indented(m.Query) + "\n)\n\nselect\n    " + strings.Join(columns, ",\n    ") + "\nfrom metric"
+	with, from := p.figures(r.By)
+	p.text = with + "\n\nselect\n    " + strings.Join(columns, ",\n    ") + from
 	if where := p.conditions(); len(where) > 0 {
 		p.text += "\nwhere " + strings.Join(where, "\n    and ")
 	}
@@ -64,6 +65,15 @@ func (p *metricPlan) fromMarts() error {
 		p.order = []string{"value"}
 	}
 	return nil
+}
+
+// figures is the metric's own query, from which the dimensions are read.
+func (p *metricPlan) figures(dimensions []string) (with, from string) {
+	with, from = "with metric as (\n"+indented(p.metric.Query)+"\n)", "\nfrom metric"
+	if titles, join := titled(dimensions, p.column); titles != "" {
+		return with + ",\n\n" + titles, from + join
+	}
+	return with, from
 }
 
 // addSeries says how the answer is drawn: the time or a number across, else the first dimension; a curve for each value of the others.
@@ -215,7 +225,28 @@ func readable(d dictionary.Dimension, column string) string {
 	if d.Kind != dictionary.Code {
 		return column
 	}
-	return fmt.Sprintf("upper(left(%s, 1)) || replace(substr(%s, 2), '_', ' ')", column, column)
+	words := fmt.Sprintf("upper(left(%s, 1)) || replace(substr(%s, 2), '_', ' ')", column, column)
+	if d.Name == categories {
+		return "coalesce(kind.title, " + words + ")"
+	}
+	return words
+}
+
+// categories is the dimension whose values have titles of their own.
+const categories = "category"
+
+// titled gives the ledger's categories their titles, as readable takes them, where they are among the dimensions. They are written out,
+// since the statement is run elsewhere too, where no table has them.
+func titled(dimensions []string, column func(string) string) (titles, join string) {
+	if !slices.Contains(dimensions, categories) {
+		return "", ""
+	}
+	rows := make([]string, len(leakCategories))
+	for i, c := range leakCategories {
+		rows[i] = "    (" + literal(c.slug) + ", " + literal(c.title) + ")"
+	}
+	titles = "kind (category, title) as (\n    values\n" + strings.Join(rows, ",\n") + "\n)"
+	return titles, "\nleft join kind on kind.category = " + column(categories)
 }
 
 // choice is a dimension's value, and what answers call it.
@@ -273,7 +304,8 @@ func (p *metricPlan) values(dimension string, released bool) error {
 	} else if p.metric.Hold[dimension] == total {
 		where += " and " + p.column(dimension) + " <> '" + total + "'"
 	}
-	p.text = "with metric as (\n" + indented(p.metric.Query) + "\n)\n\nselect distinct " + choice(d, p.column(dimension)) + "\nfrom metric\nwhere " + where
+	with, from := p.figures([]string{dimension})
+	p.text = with + "\n\nselect distinct " + choice(d, p.column(dimension)) + from + "\nwhere " + where
 	return nil
 }
 

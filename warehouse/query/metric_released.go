@@ -224,7 +224,11 @@ func (p *metricPlan) releasedText(of releasedFigure) {
 	if !r.To.IsZero() && r.Grain != "" {
 		where = append(where, columns[0][:strings.LastIndex(columns[0], " as ")]+" <= cast("+p.bind(r.To.String())+" as date)")
 	}
-	p.text = "select\n    " + strings.Join(columns, ",\n    ") + "\nfrom released." + quoted(p.table) + " as cell"
+	titles, join := titled(r.By, column)
+	if titles != "" {
+		p.text = "with " + titles + "\n\n"
+	}
+	p.text += "select\n    " + strings.Join(columns, ",\n    ") + "\nfrom released." + quoted(p.table) + " as cell" + join
 	if len(where) > 0 {
 		p.text += "\nwhere " + strings.Join(where, "\n    and ")
 	}
@@ -245,12 +249,18 @@ func (p *metricPlan) releasedValues(d dictionary.Dimension) error {
 		if renamed, ok := of.renames[there]; ok {
 			there = renamed
 		}
-		parts = append(parts, fmt.Sprintf("select %s from released.%s as cell where cell.%s is not null", choice(d, "cell."+quoted(there)), quoted(name), quoted(there)))
+		parts = append(parts, fmt.Sprintf("select cast(%s as varchar) as value from released.%s", quoted(there), quoted(name)))
 	}
 	if len(parts) == 0 {
 		return p.refuse(d.Name, "it is not released by this", "it is released by: "+ways(p.metric))
 	}
-	p.text = strings.Join(parts, "\nunion\n")
+	column := "cell.value"
+	with := "with cell as (\n" + indented(strings.Join(parts, "\nunion\n")) + "\n)"
+	titles, join := titled([]string{d.Name}, func(string) string { return column })
+	if titles != "" {
+		with += ",\n\n" + titles
+	}
+	p.text = with + "\n\nselect " + choice(d, column) + "\nfrom cell" + join + "\nwhere " + column + " is not null"
 	return nil
 }
 

@@ -36,7 +36,10 @@ func TestAMetricIsSplitNarrowedAndAddedUp(t *testing.T) {
 		{
 			"by a dimension, in words", query.MetricRequest{Metric: "leaked_revenue", By: []string{"category"}},
 			[]string{"category", "value"},
-			[]string{"Arrived no charge | 19000", "Claim never sent | 8000", "Claim rejected | 12000", "Copay missed | 3000", "No show fee | 5000"},
+			[]string{
+				"Claim never sent | 8000", "Claim rejected, not resubmitted | 12000", "Co-pay not collected | 3000", "No-show fee not charged | 5000",
+				"Visit without a charge | 19000",
+			},
 		},
 		{
 			"by month", query.MetricRequest{Metric: "leaked_revenue", Grain: "month"},
@@ -54,7 +57,7 @@ func TestAMetricIsSplitNarrowedAndAddedUp(t *testing.T) {
 			"by two dimensions and time, with a name for each curve", query.MetricRequest{
 				Metric: "leaked_revenue", Grain: "year", By: []string{"category", "certainty"}, Filters: []query.Filter{in("category", "copay_missed", "no_show_fee")},
 			},
-			[]string{"time", "series", "value"}, []string{"2026-01-01 | Copay missed · Firm | 3000", "2026-01-01 | No show fee · Likely | 5000"},
+			[]string{"time", "series", "value"}, []string{"2026-01-01 | Co-pay not collected · Firm | 3000", "2026-01-01 | No-show fee not charged · Likely | 5000"},
 		},
 		{
 			"none of some values", query.MetricRequest{
@@ -416,7 +419,7 @@ func TestTheValuesOfADimension(t *testing.T) {
 		}
 	}
 	released := openReleased(t)
-	want := []query.Choice{{Text: "No show fee", Value: "no_show_fee"}, {Text: "Rejected claim", Value: "rejected_claim"}, {Text: "Unbilled visit", Value: "unbilled_visit"}}
+	want := []query.Choice{{Text: "No-show fee not charged", Value: "no_show_fee"}, {Text: "Rejected claim", Value: "rejected_claim"}, {Text: "Unbilled visit", Value: "unbilled_visit"}}
 	if got, err := released.MetricValues(t.Context(), "leaked_revenue", "category", true); err != nil || !slices.Equal(got, want) {
 		t.Errorf("released: %v, %v", got, err)
 	}
