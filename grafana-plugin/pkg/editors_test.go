@@ -335,7 +335,7 @@ func TestEditorsInABrowser(t *testing.T) {
 		if keys := eval(`() => window.stage.tagKeys()`); !strings.Contains(keys, `"category"`) {
 			t.Errorf("filters are about %s", keys)
 		}
-		if values := eval(`() => window.stage.tagValues('category')`); !strings.Contains(values, `"claim_rejected"`) {
+		if values := eval(`() => window.stage.tagValues('category')`); !strings.Contains(values, `{"text":"Claim rejected, not resubmitted","value":"claim_rejected"}`) {
 			t.Errorf("a filter's values are %s", values)
 		}
 		const asked = `(filters) => window.stage.answer({ refId: 'A', mode: 'metric', metric: { name: 'leaked_revenue', by: ['category'] }, format: 'table' }, filters)`

@@ -223,12 +223,14 @@ describe('DataSource', () => {
       { name: 'survival', source_of_answers: '', splits: [split('days', 'Days')] },
     ] as Metric[];
 
-    function asked() {
+    const inWords = (value: string) => ({ values: [value], choices: [{ text: `In words: ${value}`, value }] });
+
+    function asked(values: (value: string) => object = inWords) {
       const source = datasource('harbour-street');
       jest
         .spyOn(source, 'getResource')
         .mockImplementation((path: string, params?: Record<string, string>) =>
-          Promise.resolve(path === 'metrics' ? { metrics } : { values: [`${params?.metric} ${params?.dimension}`] })
+          Promise.resolve(path === 'metrics' ? { metrics } : values(`${params?.metric} ${params?.dimension}`))
         );
       return source;
     }
@@ -244,9 +246,23 @@ describe('DataSource', () => {
     it('offers the values of the metrics that the dashboard shows', async () => {
       const queries: FalloffQuery[] = [{ refId: 'A', mode: 'metric', metric: { name: 'leaked_revenue' } }];
       await expect(asked().getTagValues({ key: 'category', filters: [], queries })).resolves.toEqual([
-        { text: 'leaked_revenue category', value: 'leaked_revenue category' },
+        { text: 'In words: leaked_revenue category', value: 'leaked_revenue category' },
       ]);
       await expect(asked().getTagValues({ key: 'state', filters: [], queries })).resolves.toEqual([
+        { text: 'In words: leaks state', value: 'leaks state' },
+      ]);
+    });
+
+    it('offers each value once', async () => {
+      const source = asked(() => inWords('claim_rejected'));
+      await expect(source.getTagValues({ key: 'category', filters: [] })).resolves.toEqual([
+        { text: 'In words: claim_rejected', value: 'claim_rejected' },
+      ]);
+    });
+
+    it('offers the values as they are where the query server is too old to say more', async () => {
+      const source = asked((value) => ({ values: [value] }));
+      await expect(source.getTagValues({ key: 'state', filters: [] })).resolves.toEqual([
         { text: 'leaks state', value: 'leaks state' },
       ]);
     });

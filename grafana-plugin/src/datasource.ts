@@ -127,10 +127,15 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
     });
   }
 
-  /** The values of a dimension of a figure, as the person may see them. */
-  async getMetricValues(clinic: string, metric: string, dimension: string): Promise<string[]> {
-    const answer = await this.getResource<{ values: string[] }>('metrics/values', { clinic, metric, dimension });
-    return answer.values;
+  /** The values of a dimension of a figure, as the person may see them, by the words that answers have for them. */
+  async getMetricValues(clinic: string, metric: string, dimension: string): Promise<Choice[]> {
+    const answer = await this.getResource<{ values: string[]; choices?: Choice[] }>('metrics/values', {
+      clinic,
+      metric,
+      dimension,
+    });
+    // A query server of before there were words for them says the values alone.
+    return answer.choices ?? answer.values.map((value) => ({ text: value, value }));
   }
 
   /** The statement that a figure would be asked with. */
@@ -180,11 +185,11 @@ export class DataSource extends DataSourceWithBackend<FalloffQuery, FalloffOptio
       splits.some(({ name }) => name === options.key)
     );
     const asked = fitting.filter(({ name }) => shown.has(name));
-    const values = new Set<string>();
+    const found = new Map<string, string>();
     for (const { name } of (asked.length > 0 ? asked : fitting).slice(0, 3)) {
-      (await this.getMetricValues(clinic, name, options.key)).forEach((value) => values.add(value));
+      (await this.getMetricValues(clinic, name, options.key)).forEach(({ value, text }) => found.set(value, text));
     }
-    return [...values].map((value) => ({ text: value, value }));
+    return [...found].map(([value, text]) => ({ text, value }));
   }
 
   private async clinicOfFilters(options?: { queries?: FalloffQuery[] }): Promise<string> {

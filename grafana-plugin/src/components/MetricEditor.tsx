@@ -106,6 +106,7 @@ export function MetricEditor({ datasource, query, clinic, change }: PartProps) {
             refId={query.refId}
             splits={splits}
             filters={asked.filters ?? []}
+            metric={metric.name}
             valuesOf={(dimension) => datasource.getMetricValues(clinic, metric.name, dimension)}
             onChange={(filters) => set({ filters })}
           />

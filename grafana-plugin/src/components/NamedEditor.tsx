@@ -6,7 +6,7 @@ import { FormatField, LABEL, PartProps, TimeRangeField } from './fields';
 import { ParameterField } from './ParameterField';
 
 /** One question out of the server's catalogue, with its parameters. */
-export function NamedEditor({ query, change, catalogue }: PartProps & { catalogue: Definition[] }) {
+export function NamedEditor({ datasource, query, clinic, change, catalogue }: PartProps & { catalogue: Definition[] }) {
   const definition = catalogue.find((candidate) => candidate.name === query.query);
   return (
     <Stack direction="column" gap={0.5}>
@@ -35,6 +35,10 @@ export function NamedEditor({ query, change, catalogue }: PartProps & { catalogu
               parameter={parameter}
               value={query.params?.[parameter.name]}
               onChange={(value) => change({ params: withParameter(query.params, parameter.name, value) })}
+              // The codes alone do not say what the ledger's categories are called.
+              choices={
+                clinic && parameter.name === 'category' ? () => datasource.getChoices(clinic, 'category') : undefined
+              }
             />
           ))}
         </Stack>

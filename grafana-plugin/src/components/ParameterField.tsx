@@ -2,6 +2,7 @@ import React, { FocusEvent } from 'react';
 import { Combobox, InlineField, Input } from '@grafana/ui';
 
 import { Choice, Parameter, ParameterValue } from '../types';
+import { useLoaded } from './loaded';
 
 interface Props {
   id: string;
@@ -17,6 +18,11 @@ interface Props {
 /** One parameter of a query: a list where the values are known, a box otherwise. A template variable fits into both. */
 export function ParameterField({ id, labelWidth, parameter, value, onChange, choices }: Props) {
   const { title, description, type, allowed } = parameter;
+  const shown = String(value ?? parameter.default);
+  const known = useLoaded(
+    choices && isCode(shown) ? parameter.name : undefined,
+    () => choices?.() ?? Promise.resolve([])
+  );
   return (
     <InlineField label={title} labelWidth={labelWidth} tooltip={hintOf(parameter)}>
       {choices ? (
@@ -26,7 +32,7 @@ export function ParameterField({ id, labelWidth, parameter, value, onChange, cho
           width={25}
           createCustomValue
           options={matching(choices)}
-          value={optionOf(String(value ?? parameter.default))}
+          value={{ value: shown, label: called(shown, known.value) }}
           onChange={(option) => onChange(option.value)}
         />
       ) : type === 'choice' ? (
@@ -36,7 +42,7 @@ export function ParameterField({ id, labelWidth, parameter, value, onChange, cho
           width={25}
           createCustomValue
           options={(allowed ?? []).map((choice) => ({ value: choice, label: words(choice) }))}
-          value={String(value ?? parameter.default)}
+          value={shown}
           onChange={(option) => onChange(option.value)}
         />
       ) : (
@@ -74,13 +80,19 @@ function hintOf({ type, description, min, max }: Parameter): string {
   return type === 'integer' ? `${description} (${min ?? 0} to ${max ?? 0})` : description;
 }
 
-/** Slugs as people read them; names and variables as they are. */
-export function words(value: string): string {
-  return /^[a-z][a-z0-9_]*$/.test(value) ? value.charAt(0).toUpperCase() + value.slice(1).replaceAll('_', ' ') : value;
+/** Whether a value is a code rather than a name or a variable. */
+export function isCode(value: string): boolean {
+  return /^[a-z][a-z0-9_]*$/.test(value);
 }
 
-function optionOf(value: string) {
-  return { value, label: words(value) };
+/** Codes as people read them; names and variables as they are. */
+export function words(value: string): string {
+  return isCode(value) ? value.charAt(0).toUpperCase() + value.slice(1).replaceAll('_', ' ') : value;
+}
+
+/** What people call a value: as it is among the choices, once they are known. */
+export function called(value: string, choices?: Choice[]): string {
+  return choices?.find((choice) => choice.value === value)?.text ?? words(value);
 }
 
 /** Those choices that what is typed is in. */

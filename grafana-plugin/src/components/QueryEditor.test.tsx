@@ -161,12 +161,19 @@ function shown(
     clinicOf: (asked: FalloffQuery) => clinic ?? asked.clinic,
     getPermissions: jest.fn(() => Promise.resolve(permissions)),
     getMetrics: jest.fn(() => Promise.resolve(metrics)),
-    getMetricValues: jest.fn(() => Promise.resolve(['Sun Life', 'claim_rejected'])),
+    getMetricValues: jest.fn(() =>
+      Promise.resolve([
+        { text: 'Sun Life', value: 'Sun Life' },
+        { text: 'Claim rejected, not resubmitted', value: 'claim_rejected' },
+      ])
+    ),
     getMetricSql: jest.fn((_: string, metric: MetricQuery) => Promise.resolve(`select ${metric.name}`)),
-    getChoices: jest.fn(() =>
+    getChoices: jest.fn((_: string, list: string) =>
       Promise.resolve([
         { text: 'All', value: 'all' },
-        { text: 'Robin Mercer', value: 'Robin Mercer' },
+        list === 'category'
+          ? { text: 'Claim rejected, not resubmitted', value: 'claim_rejected' }
+          : { text: 'Robin Mercer', value: 'Robin Mercer' },
       ])
     ),
     getTables: jest.fn(() =>
@@ -395,6 +402,12 @@ describe('a metric', () => {
     expect(onChange.mock.lastCall?.[0].metric?.filters).toEqual([]);
   });
 
+  it('shows values by the words that answers have for them', async () => {
+    const filters = [{ key: 'category', operator: '=|', values: ['claim_rejected'] }];
+    shown({ mode: 'metric', metric: { name: 'leaked_revenue', filters } });
+    expect(await screen.findByText('Claim rejected, not resubmitted', {}, PATIENT)).toBeInTheDocument();
+  });
+
   it('shows the SQL that it becomes, when somebody wants to see it', async () => {
     const metric = { name: 'leaked_revenue', filters: [{ key: '', operator: '=|', values: [] }] };
     const { datasource } = shown({ mode: 'metric', metric });
@@ -453,6 +466,15 @@ describe('cohorts and leaks', () => {
     expect(onChange.mock.lastCall?.[0].params).toEqual({ minimum: 50 });
     await pick('State', 'assigned');
     expect(onChange.mock.lastCall?.[0].params).toEqual({ state: 'assigned' });
+  });
+});
+
+describe('categories of leaks', () => {
+  it.each(['leaks', 'named'] as const)('are called what answers call them, in the mode %s', async (mode) => {
+    const { onChange } = shown({ mode, query: 'leak_worklist', params: { category: 'claim_rejected' } });
+    expect(await screen.findByDisplayValue('Claim rejected, not resubmitted', {}, PATIENT)).toBeInTheDocument();
+    await pick('Category', 'All');
+    expect(onChange.mock.lastCall?.[0].params).toEqual({ category: 'all' });
   });
 });
 
