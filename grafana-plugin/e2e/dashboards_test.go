@@ -468,33 +468,6 @@ func TestAlertRulesAskWhatTheServerAnswers(t *testing.T) {
 	}
 }
 
-// Colours of charts are those that people with any kind of colour vision tell apart: Okabe and Ito's, a vermilion a little lighter than
-// theirs, grey, and the theme's own. No colour can be read as text on a light ground and on a dark one: what colours figures and words has
-// Grafana's names, which mean other shades in each theme. On white, of panels in the light theme, they have a contrast of 4.5, dark-orange
-// of 3.8; Okabe and Ito's sky blue and orange have 2.3 there.
-func TestColoursCanBeToldApartAndRead(t *testing.T) {
-	charts := []string{"#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#DC6300", "#8e8e8e", "text", "transparent"}
-	words := []string{"blue", "dark-orange", "red", "semi-dark-green", "text", "transparent"}
-	named := regexp.MustCompile(`"(?:fixedColor|color)": ?"([^"]*)"`)
-	for _, d := range dashboards(t) {
-		var page struct{ Panels []json.RawMessage }
-		if err := json.Unmarshal(d.text, &page); err != nil {
-			t.Fatal(err)
-		}
-		for i, p := range d.Panels {
-			known := charts
-			if p.Type == "stat" || p.Type == "table" {
-				known = words
-			}
-			for _, found := range named.FindAllSubmatch(page.Panels[i], -1) {
-				if !slices.Contains(known, string(found[1])) {
-					t.Errorf("%s: %q uses the colour %s", d.Title, p.Title, found[1])
-				}
-			}
-		}
-	}
-}
-
 // A practitioner's own page must be answered to a practitioner, whole, and to a manager too.
 func TestWhoIsAnswered(t *testing.T) {
 	policy, err := access.Parse([]byte(`version: 1
