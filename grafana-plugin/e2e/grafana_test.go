@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,9 +18,9 @@ import (
 	"time"
 
 	"github.com/go-rod/rod"
-	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
 
+	"github.com/falloff-analytics/falloff/grafana-plugin/chromiumtest"
 	"github.com/falloff-analytics/falloff/warehouse/access"
 )
 
@@ -137,36 +136,6 @@ func (g grafana) signIn(t *testing.T, browser *rod.Browser) {
 	}
 }
 
-// chromium starts a browser that ends with the test.
-func chromium(t *testing.T) *rod.Browser {
-	t.Helper()
-	var path string
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Fatal("no Chromium on the PATH: install chromium-headless-shell or chromium")
-	}
-	l := launcher.New().Bin(path).Headless(true).NoSandbox(os.Geteuid() == 0).UserDataDir(t.TempDir()).Context(t.Context())
-	address, err := l.Launch()
-	if err != nil {
-		t.Fatalf("starting %s: %v", path, err)
-	}
-	browser := rod.New().ControlURL(address)
-	if err := browser.Connect(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = browser.Close()
-		l.Kill()
-		l.Cleanup()
-	})
-	return browser
-}
-
 // complaints gathers what the page's console and scripts complain of.
 type complaints struct {
 	mu  sync.Mutex
@@ -261,7 +230,7 @@ func (s panelState) saysWhyEmpty(d dashboard) bool {
 
 func TestEveryPanelShowsDataInARealGrafana(t *testing.T) {
 	g := running(t)
-	browser := chromium(t)
+	browser := chromiumtest.Start(t)
 	for _, d := range dashboards(t) {
 		t.Run(d.UID, func(t *testing.T) {
 			address, provisioned := g.installed(t, d)
@@ -299,7 +268,7 @@ func TestEveryPanelShowsDataInARealGrafana(t *testing.T) {
 // The editors are what a person meets first: they must open in a real Grafana, filled, and complain of nothing.
 func TestTheEditorsOpenInARealGrafana(t *testing.T) {
 	g := running(t)
-	browser := chromium(t)
+	browser := chromiumtest.Start(t)
 	d := dashboards(t)[0]
 	address, _ := g.installed(t, d)
 	g.signIn(t, browser)

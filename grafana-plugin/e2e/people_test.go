@@ -15,6 +15,7 @@ import (
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/proto"
 
+	"github.com/falloff-analytics/falloff/grafana-plugin/chromiumtest"
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
 )
@@ -25,7 +26,7 @@ func TestEveryDashboardAsEveryone(t *testing.T) {
 	g := running(t)
 	policy := servertest.Policy(t)
 	set := g.stage(t, policy)
-	browser := chromium(t)
+	browser := chromiumtest.Start(t)
 	all := dashboards(t)
 	addresses := map[string]string{}
 	for _, d := range all {

@@ -15,11 +15,11 @@ import (
 
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/input"
-	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 
+	"github.com/falloff-analytics/falloff/grafana-plugin/chromiumtest"
 	"github.com/falloff-analytics/falloff/warehouse/access"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 	"github.com/falloff-analytics/falloff/warehouse/server/servertest"
@@ -96,35 +96,6 @@ func editors(t *testing.T, b backend, bundle string, as *pluginv2.PluginContext)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s.URL
-}
-
-func chromium(t *testing.T) *rod.Browser {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Fatal("no Chromium on the PATH: install chromium-headless-shell or chromium")
-	}
-	l := launcher.New().Bin(path).Headless(true).NoSandbox(os.Geteuid() == 0).UserDataDir(t.TempDir()).Context(t.Context())
-	address, err := l.Launch()
-	if err != nil {
-		t.Fatalf("starting %s: %v", path, err)
-	}
-	browser := rod.New().ControlURL(address)
-	if err := browser.Connect(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = browser.Close()
-		l.Kill()
-		l.Cleanup()
-	})
-	return browser
 }
 
 // part is one of the plugin's parts on its page.
@@ -252,7 +223,7 @@ func TestEditorsInABrowser(t *testing.T) {
 	b, s := start(t), newDeskServer(t)
 	s.desks.settings.TimeZone = "America/Toronto"
 	s.desks.grants = []server.SupportGrant{{Session: "s", Login: "sam", Reason: "ticket/4711", GrantedBy: "mia", Until: time.Date(2026, time.September, 3, 10, 0, 0, 0, time.UTC), Active: true}}
-	browser := chromium(t)
+	browser := chromiumtest.Start(t)
 	bundle := stage(t)
 	analyst := editors(t, b, bundle, s.as(access.Analyst, false))
 
