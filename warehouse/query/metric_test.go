@@ -432,11 +432,12 @@ func TestTheValuesOfADimension(t *testing.T) {
 
 // A filter is chosen by the words that the panel beside it shows.
 func TestTheValuesOfADimensionAreCalledAsAnswersCallThem(t *testing.T) {
-	for name, released := range map[string]bool{"rows": false, "released": true} {
+	for name, limits := range map[string]query.Limits{"rows": query.Long, "rows of short tables": query.Short, "released": {}} {
 		t.Run(name, func(t *testing.T) {
+			released := name == "released"
 			engine := openReleased(t)
 			if !released {
-				engine = open(t, martstest.Small(t), query.Limits{})
+				engine = open(t, martstest.Small(t), limits)
 			}
 			for _, asked := range []struct{ metric, dimension string }{{"leaked_revenue", "category"}, {"patients_by_status", "status"}} {
 				choices, err := engine.MetricValues(t.Context(), asked.metric, asked.dimension, released)
