@@ -236,18 +236,22 @@ var placeholder = regexp.MustCompile(`\$[a-z_]+`)
 // and defaults. DuckDB plans for what it can read in a statement, and asks each row anew about what it cannot. What a person typed is
 // never written into a statement.
 func (d Definition) withOwnWords(bound map[string]any) string {
-	typed := map[string]bool{}
+	own := map[string]bool{"from": true, "to": true}
 	for _, p := range d.Parameters {
-		typed[p.Name] = p.Type == TextParameter && bound[p.Name] != p.Default
+		own[p.Name] = p.Type != TextParameter || bound[p.Name] == p.Default
 	}
 	return placeholder.ReplaceAllStringFunc(d.text, func(found string) string {
-		switch value := bound[found[1:]].(type) {
+		name := found[1:]
+		if !own[name] {
+			return found
+		}
+		switch value := bound[name].(type) {
 		case nil:
 			return "null"
 		case int64:
 			return "(" + strconv.FormatInt(value, 10) + ")" // a minus would make a comment of the one before it
 		case string:
-			if !typed[found[1:]] && ownWord.MatchString(value) {
+			if ownWord.MatchString(value) {
 				return "'" + value + "'"
 			}
 		}

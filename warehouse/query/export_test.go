@@ -14,6 +14,9 @@ var (
 // Written is a definition's text with those parameters in it that are written into a statement.
 func Written(d Definition, bound map[string]any) string { return d.withOwnWords(bound) }
 
+// Asking is a definition that declares no parameter, as a metric's is.
+func Asking(text string) Definition { return Definition{text: text} }
+
 // RunText answers a statement of one column, n bigint, as Run answers a named query.
 func (e *Engine) RunText(ctx context.Context, text string) (*Answer, error) {
 	d := Definition{Name: "tried", Columns: []Column{{Name: "n", Type: Integer}}, text: text, order: "n"}

@@ -103,6 +103,14 @@ func TestWhatPeopleTypeIsNoPartOfAStatement(t *testing.T) {
 	}
 }
 
+// The values of a metric's filters are what people typed, too, and its definition declares none of them.
+func TestFiltersOfMetricsAreBound(t *testing.T) {
+	written := query.Written(query.Asking("$p_aaa $from"), map[string]any{"p_aaa": "typed", "from": "2026-01-01"})
+	if written != "$p_aaa '2026-01-01'" {
+		t.Errorf("got %s", written)
+	}
+}
+
 // Choices and defaults are words that cannot end a literal: they would be bound, and planned for badly, otherwise.
 func TestOwnWordsCanBeWritten(t *testing.T) {
 	for _, d := range query.Catalogue() {
