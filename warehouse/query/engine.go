@@ -221,7 +221,7 @@ var lockdown = []string{
 }
 
 // ownTables are those that the engine makes itself, beside the marts.
-var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed", "leak_said"}
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed", "leak_said", "leak_counted"}
 
 // loadMacros defines what several queries say in the same way.
 func (e *Engine) loadMacros(ctx context.Context) error {

@@ -315,8 +315,16 @@ func readDay(text string) (civil.Date, error) {
 	return civil.DateOf(instant.UTC()), nil
 }
 
+// compressedFrom is from how many cells on an answer is compressed. Below, some 50 KiB, making the compressor takes longer than most
+// questions.
+const compressedFrom = 5000
+
 func writeStream(w io.Writer, answer *query.Answer) error {
-	writer := ipc.NewWriter(w, ipc.WithSchema(answer.Schema), ipc.WithZstd())
+	options := []ipc.Option{ipc.WithSchema(answer.Schema)}
+	if answer.Rows*int64(answer.Schema.NumFields()) >= compressedFrom {
+		options = append(options, ipc.WithZstd())
+	}
+	writer := ipc.NewWriter(w, options...)
 	for _, batch := range answer.Batches {
 		if err := writer.Write(batch); err != nil {
 			return errors.Join(err, writer.Close())

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -104,8 +105,9 @@ type Options struct {
 	HeadEvery time.Duration
 	// QueryTimeout bounds one query, the opening of its snapshot included; zero is 30 seconds.
 	QueryTimeout time.Duration
-	// Parallel is how many queries run at once; zero is 8. Waiting is how many different ones may wait for their turn; zero is 256. What
-	// is more is refused, to be asked again.
+	// Parallel is how many queries run at once, each on one thread; zero is one for each processor, and two at least: more would only
+	// make each take longer. Waiting is how many different ones may wait for their turn; zero is 256. What is more is refused, to be
+	// asked again.
 	Parallel, Waiting int
 	// SendTimeout is how long a client may take for the next 64 KiB of an answer; zero is ten seconds. SendBytes bounds the answers that
 	// are on their way to clients; zero is 256 MiB. What is more is refused, to be asked again.
@@ -161,7 +163,7 @@ func New(options Options) (*Server, error) {
 		options.QueryTimeout = 30 * time.Second
 	}
 	if options.Parallel == 0 {
-		options.Parallel = 8
+		options.Parallel = max(2, runtime.GOMAXPROCS(0))
 	}
 	if options.Waiting == 0 {
 		options.Waiting = 256

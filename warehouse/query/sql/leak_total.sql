@@ -4,8 +4,8 @@ with sums as (
     select
         leak.certainty,
         sum(leak.amount_cents) as amount_cents,
-        count(*) as leaks
-    from leak_ledger as leak
+        sum(leak.leaks) as leaks
+    from leak_counted as leak
     group by leak.certainty
 ),
 

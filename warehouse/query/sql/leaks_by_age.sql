@@ -9,27 +9,19 @@ with buckets (place, bucket) as (
 ),
 
 aged as (
-    -- added up before anything is joined: there are many leaks, and few ages
     select
         leak.category,
         leak.certainty,
-        case
-            when leak.age_days > 120 then 5
-            when leak.age_days > 90 then 4
-            when leak.age_days > 60 then 3
-            when leak.age_days > 30 then 2
-            else 1
-        end as place,
-        sum(leak.amount_cents) as amount_cents,
-        count(*) as leaks
-    from leak_ledger as leak
+        leak.age as place,
+        leak.amount_cents,
+        leak.leaks
+    from leak_counted as leak
     where leak.category not in ('falloff', 'idle_capacity')
         and case $certainty
             when 'owed' then leak.certainty in ('firm', 'likely')
             when 'all' then true
             else leak.certainty = $certainty
         end
-    group by leak.category, leak.certainty, place
 )
 
 select

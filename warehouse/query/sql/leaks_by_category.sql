@@ -1,12 +1,11 @@
 -- grain: one category that has leaks
 with counted as (
-    -- added up before anything is joined: there are many leaks, and few categories
     select
         leak.category,
-        count(*) as leaks,
+        sum(leak.leaks) as leaks,
         sum(leak.amount_cents) as amount_cents,
-        min(leak.occurred_on) as oldest_on
-    from leak_ledger as leak
+        min(leak.oldest_on) as oldest_on
+    from leak_counted as leak
     where case $certainty
         when 'owed' then leak.certainty in ('firm', 'likely')
         when 'all' then true

@@ -10,13 +10,12 @@ with states (place, state, title) as (
 ),
 
 counted as (
-    -- added up before anything is joined
     select
         leak.state,
-        count(leak.leak_id) as leaks,
+        sum(leak.leaks) as leaks,
         sum(leak.amount_cents) as amount_cents,
-        min(leak.occurred_on) as oldest_on
-    from leak_ledger as leak
+        min(leak.oldest_on) as oldest_on
+    from leak_counted as leak
     where case $certainty
         when 'owed' then leak.certainty in ('firm', 'likely')
         when 'all' then true

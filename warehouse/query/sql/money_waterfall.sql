@@ -26,6 +26,8 @@ leaked_by_month as (
         sum(leak.amount_cents) as amount_cents
     from leak_ledger as leak
     where leak.certainty in ('firm', 'likely')
+        and ($from::varchar is null or leak.occurred_on >= date_trunc('month', cast($from::varchar as date)))
+        and ($to::varchar is null or leak.occurred_on <= last_day(cast($to::varchar as date)))
     group by leak.category, month_from
 ),
 
