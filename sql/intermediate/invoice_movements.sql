@@ -3,7 +3,7 @@
 -- description: What was collected on an invoice on a day (applied, less refunds and bounces) and what was taken off it
 --   without money. A number that no sales report prints any more speaks of what stands in its place: the same invoice,
 --   side and payer.
-with movements as (
+with movements as not materialized (
     select
         applied.invoice_number,
         applied.invoice_base,
@@ -31,63 +31,39 @@ with movements as (
     from staging.adjustments as adjustment
 ),
 
-summed as (
-    select
-        movements.invoice_number,
-        movements.invoice_base,
-        movements.side,
-        movements.payer_id,
-        movements.on_day,
-        sum(movements.collected_cents) as collected_cents,
-        sum(movements.adjusted_cents) as adjusted_cents,
-        sum(movements.contractual_cents) as contractual_cents,
-        sum(movements.written_off_cents) as written_off_cents,
-        sum(movements.undone_cents) as undone_cents
-    from movements
-    group by all
-),
-
 vanished as (
-    select
-        summed.invoice_base,
-        summed.side,
-        summed.payer_id,
-        summed.on_day,
-        summed.collected_cents,
-        summed.adjusted_cents,
-        summed.contractual_cents,
-        summed.written_off_cents,
-        summed.undone_cents
-    from summed
+    select movements.invoice_number
+    from movements
     where not exists (
         select 1
         from staging.invoice_lines as line
-        where line.invoice_number = summed.invoice_number
+        where line.invoice_number = movements.invoice_number
     )
 ),
 
 found as (
     select
         invoice.invoice_number,
-        summed.on_day,
-        summed.collected_cents,
-        summed.adjusted_cents,
-        summed.contractual_cents,
-        summed.written_off_cents,
-        summed.undone_cents
-    from summed
+        movements.on_day,
+        movements.collected_cents,
+        movements.adjusted_cents,
+        movements.contractual_cents,
+        movements.written_off_cents,
+        movements.undone_cents
+    from movements
     inner join intermediate.invoices as invoice using (invoice_number)
     union all
     select
         successor.invoice_number,
-        vanished.on_day,
-        vanished.collected_cents,
-        vanished.adjusted_cents,
-        vanished.contractual_cents,
-        vanished.written_off_cents,
-        vanished.undone_cents
-    from vanished
+        movements.on_day,
+        movements.collected_cents,
+        movements.adjusted_cents,
+        movements.contractual_cents,
+        movements.written_off_cents,
+        movements.undone_cents
+    from movements
     inner join intermediate.invoices as successor using (invoice_base, side, payer_id)
+    where movements.invoice_number in (select vanished.invoice_number from vanished)
 )
 
 select

@@ -17,21 +17,30 @@ with summed as (
         sum(line.total_cents) as total_cents,
         sum(line.collected_cents) as reported_collected_cents,
         sum(line.balance_cents) as balance_cents,
-        min(line.currency) as currency,
+        min(line.currency) as currency
+    from intermediate.standing_lines as line
+    group by line.invoice_number
+),
+
+reported as (
+    -- asked apart, and only of what money came for later: the sums of all invoices need not be held to be read twice
+    select
+        line.invoice_number,
         max(line.observed_on) as observed_on
     from intermediate.standing_lines as line
+    where line.invoice_number in (select later.invoice_number from staging.later_money as later)
     group by line.invoice_number
 ),
 
 taken_back as (
     select
-        summed.invoice_number,
+        later.invoice_number,
         sum(later.amount_cents) as amount_cents
-    from summed
-    inner join staging.later_money as later
-        on later.invoice_number = summed.invoice_number
-        and later.on_day <= summed.observed_on
-    group by summed.invoice_number
+    from staging.later_money as later
+    inner join reported
+        on reported.invoice_number = later.invoice_number
+        and later.on_day <= reported.observed_on
+    group by later.invoice_number
 )
 
 select

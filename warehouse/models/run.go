@@ -48,7 +48,7 @@ func (s *session) run(ctx context.Context, p *Project, wanted []*Model, keep boo
 const fewRows = 500_000
 
 // mostHeldPlain is how many bytes tables may take before they are compressed.
-const mostHeldPlain = 1 << 30
+const mostHeldPlain = 5 << 28
 
 // compress makes the tables small, to a tenth as a rule, where they take much memory by now: DuckDB keeps rows as they came until a
 // checkpoint, which takes time that tables which soon go are not worth. Where models run beside each other tables are small, and a
@@ -135,6 +135,8 @@ func (s *session) beside(ctx context.Context) (*session, error) {
 type running struct {
 	wanted []*Model
 	keep   bool
+	// turns are the places of the models in the order in which they are taken, of those that wait for nothing.
+	turns []int
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -154,7 +156,7 @@ type running struct {
 
 func newRunning(wanted []*Model, keep bool) *running {
 	r := &running{
-		wanted: wanted, keep: keep, leases: newLeases(wanted), waits: make([]int, len(wanted)), begun: make([]bool, len(wanted)), left: len(wanted),
+		wanted: wanted, keep: keep, turns: turnsOf(wanted), leases: newLeases(wanted), waits: make([]int, len(wanted)), begun: make([]bool, len(wanted)), left: len(wanted),
 		readers: map[string][]int{}, timings: make([]Timing, len(wanted)), warnings: make([][]*Broken, len(wanted)),
 	}
 	r.changed = sync.NewCond(&r.mu)
@@ -201,6 +203,51 @@ func (r *running) work(ctx context.Context, w *session) {
 	}
 }
 
+// turnsOf orders models so that few tables are held at a time: what nobody reads, marts above all, comes as soon as what it is made from
+// is there, whichever needs the fewest more models first.
+func turnsOf(wanted []*Model) []int {
+	at, read := map[string]int{}, map[string]bool{}
+	for i, m := range wanted {
+		at[m.Name()] = i
+		for _, name := range m.Reads {
+			read[name] = true
+		}
+	}
+	taken := make([]bool, len(wanted))
+	// needed gives the models that a model is made from and that are not taken, itself last.
+	var needed func(i int, seen map[int]bool) []int
+	needed = func(i int, seen map[int]bool) []int {
+		if taken[i] || seen[i] {
+			return nil
+		}
+		seen[i] = true
+		var all []int
+		for _, name := range wanted[i].Reads {
+			if from, isModel := at[name]; isModel {
+				all = append(all, needed(from, seen)...)
+			}
+		}
+		return append(all, i)
+	}
+	var turns []int
+	for len(turns) < len(wanted) {
+		var next []int
+		for i, m := range wanted {
+			if taken[i] || read[m.Name()] {
+				continue
+			}
+			if way := needed(i, map[int]bool{}); next == nil || len(way) < len(next) {
+				next = way
+			}
+		}
+		for _, i := range next {
+			taken[i] = true
+		}
+		turns = append(turns, next...)
+	}
+	return turns
+}
+
 // take gives the first model that waits for nothing, when there is one; false where nothing is left to do.
 func (r *running) take() (int, bool) {
 	r.mu.Lock()
@@ -209,7 +256,7 @@ func (r *running) take() (int, bool) {
 		if r.err != nil || r.left == 0 {
 			return 0, false
 		}
-		for i := range r.wanted {
+		for _, i := range r.turns {
 			if !r.begun[i] && r.waits[i] == 0 {
 				r.begun[i] = true
 				return i, true
