@@ -289,6 +289,10 @@ func (x *proxy) forward(w http.ResponseWriter, r *http.Request, q request, addre
 		line.Bytes, line.Whole = int64(length), whole
 		return
 	}
+	if capture == nil && isSaved(r, answer) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	maps.Copy(w.Header(), without(answer.Header, ownHeaders...))
 	w.WriteHeader(answer.StatusCode)
 	if capture != nil {

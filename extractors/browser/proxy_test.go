@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -309,6 +310,64 @@ func TestHTTPSPortal(t *testing.T) {
 	for _, path := range received {
 		if !slices.Contains([]string{"/page", "/assets/app.js", "/assets/worker.js", "/api/account"}, path) {
 			t.Errorf("the portal received %s", path)
+		}
+	}
+}
+
+// What Chromium would save instead of show lies in a file for a moment, whatever becomes of it then: the browser never gets it. What a page
+// asks for itself is kept in memory, and passes.
+func TestNoFileReachesTheBrowser(t *testing.T) {
+	const canary = "CanaryMaryPatient555"
+	portal := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Disposition", r.URL.Query().Get("disposition"))
+		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		_, _ = io.WriteString(w, canary)
+	}), nil)
+	x, _ := startTestProxy(t, portal, []Rule{{Purpose: "read", Method: "GET", Path: "/page", Query: []string{"disposition", "type"}}})
+	through := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: x.address()})}}
+	t.Cleanup(through.CloseIdleConnections)
+	for _, c := range []struct {
+		mode, dest, disposition, mediaType string
+		passes                             bool
+	}{
+		{"navigate", "document", "", "text/html; charset=utf-8", true},
+		{"navigate", "document", "inline", "text/html", true},
+		{"navigate", "document", "", "text/plain", true},
+		{"navigate", "document", "", "application/json", true},
+		{"navigate", "iframe", "", "image/svg+xml", true},
+		{"navigate", "document", "", "", true},
+		{"navigate", "document", "attachment", "text/html", false},
+		{"navigate", "document", `Attachment; filename="a.html"`, "text/html", false},
+		{"navigate", "document", "form-data", "text/html", false},
+		{"navigate", "document", `attachment; filename="broken`, "text/html", false},
+		{"navigate", "empty", "", "text/html", false}, // a link with the attribute download
+		{"navigate", "document", "", "text/csv", false},
+		{"navigate", "iframe", "", "application/pdf", false},
+		{"navigate", "document", "", "application/octet-stream", false},
+		{"", "", "attachment", "text/plain", false},
+		{"", "", "", "application/octet-stream", true},
+		{"cors", "empty", "attachment", "text/csv", true},
+		{"no-cors", "image", "", "application/octet-stream", true},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, portal+"/page?"+url.Values{"disposition": {c.disposition}, "type": {c.mediaType}}.Encode(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Sec-Fetch-Mode", c.mode)
+		r.Header.Set("Sec-Fetch-Dest", c.dest)
+		answer, err := through.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if passed := string(body) == canary; passed != c.passes || len(body) > 0 != c.passes {
+			t.Errorf("%+v: status %d, %q", c, answer.StatusCode, body)
+		}
+		if !c.passes && answer.StatusCode != http.StatusNoContent {
+			t.Errorf("%+v: status %d leads the page away", c, answer.StatusCode)
 		}
 	}
 }
