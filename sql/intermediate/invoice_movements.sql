@@ -43,31 +43,21 @@ vanished as (
 
 found as (
     select
-        invoice.invoice_number,
-        movements.on_day,
-        movements.collected_cents,
-        movements.adjusted_cents,
-        movements.contractual_cents,
-        movements.written_off_cents,
-        movements.undone_cents
+        invoice.invoice_number as standing_number,
+        movements.*
     from movements
     inner join intermediate.invoices as invoice using (invoice_number)
     union all
     select
-        successor.invoice_number,
-        movements.on_day,
-        movements.collected_cents,
-        movements.adjusted_cents,
-        movements.contractual_cents,
-        movements.written_off_cents,
-        movements.undone_cents
+        successor.invoice_number as standing_number,
+        movements.*
     from movements
     inner join intermediate.invoices as successor using (invoice_base, side, payer_id)
     where movements.invoice_number in (select vanished.invoice_number from vanished)
 )
 
 select
-    found.invoice_number,
+    found.standing_number as invoice_number,
     found.on_day,
     cast(sum(found.collected_cents) as bigint) as collected_cents,
     cast(sum(found.adjusted_cents) as bigint) as adjusted_cents,
@@ -75,4 +65,4 @@ select
     cast(sum(found.written_off_cents) as bigint) as written_off_cents,
     cast(sum(found.undone_cents) as bigint) as undone_cents
 from found
-group by found.invoice_number, found.on_day
+group by found.standing_number, found.on_day

@@ -2,11 +2,7 @@
 with chosen as (
     select leak.*
     from leak_ledger as leak
-    where case $certainty
-            when 'owed' then leak.certainty in ('firm', 'likely')
-            when 'all' then true
-            else leak.certainty = $certainty
-        end
+    where is_as_sure(leak.certainty, $certainty)
         and case $state
             when 'unsettled' then leak.state in ('open', 'assigned', 'contacted')
             when 'all' then true

@@ -17,11 +17,7 @@ aged as (
         leak.leaks
     from leak_counted as leak
     where leak.category not in ('falloff', 'idle_capacity')
-        and case $certainty
-            when 'owed' then leak.certainty in ('firm', 'likely')
-            when 'all' then true
-            else leak.certainty = $certainty
-        end
+        and is_as_sure(leak.certainty, $certainty)
 )
 
 select

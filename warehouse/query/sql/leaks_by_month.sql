@@ -30,11 +30,7 @@ leaks as (
         published.restated_cents,
         true as is_closed
     from published
-    where case $certainty
-            when 'owed' then published.certainty in ('firm', 'likely')
-            when 'all' then true
-            else published.certainty = $certainty
-        end
+    where is_as_sure(published.certainty, $certainty)
         and last_day(published.month) >= coalesce(cast($from::varchar as date), '-infinity'::date)
         and published.month <= coalesce(cast($to::varchar as date), 'infinity'::date)
     union all
@@ -53,11 +49,7 @@ leaks as (
         false as is_closed
     from leak_ledger as leak
     where leak.category <> 'falloff'
-        and case $certainty
-            when 'owed' then leak.certainty in ('firm', 'likely')
-            when 'all' then true
-            else leak.certainty = $certainty
-        end
+        and is_as_sure(leak.certainty, $certainty)
         and leak.occurred_on >= coalesce(cast($from::varchar as date), '-infinity'::date)
         and leak.occurred_on <= coalesce(cast($to::varchar as date), 'infinity'::date)
     group by 1, leak.category, code

@@ -16,11 +16,7 @@ counted as (
         sum(leak.amount_cents) as amount_cents,
         min(leak.oldest_on) as oldest_on
     from leak_counted as leak
-    where case $certainty
-        when 'owed' then leak.certainty in ('firm', 'likely')
-        when 'all' then true
-        else leak.certainty = $certainty
-    end
+    where is_as_sure(leak.certainty, $certainty)
     group by leak.state
 )
 

@@ -19,11 +19,7 @@ with worst as (
         leak.invoice_date,
         leak.amount_basis
     from leak_ledger as leak
-    where case $certainty
-            when 'owed' then leak.certainty in ('firm', 'likely')
-            when 'all' then true
-            else leak.certainty = $certainty
-        end
+    where is_as_sure(leak.certainty, $certainty)
         and ($category = 'all' or leak.category = $category)
     order by leak.amount_cents desc, leak.occurred_on, leak.category, leak.source_id
     limit $limit
