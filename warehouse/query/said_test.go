@@ -49,6 +49,18 @@ func TestWhatIsSaidOfALeakShowsAtOnce(t *testing.T) {
 	if got := worklist(t, engine, map[string]any{"limit": 2, "state": "all"}, columns...); !slices.Equal(got, want) {
 		t.Errorf("then: %q, want %q", got, want)
 	}
+	states, err := engine.Run(t.Context(), query.Request{Query: "leaks_by_state"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = []string{
+		"open | 2 | 13000 | 2026-08-14", "assigned | 0 | 0 | -", "contacted | 2 | 15000 | 2026-07-02",
+		"recovered | 0 | 0 | -", "written_off | 2 | 19000 | 2026-08-20", "expired | 0 | 0 | -",
+	}
+	if got := table(t, states, "state", "leaks", "amount_cents", "oldest_on"); !slices.Equal(got, want) {
+		t.Errorf("the sums then: %q, want %q", got, want)
+	}
+	states.Release()
 	if got := worklist(t, engine, map[string]any{"assignee": "Robin Mercer", "state": "all"}, "source_id"); !slices.Equal(got, []string{"1531-C01"}) {
 		t.Errorf("the tasks of one: %q", got)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
+	"github.com/falloff-analytics/falloff/warehouse/query/martstest"
 	"github.com/falloff-analytics/falloff/warehouse/server"
 )
 
@@ -58,6 +59,35 @@ func TestAQueryAnswersWithAnArrowStreamThatDescribesItself(t *testing.T) {
 	}
 	if total != 8000 { // the claim of 14 August that was never sent
 		t.Errorf("%d cents leaked in August, and it should be 8000", total)
+	}
+}
+
+// Answers are compressed from 5,000 cells on, as the description of the server says, and are the same rows when they are read.
+func TestLargeAnswersAreCompressed(t *testing.T) {
+	l := newLake(t)
+	l.marts = martstest.Large(t)
+	address, _ := serve(t, options(t, l))
+	frame := []byte{0x28, 0xb5, 0x2f, 0xfd} // what a frame of zstd begins with (RFC 8878)
+	for rows, compressed := range map[int]bool{10: false, 4000: true} {
+		status, body := ask(t, http.MethodPost, "http://"+address+"/v1/query", fmt.Sprintf(`{"clinic":"harbour-street","query":"leak_worklist","params":{"limit":%d}}`, rows))
+		if status != http.StatusOK {
+			t.Fatalf("status %d: %s", status, body)
+		}
+		if bytes.Contains(body, frame) != compressed {
+			t.Errorf("an answer of %d rows, %d bytes: compressed is %v, want %v", rows, len(body), !compressed, compressed)
+		}
+		reader, err := ipc.NewReader(bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got int64
+		for reader.Next() {
+			got += reader.RecordBatch().NumRows()
+		}
+		if reader.Err() != nil || got != int64(rows) {
+			t.Errorf("%d rows were read of %d: %v", got, rows, reader.Err())
+		}
+		reader.Release()
 	}
 }
 
