@@ -170,7 +170,13 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 	if err := e.loadMarts(ctx, files); err != nil {
 		return err
 	}
+	if err := e.noteLastSeen(ctx); err != nil {
+		return err
+	}
 	if err := e.shorten(ctx); err != nil {
+		return err
+	}
+	if err := e.order(ctx); err != nil {
 		return err
 	}
 	if err := e.loadMacros(ctx); err != nil {
@@ -221,7 +227,7 @@ var lockdown = []string{
 }
 
 // ownTables are those that the engine makes itself, beside the marts.
-var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed", "leak_said", "leak_counted"}
+var ownTables = []string{"snapshot", "snapshot_freshness", "leak_category", "list_value", "assigned_to", "assigned_patient", "not_narrowed", "leak_said", "leak_counted", "leak_months", "leak_patients"}
 
 // loadMacros defines what several queries say in the same way.
 func (e *Engine) loadMacros(ctx context.Context) error {

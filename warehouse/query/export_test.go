@@ -22,3 +22,21 @@ func (e *Engine) RunText(ctx context.Context, text string) (*Answer, error) {
 	d := Definition{Name: "tried", Columns: []Column{{Name: "n", Type: Integer}}, text: text, order: "n"}
 	return e.answer(ctx, d, nil)
 }
+
+// Pairs are the rows of a statement with two columns of text.
+func (e *Engine) Pairs(ctx context.Context, text string) ([][2]string, error) {
+	rows, err := e.db.QueryContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var pairs [][2]string
+	for rows.Next() {
+		var pair [2]string
+		if err := rows.Scan(&pair[0], &pair[1]); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, pair)
+	}
+	return pairs, rows.Err()
+}

@@ -117,6 +117,31 @@ func (e *Engine) loadNarrowed(ctx context.Context, mart string, files Files) err
 	return nil
 }
 
+// noteLastSeen has the patients who may be won back say who saw them last, as far as the caseload that is loaded tells.
+func (e *Engine) noteLastSeen(ctx context.Context) error {
+	present, err := e.tables(ctx)
+	if err != nil || !present[OutlookMart] || !present[caseload] {
+		return err
+	}
+	for _, statement := range []string{
+		"alter table " + OutlookMart + " add column last_seen_by varchar",
+		`update ` + OutlookMart + ` as outlook
+		set last_seen_by = seen.staff_member
+		from (
+			select patient, discipline, min(staff_member) as staff_member
+			from ` + caseload + `
+			where is_latest
+			group by patient, discipline
+		) as seen
+		where outlook.patient = seen.patient and outlook.discipline = seen.discipline`,
+	} {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("noting who saw patients last: %w", err)
+		}
+	}
+	return nil
+}
+
 // lists are the columns whose values a dashboard offers to choose from. They name no patient.
 var lists = []string{"discipline", "staff_member", "location", "payer"}
 

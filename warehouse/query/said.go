@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,8 +32,10 @@ const (
 type saying struct {
 	mu      sync.Mutex
 	version int64
-	// shown says that the snapshot has what can show it, inLedger that the ledger does, counted that the ledger is added up.
-	shown, inLedger, counted bool
+	// shown says that the snapshot has what can show it, inLedger that the ledger does.
+	shown, inLedger bool
+	// sums are the statements that add the ledger up anew.
+	sums []string
 }
 
 // saidColumns are what the engine's ledger has beside the mart's own columns, which say how a leak stood at the day that the models
@@ -72,49 +73,7 @@ func (e *Engine) loadSaid(ctx context.Context) error {
 		}
 	}
 	e.saying.inLedger = true
-	return e.loadCounted(ctx, columns)
-}
-
-// countedColumns are those of the ledger that leak_counted is made from.
-var countedColumns = []string{"category", "certainty", "state", "age_days", "amount_cents", "occurred_on"}
-
-// countLeaks adds the ledger up by all that most questions about sums ask for: there are many leaks, and few kinds of them.
-const countLeaks = `
-	insert into leak_counted
-	select
-		leak.category,
-		leak.certainty,
-		leak.state,
-		case
-			when leak.age_days > 120 then 5
-			when leak.age_days > 90 then 4
-			when leak.age_days > 60 then 3
-			when leak.age_days > 30 then 2
-			else 1
-		end as age,
-		count(*) as leaks,
-		sum(leak.amount_cents) as amount_cents,
-		min(leak.occurred_on) as oldest_on
-	from ` + LedgerMart + ` as leak
-	group by leak.category, leak.certainty, leak.state, age`
-
-// loadCounted adds the ledger up, where it has what that takes.
-func (e *Engine) loadCounted(ctx context.Context, columns []string) error {
-	for _, c := range countedColumns {
-		if !slices.Contains(columns, c) {
-			return nil // a ledger of another version; the queries that need the sums say so
-		}
-	}
-	for _, statement := range []string{
-		`create table leak_counted (category varchar, certainty varchar, state varchar, age bigint, leaks bigint, amount_cents bigint, oldest_on date)`,
-		countLeaks,
-	} {
-		if _, err := e.db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("adding up the ledger of leaks: %w", err)
-		}
-	}
-	e.saying.counted = true
-	return nil
+	return e.loadSums(ctx, columns)
 }
 
 // Say has the ledger's rows show how leaks stand by now, whatever day its models were built for: all leaks of which anybody said
@@ -164,9 +123,7 @@ func (e *Engine) say(ctx context.Context, said []LeakSaid) (err error) {
 		from leak_said as said
 		where leak.leak_id = said.leak_id and (leak.state, leak.assignee, leak.last_note, leak.state_since)
 			is distinct from (said.state, said.assignee, said.note, said.since)`}
-	if e.saying.counted {
-		statements = append(statements, "delete from leak_counted", countLeaks)
-	}
+	statements = append(statements, e.saying.sums...)
 	for _, statement := range append(statements, "commit") {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			_, back := conn.ExecContext(context.WithoutCancel(ctx), "rollback")

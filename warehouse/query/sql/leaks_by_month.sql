@@ -16,51 +16,68 @@ with published as (
     group by figure.month, figure.category, figure.detail, figure.discipline, figure.location
 ),
 
+open_months as (
+    -- the months that the days hold whole, and what the days hold of others
+    select
+        leak.month,
+        leak.category,
+        leak.certainty,
+        leak.discipline,
+        leak.location,
+        leak.leaks,
+        leak.amount_cents
+    from leak_months as leak
+    where ($from::varchar is null or leak.month >= cast($from::varchar as date))
+        and ($to::varchar is null or last_day(leak.month) <= cast($to::varchar as date))
+    union all
+    select
+        leak.occurred_on - cast(day(leak.occurred_on) as integer) + 1 as month,
+        leak.category,
+        leak.certainty,
+        leak.discipline,
+        leak.location,
+        count(*) as leaks,
+        sum(leak.amount_cents) as amount_cents
+    from leak_ledger as leak
+    where leak.occurred_on >= coalesce(cast($from::varchar as date), '-infinity'::date)
+        and leak.occurred_on <= coalesce(cast($to::varchar as date), 'infinity'::date)
+        and (
+            $from::varchar is not null and date_trunc('month', leak.occurred_on) < cast($from::varchar as date)
+            or $to::varchar is not null and last_day(leak.occurred_on) > cast($to::varchar as date)
+        )
+    group by month, leak.category, leak.certainty, leak.discipline, leak.location
+),
+
 leaks as (
     select
         published.month,
         published.category,
-        case $split
-            when 'certainty' then published.certainty
-            when 'discipline' then published.discipline
-            when 'location' then published.location
-        end as code,
+        published.certainty,
+        published.discipline,
+        published.location,
         published.leaks,
         published.amount_cents,
         published.restated_cents,
         true as is_closed
     from published
-    where is_as_sure(published.certainty, $certainty)
-        and last_day(published.month) >= coalesce(cast($from::varchar as date), '-infinity'::date)
+    where last_day(published.month) >= coalesce(cast($from::varchar as date), '-infinity'::date)
         and published.month <= coalesce(cast($to::varchar as date), 'infinity'::date)
     union all
-    -- added up before anything is joined: there are many leaks, and few months
     select
-        leak.occurred_on - cast(day(leak.occurred_on) as integer) + 1 as month,
-        leak.category,
-        case $split
-            when 'certainty' then leak.certainty
-            when 'discipline' then leak.discipline
-            when 'location' then leak.location
-        end as code,
-        count(*) as leaks,
-        sum(leak.amount_cents) as amount_cents,
-        sum(leak.amount_cents) as restated_cents,
+        open_months.*,
+        open_months.amount_cents as restated_cents,
         false as is_closed
-    from leak_ledger as leak
-    where leak.category <> 'falloff'
-        and is_as_sure(leak.certainty, $certainty)
-        and leak.occurred_on >= coalesce(cast($from::varchar as date), '-infinity'::date)
-        and leak.occurred_on <= coalesce(cast($to::varchar as date), 'infinity'::date)
-    group by 1, leak.category, code
+    from open_months
+    where open_months.category <> 'falloff'
+        and open_months.month not in (select cast(figure.month || '-01' as date) from published_figures as figure)
 )
 
 select
     leak.month,
     case $split
-        when 'certainty' then in_words(leak.code)
-        when 'discipline' then coalesce(leak.code, 'Several')
-        when 'location' then coalesce(leak.code, 'Several')
+        when 'certainty' then in_words(leak.certainty)
+        when 'discipline' then coalesce(leak.discipline, 'Several')
+        when 'location' then coalesce(leak.location, 'Several')
         when 'all' then 'Leaked'
         else coalesce(kind.title, leak.category)
     end as series,
@@ -71,6 +88,5 @@ select
     bool_or(leak.is_closed) as is_closed
 from leaks as leak
 left join leak_category as kind using (category)
-where leak.is_closed
-    or strftime(leak.month, '%Y-%m') not in (select figure.month from published_figures as figure)
+where is_as_sure(leak.certainty, $certainty)
 group by leak.month, series

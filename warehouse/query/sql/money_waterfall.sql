@@ -18,25 +18,13 @@ totals as (
     from months
 ),
 
-leaked_by_month as (
-    -- added up before anything is joined: there are many leaks, and few months
-    select
-        leak.category,
-        leak.occurred_on - cast(day(leak.occurred_on) as integer) + 1 as month_from,
-        sum(leak.amount_cents) as amount_cents
-    from leak_ledger as leak
-    where leak.certainty in ('firm', 'likely')
-        and ($from::varchar is null or leak.occurred_on >= date_trunc('month', cast($from::varchar as date)))
-        and ($to::varchar is null or leak.occurred_on <= last_day(cast($to::varchar as date)))
-    group by leak.category, month_from
-),
-
 leaked as (
     select
         leak.category,
         sum(leak.amount_cents) as amount_cents
-    from leaked_by_month as leak
-    where leak.month_from in (select months.month_from from months)
+    from leak_months as leak
+    where leak.certainty in ('firm', 'likely')
+        and leak.month in (select months.month_from from months)
     group by leak.category
 ),
 

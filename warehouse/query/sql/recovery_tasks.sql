@@ -1,17 +1,7 @@
 -- grain: one task of winning a patient back in one discipline: what waits first, whoever loses the most visits on top
 -- meaning: a task has the name of the leak that the patient's episode is, or becomes once it has fallen off. Whoever has
 --   nothing booked is one, whether somebody took it up or not; of the others those that somebody took up.
-with last_seen as (
-    select
-        seen.patient,
-        seen.discipline,
-        min(seen.staff_member) as staff_member
-    from caseload as seen
-    where seen.is_latest
-    group by seen.patient, seen.discipline
-),
-
-tasks as (
+with tasks as (
     select
         outlook.*,
         'falloff/' || outlook.episode_id as leak_id,
@@ -54,9 +44,8 @@ chosen as (
         coalesce(tasks.said_state, 'open') as state,
         case when tasks.result = 'came_back' then coalesce(tasks.result_on, tasks.last_on) else tasks.result_on end as ended_on,
         tasks.result in ('waiting', 'not_begun') as is_waiting,
-        last_seen.staff_member
+        tasks.last_seen_by as staff_member
     from tasks
-    left join last_seen on last_seen.patient = tasks.patient and last_seen.discipline = tasks.discipline
 )
 
 select

@@ -2,25 +2,14 @@
 -- meaning: the places of patient_outlook among those who are asked for. Who saw the patient last is empty where that was
 --   somebody outside the caseload that the rows are narrowed to.
 with listed as (
-    -- who saw the patient last is looked up only for those who can come on the list
+    -- patient_outlook lies in this order, so that the first rows are those that are wanted
     select outlook.*
     from patient_outlook as outlook
     where outlook.list_rank is not null
         and ($discipline = 'all' or outlook.discipline = $discipline)
         and ($status = 'all' or outlook.status = $status)
-    order by outlook.list_rank
-    limit case when $staff_member = 'all' then $limit end
-),
-
-last_seen as (
-    select
-        seen.patient,
-        seen.discipline,
-        min(seen.staff_member) as staff_member
-    from caseload as seen
-    where seen.is_latest
-        and seen.patient in (select listed.patient from listed)
-    group by seen.patient, seen.discipline
+        and ($staff_member = 'all' or outlook.last_seen_by = $staff_member)
+    limit $limit
 )
 
 select
@@ -33,7 +22,7 @@ select
         when 'fallen_off' then 'Fallen off'
         else outlook.status
     end as status,
-    last_seen.staff_member,
+    outlook.last_seen_by as staff_member,
     outlook.last_on,
     outlook.days_since,
     outlook.usual_gap_days,
@@ -41,7 +30,3 @@ select
     outlook.chance_there,
     outlook.expected_visits_lost
 from listed as outlook
-left join last_seen on last_seen.patient = outlook.patient and last_seen.discipline = outlook.discipline
-where $staff_member = 'all' or last_seen.staff_member = $staff_member
-order by outlook.list_rank
-limit $limit

@@ -1,4 +1,5 @@
 -- grain: one leak: the largest first, the oldest first among equals
+-- meaning: the ledger lies in this order, so that the first rows are those that are wanted
 with worst as (
     select
         leak.occurred_on,
@@ -21,7 +22,6 @@ with worst as (
     from leak_ledger as leak
     where is_as_sure(leak.certainty, $certainty)
         and ($category = 'all' or leak.category = $category)
-    order by leak.amount_cents desc, leak.occurred_on, leak.category, leak.source_id
     limit $limit
 )
 
