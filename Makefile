@@ -22,7 +22,7 @@ help: ## list the targets
 demo: setup-demo build ## install what is missing, build, and run the whole way on a simulated clinic
 ifeq ($(DEMO_LAKE),s3)
 	go build -o bin/s3server ./infra/s3server
-	bin/s3server --dir $(DEMO_DIR)/s3 --bucket demo -- $(BIN) demo --dir $(DEMO_DIR) --lake s3://demo/lake
+	bin/s3server --dir $(DEMO_DIR)/s3 --bucket demo -- $(BIN) demo --dir $(DEMO_DIR) --lake s3://demo/lake --serve=false # the S3 server ends with it
 else
 	$(BIN) demo --dir $(DEMO_DIR) --lake $(DEMO_LAKE)
 endif

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/falloff-analytics/falloff/extractors/simclinic"
 	"github.com/falloff-analytics/falloff/extractors/simclinic/canary"
@@ -40,17 +42,26 @@ type demonstration struct {
 	// Opened counts the objects of the lake that were searched with its keys.
 	Opened  int     `json:"objects_opened"`
 	Seconds float64 `json:"seconds"`
+
+	configDir string
+}
+
+// where are the flags that name the demo's clinic to every command.
+func (d *demonstration) where() string {
+	return fmt.Sprintf("--lake %s --clinic %s --config-dir %s", d.Lake, d.Clinic, d.configDir)
 }
 
 func (a *app) demoCommand() *cobra.Command {
 	var dials simDials
+	var serve bool
 	dir := "demo"
 	cmd := &cobra.Command{
 		Use:   "demo [--dir DIR] [--lake s3://bucket/prefix]",
 		Short: "the whole way on a simulated clinic",
 		Long: `Starts a simulated clinic with its staff portal, signs in through a real browser, exports its reports, lands them under
 pseudonyms, builds the models, prints the ledger, and checks it against what the simulated staff really forgot. Then
-everything that was written is searched for the names, phones and notes that were planted in the portal.`,
+everything that was written is searched for the names, phones and notes that were planted in the portal. In a terminal the query
+server then runs over it until Ctrl-C, and says how to open Grafana.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			clinic, err := dials.clinic()
@@ -62,12 +73,23 @@ everything that was written is searched for the names, phones and notes that wer
 				return err
 			}
 			if a.json {
-				return json.NewEncoder(a.stdout).Encode(found)
+				if err := json.NewEncoder(a.stdout).Encode(found); err != nil {
+					return err
+				}
 			}
-			return nil
+			if !cmd.Flags().Changed("serve") {
+				serve = a.inTerminal() && !a.json
+			}
+			if !serve {
+				a.tellf("  bin/falloff serve  %s\nwhich lets in whom %s names, and Grafana over it: infra/README.md", found.where(), filepath.Join(found.configDir, defaultPolicy))
+				return nil
+			}
+			return a.demoServe(cmd.Context(), found)
 		},
 	}
 	dials.register(cmd)
+	cmd.Flags().BoolVar(&serve, "serve", false, "go on as the query server, until Ctrl-C (the default in a terminal; --serve=false ends there)")
+	cmd.Flags().StringVar(&a.flags.Listen, "listen", "", "`address` for the query server (default "+defaultListen+")")
 	cmd.Flags().StringVar(&dir, "dir", dir, "`folder` for the lake and its keys")
 	cmd.Flags().StringVar(&a.flags.Lake, "lake", "", "put the lake elsewhere: a `folder`, or s3://bucket/prefix")
 	return cmd
@@ -136,7 +158,7 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 		return nil, err
 	}
 	a.tellRefused(out)
-	found := &demonstration{extracted: out, Lake: options.Lake, Clinic: options.Clinic}
+	found := &demonstration{extracted: out, Lake: options.Lake, Clinic: options.Clinic, configDir: options.ConfigDir}
 	if err := a.demoLedger(ctx, site, clinic, found); err != nil {
 		return nil, err
 	}
@@ -150,7 +172,7 @@ func (a *app) demo(ctx context.Context, clinic *simclinic.Clinic, dir string) (*
 	if err := found.verdict(); err != nil {
 		return nil, err
 	}
-	a.demoNext(found, options, a.now().Sub(start))
+	a.demoNext(found, a.now().Sub(start))
 	return found, nil
 }
 
@@ -295,13 +317,32 @@ func (d *demonstration) verdict() error {
 	}
 }
 
-func (a *app) demoNext(found *demonstration, o pipeline.SiteOptions, took time.Duration) {
-	where := fmt.Sprintf("--lake %s --clinic %s --config-dir %s", found.Lake, o.Clinic, o.ConfigDir)
+func (a *app) demoNext(found *demonstration, took time.Duration) {
+	where := found.where()
 	a.tellf(`
 Done in %s. To look at next:
   bin/falloff leaks  %s --format csv
   bin/falloff sql    %s -c "from marts.falloff_by_visit"
-  bin/falloff status %s
-  bin/falloff serve  %s
-which lets in whom %s names, and Grafana over it: infra/README.md`, elapsed(took), where, where, where, where, filepath.Join(o.ConfigDir, defaultPolicy))
+  bin/falloff status %s`, elapsed(took), where, where, where)
+}
+
+// demoServe goes on as the query server over the demo's lake, with a key for Grafana's plugin.
+func (a *app) demoServe(ctx context.Context, found *demonstration) error {
+	a.flags.Lake, a.flags.Clinic, a.flags.ConfigDir = found.Lake, found.Clinic, found.configDir
+	if _, _, err := a.pluginKey(ctx, false); err != nil { // before the server, which reads it at its start
+		return err
+	}
+	a.tellf("\nThe query server is here now; bin/falloff serve %s starts it again.", found.where())
+	return a.serve(ctx, serveOptions{grafana: fmt.Sprintf(`in another terminal, with Docker:
+            make plugin
+            export FALLOFF_KEY=$(bin/falloff token plugin-key --lake %s --config-dir %s)
+            FALLOFF_CLINIC=%s docker compose -f infra/compose.yaml up --no-deps grafana
+          then open http://127.0.0.1:3000 as ada, password admin (without Docker: infra/README.md)`, found.Lake, found.configDir, found.Clinic)})
+}
+
+// inTerminal says whether a person sits before the command, at both of its ends.
+func (a *app) inTerminal() bool {
+	in, isFile := a.stdin.(*os.File)
+	out, isFileToo := a.stdout.(*os.File)
+	return isFile && isFileToo && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
 }

@@ -22,8 +22,7 @@ import (
 const defaultListen = "127.0.0.1:8750"
 
 func (a *app) serveCommand() *cobra.Command {
-	var certFile, certKey string
-	var o doorOptions
+	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve --lake DIR [--clinic NAME] [--policy FILE] [--listen ADDRESS]",
 		Short: "answer people's questions over the marts, to each what they may see",
@@ -36,67 +35,77 @@ signed: by the Grafana plugin (falloff token plugin-key), by Grafana itself (--g
 token (falloff token issue). Who then sees what is in the access policy, access.yaml; it is read again when it changes. Every request
 is in the audit log before it is answered. Plain HTTP is served on loopback only; other addresses need a certificate and get TLS 1.3.
 Without --clinic every clinic of the lake is served. docs/running.md, The query server, has it all.`,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			ctx := cmd.Context()
-			site, err := a.servedSite(ctx)
-			if err != nil {
-				return err
-			}
-			log := a.log()
-			snapshots, err := pipeline.NewSnapshots(ctx, site, query.Limits{})
-			if err != nil {
-				return err
-			}
-			clinics, err := a.servable(ctx, snapshots)
-			if err != nil {
-				return err
-			}
-			listener, err := serverListener(ctx, firstOf(a.flags.Listen, a.file.Listen, defaultListen), certFile, certKey)
-			if err != nil {
-				return err
-			}
-			d, err := a.openDoors(ctx, site, snapshots, o, log)
-			if err != nil {
-				return errors.Join(err, listener.Close())
-			}
-			defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
-			srv, err := server.New(server.Options{
-				Snapshots: snapshots, Identify: d.identify(listener.Addr()), Policy: d.now, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
-				AuditLog: d.audit, Support: d.support,
-				Settings: pipeline.ServerSettings{Snapshots: snapshots, Chain: d.chain, QuietHours: func(text string) error {
-					_, _, err := jane.ParseQuietHours(text)
-					return err
-				}},
-				History:    pipeline.NewServerEvents(snapshots, d.audit, d.support, a.now),
-				Identities: pipeline.ServerIdentities{Snapshots: snapshots, Chain: d.chain},
-				Leaks:      pipeline.ServerLeaks{Snapshots: snapshots, Chain: d.chain},
-				CertFile:   certFile, KeyFile: certKey, Log: log, Now: a.now, Tracer: a.tracer(),
-				Gather: clinicMetrics(snapshots, a.now),
-			})
-			if err != nil {
-				return errors.Join(usagef("%v", err), listener.Close())
-			}
-			at := "http://" + listener.Addr().String()
-			if certFile != "" {
-				at = "https://" + listener.Addr().String()
-			}
-			a.tellf("serving   %s\naddress   %s\npolicy    %s\nGrafana   see infra/README.md; stop with Ctrl-C",
-				firstOf(strings.Join(clinics, ", "), "no clinic yet"), at, d.policy.path)
-			if a.json {
-				if err := json.NewEncoder(a.stdout).Encode(serving{Address: at, Policy: d.policy.path, Clinics: clinics}); err != nil {
-					return errors.Join(err, listener.Close())
-				}
-			}
-			return srv.Serve(ctx, listener)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), o) },
 	}
 	a.lakeFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&a.flags.Listen, "listen", "", "`address` to listen on (default "+defaultListen+")")
-	flags.StringVar(&certFile, "tls-cert", "", "PEM certificate chain `file`")
-	flags.StringVar(&certKey, "tls-key", "", "PEM key `file`")
-	o.register(cmd)
+	flags.StringVar(&o.certFile, "tls-cert", "", "PEM certificate chain `file`")
+	flags.StringVar(&o.certKey, "tls-key", "", "PEM key `file`")
+	o.doors.register(cmd)
 	return cmd
+}
+
+// serveOptions are how a query server is reached, and who is let in.
+type serveOptions struct {
+	certFile, certKey string
+	doors             doorOptions
+	// grafana says how to see it in Grafana; empty is where that is written.
+	grafana string
+}
+
+// serve answers until the context ends.
+func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
+	site, err := a.servedSite(ctx)
+	if err != nil {
+		return err
+	}
+	log := a.log()
+	snapshots, err := pipeline.NewSnapshots(ctx, site, query.Limits{})
+	if err != nil {
+		return err
+	}
+	clinics, err := a.servable(ctx, snapshots)
+	if err != nil {
+		return err
+	}
+	listener, err := serverListener(ctx, firstOf(a.flags.Listen, a.file.Listen, defaultListen), o.certFile, o.certKey)
+	if err != nil {
+		return err
+	}
+	d, err := a.openDoors(ctx, site, snapshots, o.doors, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
+	srv, err := server.New(server.Options{
+		Snapshots: snapshots, Identify: d.identify(listener.Addr()), Policy: d.now, Audit: pipeline.ServerAudit{Chain: d.chain}, SQL: d.sql,
+		AuditLog: d.audit, Support: d.support,
+		Settings: pipeline.ServerSettings{Snapshots: snapshots, Chain: d.chain, QuietHours: func(text string) error {
+			_, _, err := jane.ParseQuietHours(text)
+			return err
+		}},
+		History:    pipeline.NewServerEvents(snapshots, d.audit, d.support, a.now),
+		Identities: pipeline.ServerIdentities{Snapshots: snapshots, Chain: d.chain},
+		Leaks:      pipeline.ServerLeaks{Snapshots: snapshots, Chain: d.chain},
+		CertFile:   o.certFile, KeyFile: o.certKey, Log: log, Now: a.now, Tracer: a.tracer(),
+		Gather: clinicMetrics(snapshots, a.now),
+	})
+	if err != nil {
+		return errors.Join(usagef("%v", err), listener.Close())
+	}
+	at := "http://" + listener.Addr().String()
+	if o.certFile != "" {
+		at = "https://" + listener.Addr().String()
+	}
+	a.tellf("serving   %s\naddress   %s\npolicy    %s\nGrafana   %s; stop with Ctrl-C",
+		firstOf(strings.Join(clinics, ", "), "no clinic yet"), at, d.policy.path, firstOf(o.grafana, "see infra/README.md"))
+	if a.json {
+		if err := json.NewEncoder(a.stdout).Encode(serving{Address: at, Policy: d.policy.path, Clinics: clinics}); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	return srv.Serve(ctx, listener)
 }
 
 // clinicsEvery is how often the lake is asked how its clinics stand, for Prometheus.

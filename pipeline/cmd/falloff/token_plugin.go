@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -26,37 +27,9 @@ func (a *app) pluginKeyCommand() *cobra.Command {
 speak for anybody at the query server. --new makes another; the one before counts beside it until the next is made, so that
 Grafana can be given the new one without a pause.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			k, err := a.keptLake(ctx)
+			key, path, err := a.pluginKey(cmd.Context(), fresh)
 			if err != nil {
 				return err
-			}
-			folder, err := a.configFolder()
-			if err != nil {
-				return err
-			}
-			path := filepath.Join(folder, pluginKeyFile)
-			keys, err := plugintoken.ReadKeys(path)
-			if err != nil {
-				return &pipeline.KeyError{Err: err}
-			}
-			action, key := audit.PluginKeyShown, plugintoken.Key{}
-			if len(keys) > 0 {
-				key = keys[0]
-			}
-			if fresh || len(keys) == 0 {
-				action = audit.PluginKeyMade
-				if key, err = plugintoken.NewKey(rand.Reader); err != nil {
-					return err
-				}
-			}
-			if err := k.record(ctx, action, "plugin_key", nil, audit.Fields{"id": key.ID()}); err != nil {
-				return err
-			}
-			if action == audit.PluginKeyMade {
-				if err := plugintoken.AddKey(path, key); err != nil {
-					return &pipeline.KeyError{Err: err}
-				}
 			}
 			if a.json {
 				return json.NewEncoder(a.stdout).Encode(map[string]string{"id": key.ID(), "key": key.Text(), "file": path})
@@ -68,4 +41,40 @@ Grafana can be given the new one without a pause.`,
 	a.lakeFlags(cmd)
 	cmd.Flags().BoolVar(&fresh, "new", false, "make another key")
 	return cmd
+}
+
+// pluginKey is the newest key that the plugin signs with, made where there is none or a fresh one is wanted, and the file that it lies in.
+func (a *app) pluginKey(ctx context.Context, fresh bool) (key plugintoken.Key, path string, err error) {
+	k, err := a.keptLake(ctx)
+	if err != nil {
+		return key, "", err
+	}
+	folder, err := a.configFolder()
+	if err != nil {
+		return key, "", err
+	}
+	path = filepath.Join(folder, pluginKeyFile)
+	keys, err := plugintoken.ReadKeys(path)
+	if err != nil {
+		return key, "", &pipeline.KeyError{Err: err}
+	}
+	action := audit.PluginKeyShown
+	if len(keys) > 0 {
+		key = keys[0]
+	}
+	if fresh || len(keys) == 0 {
+		action = audit.PluginKeyMade
+		if key, err = plugintoken.NewKey(rand.Reader); err != nil {
+			return key, "", err
+		}
+	}
+	if err := k.record(ctx, action, "plugin_key", nil, audit.Fields{"id": key.ID()}); err != nil {
+		return key, "", err
+	}
+	if action == audit.PluginKeyMade {
+		if err := plugintoken.AddKey(path, key); err != nil {
+			return key, "", &pipeline.KeyError{Err: err}
+		}
+	}
+	return key, path, nil
 }
