@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // sums is a table that the engine adds up from the ledger, by what questions about it ask for: there are many leaks, and few kinds of
@@ -67,9 +66,13 @@ var leakSums = []sums{
 
 // loadSums adds the ledger up, as far as it has what that takes: one of another version may not, and the queries that need the sums say
 // so.
-func (e *Engine) loadSums(ctx context.Context, columns []string) error {
+func (e *Engine) loadSums(ctx context.Context) error {
 	for _, s := range leakSums {
-		if slices.ContainsFunc(s.from, func(c string) bool { return !slices.Contains(columns, c) }) {
+		has, err := e.has(ctx, LedgerMart, s.from...)
+		if err != nil {
+			return err
+		}
+		if !has {
 			continue
 		}
 		if _, err := e.db.ExecContext(ctx, "create table "+s.name+" as"+s.statement); err != nil {

@@ -176,7 +176,7 @@ func (e *Engine) load(ctx context.Context, files Files) error {
 	if err := e.shorten(ctx); err != nil {
 		return err
 	}
-	if err := e.order(ctx); err != nil {
+	if err := e.layInOrder(ctx); err != nil {
 		return err
 	}
 	if err := e.loadMacros(ctx); err != nil {
@@ -353,7 +353,14 @@ func (e *Engine) probeOne(ctx context.Context, d Definition, missing []string, u
 	return nil
 }
 
+// prepare has DuckDB plan a query as it is asked with its defaults: of what depends on a parameter that is not known yet it looks at no
+// column.
 func (e *Engine) prepare(ctx context.Context, d Definition) (err error) {
+	bound, err := d.Bind(nil)
+	if err != nil {
+		return err
+	}
+	d.text = d.withOwnWords(bound)
 	statement, err := e.db.PrepareContext(ctx, d.statement())
 	if err != nil {
 		return err

@@ -119,9 +119,13 @@ func (e *Engine) loadNarrowed(ctx context.Context, mart string, files Files) err
 
 // noteLastSeen has the patients who may be won back say who saw them last, as far as the caseload that is loaded tells.
 func (e *Engine) noteLastSeen(ctx context.Context) error {
-	present, err := e.tables(ctx)
-	if err != nil || !present[OutlookMart] || !present[caseload] {
-		return err
+	for table, columns := range map[string][]string{
+		OutlookMart: {"patient", "discipline"},
+		caseload:    {"patient", "discipline", "staff_member", "is_latest"},
+	} {
+		if has, err := e.has(ctx, table, columns...); err != nil || !has {
+			return err // without them the queries that show it say so
+		}
 	}
 	for _, statement := range []string{
 		"alter table " + OutlookMart + " add column last_seen_by varchar",
@@ -180,6 +184,19 @@ func (e *Engine) listed(ctx context.Context) ([]string, error) {
 		}
 	}
 	return statements, rows.Err()
+}
+
+// has says whether a table is loaded and has all of some columns: a mart of another version may not.
+func (e *Engine) has(ctx context.Context, table string, columns ...string) (bool, error) {
+	present, err := e.tables(ctx)
+	if err != nil || !present[table] {
+		return false, err
+	}
+	all, err := e.columnsOf(ctx, table)
+	if err != nil {
+		return false, fmt.Errorf("looking at the columns of %s: %w", table, err)
+	}
+	return !slices.ContainsFunc(columns, func(c string) bool { return !slices.Contains(all, c) }), nil
 }
 
 // columnsOf names the columns of a relation.

@@ -53,19 +53,9 @@ func (e *Engine) loadSaid(ctx context.Context) error {
 		return fmt.Errorf("making room for what is said of leaks: %w", err)
 	}
 	e.saying.shown = true
-	if !present[LedgerMart] {
-		return nil
-	}
-	columns, err := e.columnsOf(ctx, LedgerMart)
-	if err != nil {
-		return fmt.Errorf("looking at the ledger of leaks: %w", err)
-	}
-	named := map[string]bool{}
-	for _, c := range columns {
-		named[c] = true
-	}
-	if !named["leak_id"] || !named["state"] {
-		return nil // it was built by a version that knew no states; the queries that show them say so
+	has, err := e.has(ctx, LedgerMart, "leak_id", "state")
+	if err != nil || !has {
+		return err // a ledger of a version that knew no states; the queries that show them say so
 	}
 	for _, c := range saidColumns {
 		if _, err := e.db.ExecContext(ctx, "alter table "+LedgerMart+" add column "+c); err != nil {
@@ -73,7 +63,7 @@ func (e *Engine) loadSaid(ctx context.Context) error {
 		}
 	}
 	e.saying.inLedger = true
-	return e.loadSums(ctx, columns)
+	return e.loadSums(ctx)
 }
 
 // Say has the ledger's rows show how leaks stand by now, whatever day its models were built for: all leaks of which anybody said
